@@ -1,0 +1,72 @@
+"""Time as an argument: the system clock in production, a clock that tests turn by hand.
+
+Wall time is an integer of milliseconds since 1970-01-01 UTC, everywhere: in the database, in rules, on the
+wire (there formatted by `format_time`). Monotonic time is a float of seconds and only ever subtracted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Clock(Protocol):
+    """What the gateway asks about time."""
+
+    def now(self) -> int:
+        """Wall time in milliseconds."""
+
+    def monotonic(self) -> float:
+        """Seconds of a clock that never goes back."""
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait, cancellably."""
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def now(self) -> int:
+        return time.time_ns() // 1_000_000
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+
+def format_time(milliseconds: int) -> str:
+    """`2026-11-20T21:05:09.123Z`."""
+    seconds, rest = divmod(milliseconds, 1000)
+    return f"{_format_second(seconds)}.{rest:03d}Z"
+
+
+_second_cache: tuple[int, str] = (-1, "")
+
+
+def _format_second(seconds: int) -> str:
+    # Nearly every call of one second formats that same second: strftime once is enough.
+    global _second_cache
+    cached, text = _second_cache
+    if cached != seconds:
+        text = (_EPOCH + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%S")
+        _second_cache = (seconds, text)
+    return text
+
+
+def parse_time(text: str) -> int:
+    """Milliseconds of an ISO 8601 time that names its offset.
+
+    Raises ValueError for anything else, also for a time without an offset: guessing a zone would move events.
+    """
+    if not text.isascii() or len(text) > 40 or "T" not in text.upper():
+        raise ValueError("must be an ISO 8601 time such as 2026-11-20T21:05:09.123Z")
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError("must name its offset, such as Z or +01:00")
+    return (moment - _EPOCH) // timedelta(milliseconds=1)

@@ -1,0 +1,47 @@
+"""What happened on the wire in one HTTP try: a value, whatever the remote system did.
+
+Filled by `gateway.egress`, judged by `gateway.domain.outcome`, stored as an attempt.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+ExchangeError = Literal[
+    "dns", "connect_refused", "connect_timeout", "tls", "timeout", "reset", "protocol",
+    "target_denied", "target_unreachable", "aborted",
+]  # fmt: skip
+
+STORED_BODY_BYTES: Final = 16 * 1024
+READ_BODY_BYTES: Final = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One request and its answer.
+
+    `error` is None exactly when a whole status line and header block arrived and the body was read up to its
+    end or to READ_BODY_BYTES. `started_at` is wall milliseconds; `duration_ms` covers everything from the
+    first look at the address. `aborted` means the gateway itself gave up because it is stopping.
+    """
+
+    started_at: int
+    duration_ms: int
+    status_code: int | None = None
+    error: ExchangeError | None = None
+    error_detail: str = ""
+    remote_ip: str | None = None
+    response_headers: list[tuple[str, str]] = field(default_factory=list)
+    response_body: bytes = b""
+    response_truncated: bool = False
+
+    @property
+    def answered(self) -> bool:
+        """Whether an HTTP answer came at all: what the breaker counts."""
+        return self.status_code is not None
+
+    @property
+    def succeeded(self) -> bool:
+        """2xx, read to the end, in time."""
+        return self.error is None and self.status_code is not None and 200 <= self.status_code < 300
