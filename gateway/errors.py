@@ -116,3 +116,12 @@ class Overloaded(Problem):
 
 class StartupError(Exception):
     """The gateway cannot start. One clear line, no secret in it."""
+
+
+PROBLEMS_BY_STATUS: dict[int, type[Problem]] = {
+    kind.status: kind
+    for kind in (
+        BadRequest, Unauthorized, Forbidden, NotFound, Conflict, Gone, PayloadTooLarge, UnsupportedMediaType,
+        InvalidRequest, RateLimited, Overloaded,
+    )
+}  # fmt: skip

@@ -1,0 +1,24 @@
+"""The HUM gateway: signed webhooks out, events in, nothing acknowledged is ever lost.
+
+The way of an event, file by file:
+
+    web/routes.py            a request finds its operation
+    web/operation.py         who asks, may they, what did they send
+    web/api/events.py        POST /api/events
+    domain/event.py          the body becomes a NewEvent, `data` stays the bytes that came
+    ingest/accept.py         requests that arrive together share one transaction
+    ingest/plan.py           the rows: event, deliveries, people
+    store/group_commit.py    commit, then every waiting request gets its 202
+    dispatch/dispatcher.py   the committed deliveries wait in memory, fairly, bounded
+    dispatch/attempt.py      look up, load, build, send, judge, record
+    dispatch/webhook.py      the signed request
+    egress/client.py         the only way out: guarded, bounded, never an exception
+    domain/outcome.py        what the answer means
+    dispatch/record.py       the outcome becomes rows, fenced by the lease
+    dispatch/claims.py       what falls due later, was left behind, or did not fit
+
+`app.py` joins all of it. Imports point down: app → web, cli → ingest, dispatch, manage → store, egress →
+domain → errors, clock. `signing.py` stands alone: customers copy it.
+
+Importing this package imports nothing else.
+"""

@@ -1,0 +1,332 @@
+"""The only place where things are built and joined.
+
+`Gateway` is one running node; `serve` runs it behind sockets until a signal; `offline` opens the store alone,
+for the operator's commands.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import uvloop
+
+from gateway.clock import Clock, SystemClock
+from gateway.config import Settings, installed_version
+from gateway.dispatch import record
+from gateway.dispatch.attempt import Attempts
+from gateway.dispatch.claims import Claims
+from gateway.dispatch.dispatcher import MOST_PER_HOST, Dispatcher
+from gateway.dispatch.lease import NodeLease
+from gateway.dispatch.payloads import Payloads
+from gateway.domain.address import AllowedNetworks
+from gateway.domain.event import EventParser
+from gateway.egress.client import EgressClient
+from gateway.errors import Overloaded, StartupError
+from gateway.ingest import accept
+from gateway.ingest.accept import Accept
+from gateway.logs import configure
+from gateway.manage import housekeeping
+from gateway.manage.webhooks import Rules
+from gateway.master_key import master_keys
+from gateway.metrics import Metrics
+from gateway.offline import Offline
+from gateway.store import deliveries, leases, partitions
+from gateway.store import migrate as migrations
+from gateway.store.directory import Directory
+from gateway.store.engine import Database
+from gateway.store.group_commit import GroupCommit, Kind
+from gateway.store.lock import DatabaseLock, control_socket_path
+from gateway.store.store import Store, open_store
+from gateway.web.body import BodyBudget
+from gateway.web.call import Services
+from gateway.web.repeats import Repeats
+from gateway.web.routes import build_app, for_operator
+from gateway.web.server import bind_tcp, bind_unix, make_server, stop_on_signals
+from gateway.web.workers import run_workers
+
+log = logging.getLogger("gateway")
+
+STOP_PATIENCE_SECONDS: Final = 22.0
+ACCEPT_PATIENCE_SECONDS: Final = 1.5
+POLL_SECONDS: Final = 1.0
+LOOK_EVERY_ALONE: Final = 5.0
+DISK_RESERVE_BYTES: Final = 64 * 1024 * 1024
+
+
+class Gateway:
+    """One node: everything between its sockets and its database."""
+
+    def __init__(self, settings: Settings, store: Store, metrics: Metrics, clock: Clock) -> None:
+        alone = store.database.is_sqlite
+        allowed = AllowedNetworks.parse(settings.allow_networks)
+        self.settings, self.store, self.metrics, self.clock = settings, store, metrics, clock
+        self.listeners: set[tuple[str, int]] = set()
+        self.draining = False
+        self.started_at = clock.now()
+        self.directory = Directory(store)
+        self.lease = NodeLease(store, clock)
+        self.client = EgressClient(
+            allowed,
+            own_listeners=lambda: self.listeners,
+            ca_file=str(settings.ca_file) if settings.ca_file else None,
+            dns_servers=list(settings.dns_servers) or None,
+            egress_proxy=settings.egress_proxy,
+            clock=clock,
+            connections_per_host=MOST_PER_HOST,
+        )
+        cdn_loop = f"hum-gateway; id={store.install_id}"
+        records = Kind(record.apply, patience=None)
+        self.records = GroupCommit(store.transaction, {record.KIND: records}, observe=self._observe)
+        attempts = Attempts(
+            self.directory, Payloads(store, self.directory), self.client, self.records, clock, metrics,
+            settings.retry_schedule, cdn_loop,
+        )  # fmt: skip
+        self.dispatcher = Dispatcher(
+            attempts, self.lease, self.directory, clock, metrics, settings.retry_schedule
+        )
+        self.claims = Claims(
+            store, self.directory, self.dispatcher, self.lease, clock, metrics,
+            look_every=LOOK_EVERY_ALONE if alone else POLL_SECONDS,
+        )  # fmt: skip
+        self.accept = Accept(self.directory, self.dispatcher, clock, several_nodes=not alone)
+        accepts = Kind(self.accept.apply, patience=ACCEPT_PATIENCE_SECONDS)
+        if alone:  # one writer: events and outcomes share its transactions
+            self.records.add(accept.KIND, accepts)
+            self.accept.commits = self.records
+        else:
+            self.accept.commits = GroupCommit(
+                store.transaction, {accept.KIND: accepts}, observe=self._observe
+            )
+        self.services = Services(
+            store=store,
+            directory=self.directory,
+            clock=clock,
+            metrics=metrics,
+            accept=self.accept,
+            parser=EventParser(
+                max_event_bytes=settings.max_event_bytes, enforce_schemas=settings.schema_mode == "enforce"
+            ),
+            rules=Rules(allowed, settings.webhook_limit),
+            bodies=BodyBudget(),
+            repeats=Repeats(store),
+            create_orgs=settings.create_orgs == "on_write",
+            max_event_bytes=settings.max_event_bytes,
+            cdn_loop=cdn_loop,
+            status=self.status,
+        )
+        self.app = build_app(self.services, self.not_ready, settings.metrics_token)
+        self._tasks: list[asyncio.Task[Any]] = []
+
+    async def start(self) -> None:
+        """Takes a lease and begins to work. On SQLite, older leases belong to nobody."""
+        if self.store.database.is_sqlite:
+            async with self.store.transaction() as tx:
+                await leases.void_all(tx.conn)
+        await partitions.make_ahead(self.store)
+        await self.lease.take()
+        await self.directory.refresh()
+        for commits in self._committers():
+            commits.start()
+        for name, work in (
+            ("lease", self.lease.keep(self.dispatcher.lose)),
+            ("claims", self.claims.run()),
+            ("housekeeping", housekeeping.run(self.store, self.clock)),
+            ("directory", self._follow_changes()),
+            ("disk", self._watch_disk()),
+            ("loop lag", self.metrics.watch_loop_lag(self.clock)),
+        ):
+            self._spawn(name, work)
+
+    def drain(self) -> None:
+        """Not ready any more, and nothing new is taken up."""
+        self.draining = True
+        self.dispatcher.stopping = True
+
+    async def stop(self, patience: float = STOP_PATIENCE_SECONDS) -> None:
+        """Lets what is on the wire finish for `patience` seconds, gives everything else back, closes."""
+        self.drain()
+        await self.dispatcher.stop(patience)
+        for commits in self._committers():
+            await commits.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        try:
+            async with self.store.transaction() as tx:
+                await deliveries.return_leased(tx.conn, self.lease.id)
+            await self.lease.end()
+        except Overloaded:
+            log.warning("the database is away: what this node held is free when its lease ends")
+        await self.client.close()
+        await self.store.close()
+
+    def not_ready(self) -> str | None:
+        """Why the node should get no requests at present; None when it is ready."""
+        if self.draining:
+            return "stopping"
+        if not self.lease.holds():
+            return "no lease: the database is away"
+        return "the disk is nearly full" if self.accept.storage_full else None
+
+    async def status(self) -> dict[str, Any]:
+        async with self.store.reading() as conn:
+            pending = await deliveries.count_pending(conn)
+        return {
+            "version": installed_version(),
+            "node": self.lease.node,
+            "database": self.settings.safe_database_url,
+            "ready": self.not_ready() is None,
+            "not_ready_because": self.not_ready(),
+            "uptime_seconds": (self.clock.now() - self.started_at) // 1000,
+            "pending_deliveries": pending,
+            "in_memory": self.dispatcher.kept,
+            "in_flight": self.dispatcher.in_flight,
+        }
+
+    def _committers(self) -> list[GroupCommit]:
+        assert self.accept.commits is not None
+        return list({id(c): c for c in (self.accept.commits, self.records)}.values())
+
+    def _observe(self, kind: str, size: int, seconds: float) -> None:
+        self.metrics.batch_size.labels(kind).observe(size)
+        self.metrics.commit_seconds.labels(kind).observe(seconds)
+
+    def _spawn(self, name: str, work: Coroutine[Any, Any, Any]) -> None:
+        self._tasks.append(asyncio.create_task(work, name=name))
+
+    async def _follow_changes(self) -> None:
+        """What other nodes change is seen here within a second; on SQLite there are none."""
+        while not self.store.database.is_sqlite:
+            await self.clock.sleep(POLL_SECONDS)
+            try:
+                await self.directory.refresh()
+            except Overloaded as problem:
+                log.warning("changes not seen: %s", problem.message)
+
+    async def _watch_disk(self) -> None:
+        """Stops taking events before the disk is full: then even deleting would fail."""
+        path = self.settings.sqlite_path
+        while path is not None:
+            stat = os.statvfs(path.parent)
+            self.accept.storage_full = stat.f_bavail * stat.f_frsize < DISK_RESERVE_BYTES
+            await self.clock.sleep(1)
+
+
+async def open_gateway(settings: Settings, clock: Clock | None = None) -> Gateway:
+    """A node that is built but not started: database migrated, keys checked."""
+    metrics, clock = Metrics(), clock or SystemClock()
+    store = await _open_store(settings, metrics, clock)
+    return Gateway(settings, store, metrics, clock)
+
+
+def serve(settings: Settings, host: str, port: int, workers: int) -> int:
+    """Runs until a signal; returns the exit status. Raises StartupError."""
+    configure(settings.log_level, settings.log_format)
+    if workers > 1 and settings.is_sqlite:
+        raise StartupError("--workers needs PostgreSQL: a SQLite database has one process")
+    if workers > 1:
+        return run_workers(bind_tcp(host, port), workers, lambda sock: _run(settings, sock))
+    with _locked(settings):
+        return _run(settings, bind_tcp(host, port))
+
+
+def migrate(settings: Settings) -> str:
+    """Brings the database's schema forward; what was done, for the operator."""
+
+    async def run() -> str:
+        database = Database(settings.database_url)
+        try:
+            await database.check()
+            before, after = await migrations.migrate(database)
+        finally:
+            await database.close()
+        return f"schema {after}" + ("" if before == after else f" (was {before or 'empty'})")
+
+    with _locked(settings):
+        return asyncio.run(run())
+
+
+@asynccontextmanager
+async def offline(settings: Settings) -> AsyncIterator[Offline]:
+    """The store alone, for the operator's commands while nobody serves (or beside nodes on PostgreSQL)."""
+    store = await _open_store(settings, Metrics(), SystemClock())
+    try:
+        yield Offline(store, installed_version(), settings.safe_database_url)
+    finally:
+        await store.close()
+
+
+def _run(settings: Settings, sock: Any) -> int:
+    uvloop.run(_serve(settings, sock))
+    return 0
+
+
+async def _serve(settings: Settings, sock: Any) -> None:
+    gateway = await open_gateway(settings)
+    host, port = sock.getsockname()[:2]
+    gateway.listeners.add((host, port))
+    servers = [make_server(gateway.app, trusted_proxies=settings.trusted_proxies)]
+    sockets = [sock]
+    control: Path | None = None
+    if settings.sqlite_path is not None:
+        control = control_socket_path(settings.sqlite_path)
+        servers.append(make_server(for_operator(gateway.app)))
+        sockets.append(bind_unix(control))
+    await gateway.start()
+
+    asked_to_stop = gateway.clock.monotonic()
+
+    def stop() -> None:
+        nonlocal asked_to_stop
+        if not gateway.draining:
+            asked_to_stop = gateway.clock.monotonic()
+        gateway.drain()
+        for server in servers:
+            server.should_exit = True
+
+    stop_on_signals(stop)
+    shown = f"[{host}]" if ":" in host else host
+    log.info("listening on http://%s:%d", shown, port)
+    await asyncio.gather(*(server.serve(sockets=[own]) for server, own in zip(servers, sockets, strict=True)))
+    if control is not None:
+        control.unlink(missing_ok=True)
+    await gateway.stop(STOP_PATIENCE_SECONDS - (gateway.clock.monotonic() - asked_to_stop))
+    log.info("stopped")
+
+
+async def _open_store(settings: Settings, metrics: Metrics, clock: Clock) -> Store:
+    path = settings.sqlite_path
+    if path is not None:
+        _make_directory(path)
+    keys = master_keys(settings)
+    database = Database(settings.database_url, count=metrics.sql_statements.inc)
+    try:
+        await database.check()
+        await migrations.migrate(database)
+        return await open_store(database, keys, clock)
+    except BaseException:
+        await database.close()
+        raise
+
+
+def _make_directory(path: Path) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StartupError(f"cannot make the directory {path.parent}: {error.strerror}") from None
+
+
+def _locked(settings: Settings) -> Any:
+    path = settings.sqlite_path
+    if path is None:
+        from contextlib import nullcontext
+
+        return nullcontext()
+    _make_directory(path)
+    return DatabaseLock(path)

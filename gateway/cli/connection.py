@@ -1,0 +1,65 @@
+"""The options every client command takes, and the client they make."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from gateway.client import GatewayClient
+
+DEFAULT_URL = "http://127.0.0.1:8080"
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+
+
+def client_command(*, takes_url: bool = False) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Adds the client's options; the function gets the open client first, then its own parameters.
+
+    `takes_url`: the command has a `--url` of its own, so the gateway's is only called `--gateway-url`.
+    """
+    names = ["--gateway-url"] if takes_url else ["--gateway-url", "--url"]
+
+    def decorate(function: Callable[..., None]) -> Callable[..., None]:
+        @functools.wraps(function)
+        def run(*, gateway_url: str | None, key_env: str, org: str | None, **values: Any) -> None:
+            with _open(gateway_url, key_env, org) as client:
+                function(client, **values)
+
+        wrapped: Callable[..., None] = run
+        options = [
+            click.option(*names, "gateway_url", help=f"The gateway [HUM_GATEWAY_URL, {DEFAULT_URL}]."),
+            click.option(
+                "--key-env",
+                default="HUM_GATEWAY_KEY",
+                show_default=True,
+                help="Variable that holds the API key.",
+            ),
+            click.option("--org", help="Organization a platform key acts for [HUM_GATEWAY_ORG]."),
+            json_option,
+        ]
+        for option in reversed(options):
+            wrapped = option(wrapped)
+        return wrapped
+
+    return decorate
+
+
+def _open(url: str | None, key_env: str, org: str | None) -> GatewayClient:
+    from gateway.client import GatewayClient
+
+    key = os.environ.get(key_env, "").strip()
+    if not key:
+        raise click.ClickException(f"no API key: set {key_env}, or name another variable with --key-env")
+    try:
+        return GatewayClient(
+            url or os.environ.get("HUM_GATEWAY_URL") or DEFAULT_URL,
+            key,
+            org or os.environ.get("HUM_GATEWAY_ORG"),
+        )
+    except ValueError as error:
+        raise click.ClickException(str(error)) from None

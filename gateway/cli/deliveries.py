@@ -1,0 +1,123 @@
+"""`deliveries`: what was sent where, and how each attempt went."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from gateway.cli.connection import client_command
+from gateway.cli.output import Json, clean, indent, member, show_fields, show_json, show_table
+from gateway.cli.values import Moment
+
+if TYPE_CHECKING:
+    from gateway.client import GatewayClient
+
+BODY_SHOWN = 400  # characters of a receiver's answer
+
+_COLUMNS = [
+    ("id", member("id")),
+    ("type", member("event_type")),
+    ("target", member("target", "id")),
+    ("status", lambda row: _status(row)),
+    ("attempts", member("attempts_made")),
+    ("last", lambda row: row.get("last_status_code") or row.get("last_error")),
+    ("created", member("created_at")),
+    ("next attempt", member("next_attempt_at")),
+]
+
+
+@click.group()
+def deliveries() -> None:
+    """Look at deliveries and their attempts."""
+
+
+@deliveries.command("list")
+@click.option("--webhook", help="Only to this webhook.")
+@click.option("--event", help="Only of this event.")
+@click.option("--status", help="pending, in_flight, delivered, failed or cancelled.")
+@click.option("--type", "event_type", help="Only this event type.")
+@click.option("--since", type=Moment(), help="From this time on; 2h means two hours ago.")
+@click.option("--until", type=Moment(), help="Before this time.")
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(1), help="At most so many.")
+@client_command()
+def list_deliveries(
+    client: GatewayClient,
+    as_json: bool,
+    webhook: str | None,
+    event: str | None,
+    event_type: str | None,
+    limit: int,
+    **filters: Any,
+) -> None:
+    """List deliveries, newest first."""
+    found = client.list_deliveries(
+        webhook_id=webhook, event_id=event, type=event_type, limit=limit, **filters
+    )
+    if as_json:
+        show_json(list(found))
+    else:
+        show_table(found, _COLUMNS)
+
+
+@deliveries.command("get")
+@click.argument("delivery_id")
+@click.option("--payload", "with_payload", is_flag=True, help="Show the payload too.")
+@client_command()
+def get(client: GatewayClient, as_json: bool, delivery_id: str, with_payload: bool) -> None:
+    """Show one delivery and each of its attempts."""
+    from msgspec import Raw
+    from msgspec.json import decode
+
+    answer = client.raw_delivery(delivery_id)
+    if as_json:
+        show_json(answer)
+        return
+    parts = decode(answer, type=dict[str, Raw])
+    payload = parts.pop("payload", None)
+    delivery: Json = {name: decode(value) for name, value in parts.items()}
+    shown = delivery | {"status": _status(delivery), "target": _target(delivery)}
+    show_fields(shown, skip=("attempts", "reason"))
+    attempts = delivery.get("attempts") or []
+    click.echo("" if attempts else "\nno attempt yet")
+    for attempt in attempts:
+        _show_attempt(attempt)
+    if with_payload and payload is not None:
+        click.echo("\npayload")
+        click.echo(indent(bytes(payload).decode()))
+
+
+def _status(delivery: Json) -> str:
+    reason = delivery.get("reason")
+    return f"{delivery.get('status')} ({reason})" if reason else str(delivery.get("status"))
+
+
+def _target(delivery: Json) -> str:
+    target = delivery.get("target") or {}
+    return f"{target.get('type')} {target.get('id')}"
+
+
+def _show_attempt(attempt: Json) -> None:
+    """A line with time, result, duration and address; below it the first part of the answer."""
+    code = attempt.get("status_code")
+    result = " ".join(str(part) for part in (f"HTTP {code}" if code else None, _error(attempt)) if part)
+    good = isinstance(code, int) and 200 <= code < 300 and not attempt.get("error")
+    duration = attempt.get("duration_ms")
+    parts = [
+        f"#{attempt.get('number')}",
+        str(attempt.get("started_at")),
+        click.style(clean(result or "no answer recorded"), fg="green" if good else "red"),
+        f"{duration} ms" if duration is not None else "",
+        f"from {attempt['remote_ip']}" if attempt.get("remote_ip") else "",
+        "(the other secret was refused first)" if attempt.get("swapped_from") else "",
+    ]
+    click.echo("  ".join(part for part in parts if part))
+    body = clean(" ".join(str(attempt.get("response_body") or "").split()))
+    if body:
+        cut = len(body) > BODY_SHOWN or attempt.get("response_truncated")
+        click.echo("    " + body[:BODY_SHOWN] + (" …" if cut else ""))
+
+
+def _error(attempt: Json) -> str | None:
+    error = attempt.get("error")
+    return None if error == "http_status" else error  # the status says it already

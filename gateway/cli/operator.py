@@ -1,0 +1,131 @@
+"""The operator's work on keys and state: through the running gateway's socket, or on the database itself.
+
+A SQLite file belongs to one process. While `serve` has it, this talks to `serve` over the Unix socket beside
+the file (mode 0600: whoever may open it owns the data anyway); otherwise it takes the lock and works alone.
+PostgreSQL is opened directly.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+import httpx
+
+from gateway.client import GatewayClient, Json
+from gateway.errors import StartupError
+from gateway.store.lock import DatabaseInUseError, DatabaseLock, control_socket_path
+
+if TYPE_CHECKING:
+    from gateway.config import Settings
+
+# The lock's holder may be another such command, about to finish, or a `serve` whose socket is not open yet.
+PATIENCE = 5.0
+PAUSE = 0.1
+
+
+class Operator:
+    """A context manager. Raises StartupError when neither the lock nor a running gateway is to be had."""
+
+    def __init__(self, settings: Settings, *, sleep: Callable[[float], None] = time.sleep) -> None:
+        self._settings = settings
+        self._sleep = sleep
+        self._lock: DatabaseLock | None = None
+        self._client: GatewayClient | None = None
+
+    def __enter__(self) -> Operator:
+        database = self._settings.sqlite_path
+        if database is not None:
+            self._reach(database)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._client is not None:
+            self._client.close()
+        if self._lock is not None:
+            self._lock.release()
+
+    def create_key(
+        self,
+        *,
+        platform: bool = False,
+        org: str | None = None,
+        role: str | None = None,
+        scopes: list[str] | None = None,
+        expires_in: int | None = None,
+        name: str = "",
+    ) -> Json:
+        """`{"id", "key", …}`, the key shown this once. `expires_in` in seconds."""
+        if self._client is None:
+            made: Json = self._offline(
+                lambda office: office.create_key(
+                    platform=platform, org=org, role=role, scopes=scopes, expires_in=expires_in, name=name
+                )
+            )
+            return made
+        body: Json = {"platform": True, "scopes": scopes} if platform else {"org_id": org, "role": role}
+        body |= {"expires_in": expires_in, "name": name or None}
+        return self._client.create_key(**{field: value for field, value in body.items() if value is not None})
+
+    def list_keys(self) -> list[Json]:
+        if self._client is None:
+            found: list[Json] = self._offline(lambda office: office.list_keys())
+            return found
+        return list(self._client.list_keys())
+
+    def revoke_key(self, key_id: str) -> None:
+        if self._client is None:
+            self._offline(lambda office: office.revoke_key(key_id))
+        else:
+            self._client.revoke_key(key_id)
+
+    def status(self) -> Json:
+        client = self._client
+        found: Json = (
+            client.request("GET", "/control/status") if client else self._offline(lambda o: o.status())
+        )
+        return found
+
+    def _reach(self, database: Path) -> None:
+        lock = DatabaseLock(database)
+        address = control_socket_path(database)
+        for left in range(round(PATIENCE / PAUSE), -1, -1):
+            try:
+                lock.acquire()
+            except DatabaseInUseError as error:
+                if _answers(address):
+                    transport = httpx.HTTPTransport(uds=str(address))
+                    self._client = GatewayClient("http://localhost", transport=transport)
+                    return
+                if not left:
+                    raise StartupError(f"{error}, and nobody answers on {address}") from None
+                self._sleep(PAUSE)
+            else:
+                self._lock = lock
+                return
+
+    def _offline(self, work: Callable[[Any], Awaitable[Any]]) -> Any:
+        from gateway.app import offline
+
+        async def run() -> Any:
+            async with offline(self._settings) as office:
+                return await work(office)
+
+        return asyncio.run(run())
+
+
+def _answers(address: Path) -> bool:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.settimeout(2.0)
+        try:
+            probe.connect(str(address))
+        except OSError:
+            return False
+    return True

@@ -1,0 +1,56 @@
+"""`docs/cli.md`, made from the commands themselves: `python -m gateway.cli.reference > docs/cli.md`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import click
+
+from gateway.cli import main
+
+_HEAD = """# Commands
+
+`hum-gateway`, also `python -m gateway`. Made from the commands by `python -m gateway.cli.reference`; a test
+compares. Exit status: 0 when it worked, 1 when it did not (the reason is on standard error), 2 for a command
+line that cannot be understood.
+
+Operator's commands read the settings of [settings.md](settings.md). `keys` and `status` work while `serve`
+runs (through its Unix socket) and while it does not (on the database).
+
+Client commands talk to the HTTP API. They read `HUM_GATEWAY_URL`, `HUM_GATEWAY_KEY` and `HUM_GATEWAY_ORG`,
+print tables, or JSON with `--json`, and try five times at most when the gateway is unreachable or overloaded.
+`webhooks create` and `update` have a `--url` of their own; the gateway's is `--gateway-url` everywhere.
+"""
+
+
+def page() -> str:
+    """The whole page, ending with one line end."""
+    parts = [_HEAD]
+    for path, command in commands(main, ("hum-gateway",)):
+        ctx = click.Context(command, info_name=path[-1])
+        arguments = [p.make_metavar(ctx) for p in command.params if isinstance(p, click.Argument)]
+        lines = [f"## `{' '.join([*path, *arguments])}`", "", (command.help or "").strip(), ""]
+        lines += [line for param in command.params if (line := _option(param, ctx))]
+        parts.append("\n".join(lines).rstrip() + "\n")
+    return "\n".join(parts)
+
+
+def commands(group: click.Group, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    """Every command that does something, with the words that call it."""
+    for name, command in sorted(group.commands.items()):
+        if isinstance(command, click.Group):
+            yield from commands(command, (*path, name))
+        else:
+            yield (*path, name), command
+
+
+def _option(param: click.Parameter, ctx: click.Context) -> str | None:
+    record = param.get_help_record(ctx) if isinstance(param, click.Option) else None
+    if record is None:
+        return None
+    names, text = record
+    return f"- `{names}`: {text}"
+
+
+if __name__ == "__main__":
+    click.echo(page(), nl=False)

@@ -1,0 +1,76 @@
+"""What people type: durations, moments, headers, secrets."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+
+import click
+
+from gateway.clock import format_time
+
+_DURATION = re.compile(r"([0-9]{1,9})([smhd]?)\Z")
+_SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def parse_duration(text: str) -> int:
+    """Seconds of `45`, `45s`, `15m`, `12h`, `90d`. Raises ValueError."""
+    found = _DURATION.match(text)
+    if not found or int(found[1]) == 0:
+        raise ValueError(f"{text!r} is not a duration such as 90d, 12h, 15m or 45s")
+    return int(found[1]) * _SECONDS[found[2]]
+
+
+class Duration(click.ParamType[int]):
+    name = "duration"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        if isinstance(value, int):
+            return value
+        try:
+            return parse_duration(str(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+class Moment(click.ParamType[str]):
+    """A time as the API takes it, or how long ago it was (`2h`)."""
+
+    name = "time|ago"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        text = str(value)
+        if not _DURATION.match(text):
+            return text
+        try:
+            return format_time(time.time_ns() // 1_000_000 - 1000 * parse_duration(text))
+        except (ValueError, OverflowError):
+            self.fail(f"{text!r} is neither a time nor a duration such as 2h", param, ctx)
+
+
+def pairs(entries: tuple[str, ...], separator: str) -> list[tuple[str, str]]:
+    """`("K=V", …)` split at the first separator. Raises click.BadParameter."""
+    found = []
+    for entry in entries:
+        name, split, value = entry.partition(separator)
+        if not split or not name.strip():
+            raise click.BadParameter(f"{entry!r} is not NAME{separator}VALUE")
+        found.append((name.strip(), value.strip()))
+    return found
+
+
+def environment(name: str) -> str:
+    """The value of an environment variable that must be there. Raises click.ClickException."""
+    value = os.environ.get(name, "").strip()
+    if not value:
+        raise click.ClickException(f"the environment variable {name} is not set")
+    return value
+
+
+def secrets(given: tuple[str, ...], names: tuple[str, ...]) -> list[str]:
+    """Secrets from the command line and from the environment, at least one. Raises click.ClickException."""
+    found = [*given, *(environment(name) for name in names)]
+    if not found:
+        raise click.UsageError("give --secret-env VARIABLE or --secret SECRET")
+    return found

@@ -1,0 +1,233 @@
+"""One attempt as a pipeline: look up, load, build, send, judge, record. Each step says in its name what it does.
+
+A remote failure is a value on its way through; exceptions are this gateway's own trouble, and leave the
+delivery leased, to be taken up again when the lease ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+from gateway.checkpoints import reached
+from gateway.clock import Clock
+from gateway.dispatch.payloads import Payloads
+from gateway.dispatch.record import KIND, Recording
+from gateway.dispatch.target import Target
+from gateway.dispatch.webhook import Request, build_request
+from gateway.domain import outcome as outcomes
+from gateway.domain.delivery import Status, Step, after
+from gateway.domain.event import Event
+from gateway.domain.exchange import Exchange
+from gateway.domain.outcome import Outcome, Verdict
+from gateway.domain.owed import Owed
+from gateway.domain.webhook import Webhook
+from gateway.metrics import Metrics
+from gateway.store.directory import Directory, OrgView
+from gateway.store.group_commit import GroupCommit
+from gateway.store.health import Health
+
+log = logging.getLogger("gateway.attempt")
+
+HEALTH_EVERY_MS: Final = 1000
+
+
+class Post(Protocol):
+    """The guarded HTTP client (`gateway.egress`)."""
+
+    async def post(
+        self, url: str, *, body: bytes, headers: list[tuple[str, str]], timeout: float, org_id: str
+    ) -> Exchange: ...
+
+
+@dataclass(slots=True)
+class Attempts:
+    """Makes attempts. `learned(target)` is called when the exchange is over and its place is free again;
+    what follows is only writing it down."""
+
+    directory: Directory
+    payloads: Payloads
+    client: Post
+    commits: GroupCommit
+    clock: Clock
+    metrics: Metrics
+    default_schedule: tuple[int, ...]
+    cdn_loop: str
+    chance: Callable[[], float] = random.random
+    sending: set[asyncio.Task[object]] = field(default_factory=set)
+
+    async def make(self, owed: Owed, target: Target, learned: Callable[[], None]) -> Outcome | None:
+        """Returns the outcome that was recorded; None when it was stale or the delivery is no more."""
+        try:
+            webhook, org = await self._look_up(owed)
+            if webhook is None or org is None:
+                return await self._drop(owed, target)
+            if self.clock.now() >= owed.expires_at:
+                return await self._record(Recording(owed, outcomes.expire(owed.progress), self.clock.now()))
+            if not webhook.enabled:
+                return await self._leave_to_target(owed, target)
+            event = owed.event or await self.payloads.get(owed.event_id)
+            if event is None:
+                return await self._record(Recording(owed, outcomes.expire(owed.progress), self.clock.now()))
+            request = self._build(webhook, event, owed)
+            exchange = await self._send(request, webhook, owed)
+            recording = self._judge(owed, target, webhook, org, request, exchange)
+        finally:
+            learned()
+        outcome = await self._record(recording)
+        self._log(recording, counted=outcome is not None)
+        return outcome
+
+    def break_off(self) -> int:
+        """Aborts what is on the wire at this moment; each is given back without using an attempt."""
+        for task in self.sending:
+            task.cancel()
+        return len(self.sending)
+
+    async def _look_up(self, owed: Owed) -> tuple[Webhook | None, OrgView | None]:
+        """The webhook as it is now: current URL, headers and secrets."""
+        org = self.directory.known(owed.org_id) or await self.directory.organization(owed.org_id)
+        return (org.webhooks.get(owed.target_id) if org else None), org
+
+    def _build(self, webhook: Webhook, event: Event, owed: Owed) -> Request:
+        return build_request(webhook, event, owed, now=self.clock.now(), cdn_loop=self.cdn_loop)
+
+    async def _send(self, request: Request, webhook: Webhook, owed: Owed) -> Exchange:
+        started, begun = self.clock.now(), self.clock.monotonic()
+        reached("attempt.before_send")
+        task = asyncio.current_task()
+        assert task is not None
+        self.sending.add(task)
+        try:
+            exchange = await self.client.post(
+                request.url,
+                body=request.body,
+                headers=request.headers,
+                timeout=webhook.timeout_ms / 1000,
+                org_id=owed.org_id,
+            )
+        except asyncio.CancelledError:
+            # The gateway is stopping: the receiver may or may not have got it.
+            elapsed = round((self.clock.monotonic() - begun) * 1000)
+            exchange = Exchange(started, elapsed, error="aborted", error_detail="the gateway is stopping")
+        finally:
+            self.sending.discard(task)
+        reached("attempt.after_send")
+        return exchange
+
+    def _judge(
+        self,
+        owed: Owed,
+        target: Target,
+        webhook: Webhook,
+        org: OrgView,
+        request: Request,
+        exchange: Exchange,
+    ) -> Recording:
+        now = self.clock.now()
+        outcome = outcomes.judge(
+            exchange,
+            owed.progress,
+            webhook.policy(self.default_schedule),
+            now=now,
+            holds_in_a_row=target.holds_in_a_row,
+            chance=self.chance(),
+        )
+        proven_before = target.proven
+        if outcome.verdict is not Verdict.ABORTED:
+            target.learn(exchange, outcome, self.clock.monotonic())
+        news = self._news(owed, target, exchange, outcome, now, first=target.proven and not proven_before)
+        queue = target.id if outcome.verdict is Verdict.GONE else None
+        return Recording(owed, outcome, now, webhook, request, exchange, org.organization.cipher, news, queue)
+
+    def _news(
+        self, owed: Owed, target: Target, exchange: Exchange, outcome: Outcome, now: int, *, first: bool
+    ) -> Health | None:
+        """What is worth writing about the target: every failure, each first success, else one in a while."""
+        if outcome.verdict in (Verdict.ABORTED, Verdict.HELD):
+            return None
+        failed = outcome.verdict is not Verdict.DELIVERED
+        if not (failed or first or target.failing) and now - target.health_written < HEALTH_EVERY_MS:
+            return None
+        target.failing = failed
+        target.health_written = now
+        return Health(
+            target.id,
+            target.org_id,
+            success_at=None if failed else now,
+            first_success_at=now if first else None,
+            failing_since=now if failed else None,
+            failures=int(failed),
+            delivery_id=owed.id,
+            delivery_at=now,
+            status_code=exchange.status_code,
+            error=exchange.error,
+        )
+
+    async def _record(self, recording: Recording) -> Outcome | None:
+        reached("attempt.before_record")
+        # Shielded: whoever stops this task must not lose what is known of the attempt.
+        counted = await asyncio.shield(self.commits.submit(KIND, recording))
+        reached("attempt.after_record")
+        self._measure(recording, counted=counted)
+        return recording.outcome if counted else None
+
+    async def _drop(self, owed: Owed, target: Target) -> Outcome | None:
+        """The webhook is gone from the directory: its deletion has cancelled, or cancels, what it was owed."""
+        progress = owed.progress
+        cancelled = Outcome(
+            Verdict.FAILED,
+            after(Status.IN_FLIGHT, Step.CANCEL),
+            None,
+            progress.attempts_made,
+            progress.steps_used,
+        )
+        return await self._record(Recording(owed, cancelled, self.clock.now()))
+
+    async def _leave_to_target(self, owed: Owed, target: Target) -> Outcome | None:
+        """A disabled webhook keeps its deliveries in its own queue in the database."""
+        target.enabled = False
+        target.backlog += 1
+        now = self.clock.now()
+        back = outcomes.give_back(owed.progress, now)
+        return await self._record(Recording(owed, back, now, queue=target.id))
+
+    def _measure(self, recording: Recording, *, counted: bool) -> None:
+        exchange, metrics = recording.exchange, self.metrics
+        if exchange is None:
+            return
+        verdict = recording.outcome.verdict
+        metrics.attempts.labels(verdict.value if counted else "stale").inc()
+        metrics.attempt_seconds.observe(exchange.duration_ms / 1000)
+        if verdict is Verdict.DELIVERED:
+            elapsed = exchange.started_at + exchange.duration_ms - recording.owed.created_at
+            metrics.accept_to_delivered_seconds.observe(max(elapsed, 0) / 1000)
+        elif verdict is Verdict.ABORTED:
+            metrics.duplicates_possible.labels("shutdown").inc()
+
+    def _log(self, recording: Recording, *, counted: bool) -> None:
+        level = logging.DEBUG if recording.outcome.verdict is Verdict.DELIVERED else logging.INFO
+        if not log.isEnabledFor(level):
+            return
+        owed, exchange, outcome = recording.owed, recording.exchange, recording.outcome
+        assert exchange is not None
+        log.log(
+            level,
+            "attempt",
+            extra={
+                "org": owed.org_id,
+                "webhook": owed.target_id,
+                "event": owed.event_id,
+                "delivery": owed.id,
+                "attempt": owed.attempts_made + 1,
+                "outcome": outcome.verdict.value if counted else "stale",
+                "status": exchange.status_code,
+                "error": exchange.error,
+                "duration_ms": exchange.duration_ms,
+                "next_at": outcome.due_at,
+            },
+        )

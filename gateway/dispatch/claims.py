@@ -1,0 +1,229 @@
+"""What the database has for this node: deliveries that fall due, that a dead node left, that did not fit.
+
+Direct hand-over never comes through here. The loop sleeps until the first retry falls due, until memory has
+room for a target that waits in the database, or until it is time to look at what other nodes may have left.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from typing import Any, Final
+
+from sqlalchemy.engine import Row
+
+from gateway.checkpoints import reached
+from gateway.clock import Clock
+from gateway.dispatch.dispatcher import MOST_IN_MEMORY, SHARE_OF_EACH, Dispatcher
+from gateway.dispatch.lease import NodeLease
+from gateway.dispatch.target import Target
+from gateway.domain.delivery import DUE_QUEUE, is_leased
+from gateway.domain.owed import Owed
+from gateway.errors import Overloaded
+from gateway.metrics import Metrics
+from gateway.store import deliveries, lanes, leases
+from gateway.store.directory import Directory
+from gateway.store.store import Store
+
+log = logging.getLogger("gateway.claims")
+
+BATCH: Final = 500
+REFILL: Final = 200
+
+
+class Claims:
+    """The loop. `look_every` (seconds) is how often it looks for what it was not told of."""
+
+    def __init__(
+        self,
+        store: Store,
+        directory: Directory,
+        dispatcher: Dispatcher,
+        lease: NodeLease,
+        clock: Clock,
+        metrics: Metrics,
+        *,
+        look_every: float,
+    ) -> None:
+        self._store = store
+        self._directory = directory
+        self._dispatcher = dispatcher
+        self._lease = lease
+        self._clock = clock
+        self._metrics = metrics
+        self._look_every = look_every
+        self._next_look = 0.0
+        self._next_due: int | None = 0
+        self._left_behind: set[str] = set()
+        self._woken = asyncio.Event()
+        dispatcher.due_hint = self.due
+        dispatcher.wake_claims = self._woken.set
+
+    def due(self, at: int) -> None:
+        """A delivery was put down for `at` (ms)."""
+        if self._next_due is None or at < self._next_due:
+            self._next_due = at
+            self._woken.set()
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            try:
+                await self._look_around()
+                await self._claim_due()
+                await self._refill()
+            except Overloaded as problem:
+                log.warning("not claiming: %s", problem.message)
+                await self._clock.sleep(0.5)
+            except Exception:
+                log.exception("claiming failed")
+                await self._clock.sleep(1)
+            self._dispatcher.pump()
+            await self._wait()
+
+    async def _wait(self) -> None:
+        seconds = self._next_look - self._clock.monotonic()
+        if self._next_due is not None:
+            seconds = min(seconds, (self._next_due - self._clock.now()) / 1000)
+        if seconds > 0 and not self._woken.is_set():
+            sleep = asyncio.ensure_future(self._clock.sleep(seconds))
+            woken = asyncio.ensure_future(self._woken.wait())
+            try:
+                await asyncio.wait((sleep, woken), return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                sleep.cancel()
+                woken.cancel()
+        else:
+            await asyncio.sleep(0)
+        self._woken.clear()
+
+    async def _look_around(self) -> None:
+        """Which queues hold something: dead nodes' leases, targets with a backlog, holds of other nodes."""
+        if self._clock.monotonic() < self._next_look:
+            return
+        self._next_look = self._clock.monotonic() + self._look_every
+        now = self._clock.now()
+        async with self._store.reading() as conn:
+            queues = set(await deliveries.waiting_queues(conn))
+            live = await leases.live(conn, now)
+            ended = await leases.ended(conn, now)
+            held = await lanes.held(conn, now)
+            if DUE_QUEUE in queues:
+                self._next_due = await deliveries.next_due(conn)
+        self._left_behind = {queue for queue in queues if is_leased(queue)} - live - {self._lease.id}
+        empty = ended - queues
+        if empty:
+            async with self._store.transaction() as tx:
+                await leases.forget(tx.conn, empty, now)
+        for target_id, until in held.items():
+            if target_id in self._dispatcher.targets:
+                self._dispatcher.hold(self._dispatcher.targets[target_id], until)
+        waiting = {queue for queue in queues if queue != DUE_QUEUE and not is_leased(queue)}
+        await self._note_backlogs(waiting)
+
+    async def _note_backlogs(self, target_ids: set[str]) -> None:
+        for target_id in target_ids - self._dispatcher.targets.keys():
+            async with self._store.reading() as conn:
+                org_id = await deliveries.organization_of_target(conn, target_id)
+            view = await self._directory.organization(org_id) if org_id else None
+            webhook = view.webhooks.get(target_id) if view else None
+            if webhook is not None:
+                self._dispatcher.target(webhook)
+            elif org_id is not None:
+                # Its target was deleted while this was being accepted.
+                async with self._store.transaction() as tx:
+                    await deliveries.cancel_pending(tx.conn, target_id, self._clock.now())
+        for target_id in target_ids & self._dispatcher.targets.keys():
+            target = self._dispatcher.targets[target_id]
+            target.backlog = target.backlog or 1
+        backlogs = sum(1 for target in self._dispatcher.targets.values() if target.backlog)
+        self._metrics.backlog_targets.set(backlogs)
+
+    async def _claim_due(self) -> None:
+        for queue in sorted(self._left_behind):
+            taken = await self._claim(queue, BATCH)
+            self._metrics.duplicates_possible.labels("rescue").inc(len(taken))
+            await self._place(taken)
+            if len(taken) < BATCH:
+                self._left_behind.discard(queue)
+            else:
+                self._woken.set()
+        now = self._clock.now()
+        if self._next_due is None or now < self._next_due:
+            return
+        taken = await self._claim(DUE_QUEUE, BATCH)
+        await self._place(taken)
+        if len(taken) == BATCH:
+            self._next_due = now
+        else:
+            async with self._store.reading() as conn:
+                self._next_due = await deliveries.next_due(conn)
+
+    async def _refill(self) -> None:
+        """Brings targets' backlogs in, each up to a small number at a time, so that none crowds out another."""
+        now, monotonic = self._clock.now(), self._clock.monotonic()
+        for target in list(self._dispatcher.targets.values()):
+            if not target.backlog or target.waiting >= SHARE_OF_EACH or target.blocked(now, monotonic):
+                continue
+            if self._dispatcher.kept >= MOST_IN_MEMORY + BATCH:
+                return
+            marks = target.backlog
+            taken = await self._claim(target.id, REFILL)
+            for row in taken:
+                self._dispatcher.take(target, _owed(row, self._lease.id))
+            if len(taken) < REFILL and target.backlog == marks:
+                target.backlog = 0
+            self._dispatcher.pump()
+
+    async def _claim(self, queue: str, limit: int) -> Sequence[Row[Any]]:
+        if self._dispatcher.stopping or not self._lease.holds():
+            return []
+        async with self._store.transaction() as tx:
+            taken = await deliveries.claim(tx.conn, queue, self._lease.id, now=self._clock.now(), limit=limit)
+            reached("claim.before_commit")
+        reached("claim.after_commit")
+        return taken
+
+    async def _place(self, rows: Sequence[Row[Any]]) -> None:
+        """Into memory, or into the target's own queue when it can take nothing at the moment."""
+        put_off: list[tuple[str, str, str]] = []
+        now, monotonic = self._clock.now(), self._clock.monotonic()
+        for row in rows:
+            target = await self._target_of(row)
+            owed = _owed(row, self._lease.id)
+            if target is None:
+                put_off.append((row.target_id, row.id, self._lease.id))
+            elif self._dispatcher.has_room(target) and not target.blocked(now, monotonic):
+                self._dispatcher.take(target, owed)
+            else:
+                target.backlog += 1
+                put_off.append((target.id, row.id, self._lease.id))
+        if put_off:
+            async with self._store.transaction() as tx:
+                await deliveries.move(tx.conn, put_off)
+
+    async def _target_of(self, row: Row[Any]) -> Target | None:
+        target = self._dispatcher.targets.get(row.target_id)
+        if target is not None:
+            return target
+        view = await self._directory.organization(row.org_id)
+        webhook = view.webhooks.get(row.target_id) if view else None
+        return self._dispatcher.target(webhook) if webhook else None
+
+
+def _owed(row: Row[Any], lease: str) -> Owed:
+    return Owed(
+        id=row.id,
+        org_id=row.org_id,
+        target_id=row.target_id,
+        event=None,
+        queue=lease,
+        attempts_made=row.attempts_made,
+        steps_used=row.steps_used,
+        expires_at=row.expires_at,
+        priority=row.priority,
+        created_at=row.created_at,
+        event_id=row.event_id,
+        redelivery_of=row.redelivery_of,
+    )

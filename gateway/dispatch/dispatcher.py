@@ -1,0 +1,303 @@
+"""What is to be sent, in memory: who is next, how many at once, and what does not fit.
+
+Memory is a short cut. Every delivery in it is a row leased to this node; losing it loses nothing. It is
+bounded: what does not fit stays in the database, in its target's queue, and `claims` brings it in later.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Final
+from urllib.parse import urlsplit
+
+from gateway.clock import Clock
+from gateway.dispatch.attempt import Attempts
+from gateway.dispatch.breaker import LONGEST_PAUSE_SECONDS
+from gateway.dispatch.fairness import Turns
+from gateway.dispatch.gate import Gate
+from gateway.dispatch.lease import NodeLease
+from gateway.dispatch.target import Target
+from gateway.domain.delivery import DUE_QUEUE
+from gateway.domain.owed import Owed
+from gateway.domain.webhook import Webhook
+from gateway.metrics import Metrics
+from gateway.store.directory import Directory
+
+log = logging.getLogger("gateway.dispatch")
+
+MOST_IN_FLIGHT: Final = 1024
+MOST_UNTRIED: Final = 640
+MOST_PER_HOST: Final = 256
+MOST_IN_MEMORY: Final = 20_000
+MOST_PER_TARGET: Final = 2_000
+SHARE_OF_EACH: Final = 20  # places a target has even when memory is full
+MOST_PAYLOAD_BYTES: Final = 64 * 1024 * 1024
+PAUSE_AFTER_TROUBLE_SECONDS: Final = 1.0
+
+
+class Dispatcher:
+    """The node's queue and its senders. `wake_claims` is called when the database may have work for it."""
+
+    def __init__(
+        self,
+        attempts: Attempts,
+        lease: NodeLease,
+        directory: Directory,
+        clock: Clock,
+        metrics: Metrics,
+        default_schedule: tuple[int, ...],
+    ) -> None:
+        self._attempts = attempts
+        self._lease = lease
+        self._directory = directory
+        self._clock = clock
+        self._metrics = metrics
+        self._default_schedule = default_schedule
+        self.targets: dict[str, Target] = {}
+        self._turns = Turns()
+        self._hosts: dict[str, Gate[Target]] = {}
+        self._untried: Gate[Target] = Gate(MOST_UNTRIED)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._payload_bytes = 0
+        self.kept = 0
+        self.in_flight = 0
+        self.stopping = False
+        self.due_hint: Callable[[int], None] = lambda due_at: None
+        self.wake_claims: Callable[[], None] = lambda: None
+        directory.on_change(self._organization_changed)
+
+    # What ingest asks (ingest.plan.Handover).
+
+    def reserve(self, webhook: Webhook) -> str:
+        """This node's lease, with a place kept in memory; or the queue in which the delivery is to wait."""
+        target = self.target(webhook)
+        if not webhook.enabled or target.backlog:
+            return target.id
+        if self.stopping or not self._lease.holds():
+            return DUE_QUEUE
+        if not self.has_room(target):
+            return target.id
+        self._keep(target)
+        return self._lease.id
+
+    def release(self, queue: str, target_id: str) -> None:
+        if queue not in (DUE_QUEUE, target_id):
+            self._let_go(self.targets[target_id])
+
+    def offer(self, owed: Owed) -> None:
+        """Takes a committed delivery for which a place is kept, or notes where else it waits."""
+        target = self.targets.get(owed.target_id)
+        if target is None:
+            return  # deleted a moment ago: its deliveries were cancelled, or will be
+        if owed.queue == self._lease.id and not self.stopping:
+            self._enqueue(target, owed)
+            self._pump()
+        elif owed.queue == DUE_QUEUE:
+            self.due_hint(self._clock.now())
+        elif owed.queue == target.id:
+            target.backlog += 1
+            self.wake_claims()
+        else:
+            self._let_go(target)  # the lease changed meanwhile: it will be claimed again from the old one
+
+    # What claims asks.
+
+    def target(self, webhook: Webhook) -> Target:
+        """The memory of a target, made when it is first needed."""
+        target = self.targets.get(webhook.id)
+        if target is None:
+            target = self.targets[webhook.id] = Target(webhook.id, webhook.org_id)
+            self._apply(target, webhook)
+        return target
+
+    def has_room(self, target: Target) -> bool:
+        """Each target has a small share of the memory for certain, and a larger one while there is room."""
+        if target.kept >= MOST_PER_TARGET:
+            return False
+        return self.kept < MOST_IN_MEMORY or target.kept < SHARE_OF_EACH
+
+    def take(self, target: Target, owed: Owed) -> None:
+        """Puts a claimed delivery into memory."""
+        self._keep(target)
+        self._enqueue(target, owed)
+
+    def pump(self) -> None:
+        """Starts what may start; also whoever was called at a gate and did not come."""
+        for gate in (self._untried, *self._hosts.values()):
+            gate.call(self._wake)
+        self._pump()
+
+    def hold(self, target: Target, until: int) -> None:
+        """Another node was told to leave this target alone."""
+        if until > target.held_until:
+            target.held_until = until
+            self._wake_later(target)
+
+    # Sending.
+
+    def _enqueue(self, target: Target, owed: Owed) -> None:
+        if owed.event is not None:
+            size = len(owed.event.data)
+            if self._payload_bytes + size > MOST_PAYLOAD_BYTES:
+                owed.event = None  # it is read back when its turn comes
+            else:
+                self._payload_bytes += size
+        target.push(owed)
+        self._wake(target)
+
+    def _wake(self, target: Target) -> bool:
+        """Gives the target its turn if there is something it could send; says whether there is."""
+        ready = target.ready(self._clock.now(), self._clock.monotonic())
+        if ready:
+            self._turns.enlist(target)
+        return ready
+
+    def _pump(self) -> None:
+        """Starts whatever may start. Bounded by the places in flight; each start is one task."""
+        if self.stopping or not self._lease.holds():
+            return
+        now, monotonic = self._clock.now(), self._clock.monotonic()
+        while self.in_flight < MOST_IN_FLIGHT and (target := self._turns.next()) is not None:
+            if target.ready(now, monotonic) and self._enter_gates(target):
+                self._start(target)
+                self._wake(target)
+        self._metrics.queue_depth.set(self.kept - self.in_flight)
+        self._metrics.in_flight.set(self.in_flight)
+
+    def _enter_gates(self, target: Target) -> bool:
+        host = self._hosts.get(target.host)
+        if host is None:
+            host = self._hosts[target.host] = Gate(MOST_PER_HOST)
+        if not host.enter(target):
+            return False
+        if target.untried and not self._untried.enter(target):
+            host.leave(self._wake)
+            return False
+        return True
+
+    def _start(self, target: Target) -> None:
+        owed = target.pop()
+        if owed.event is not None:
+            self._payload_bytes -= len(owed.event.data)
+        target.in_flight += 1
+        self.in_flight += 1
+        task = asyncio.create_task(self._run(target, owed, target.untried, self._hosts[target.host]))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _run(self, target: Target, owed: Owed, untried: bool, host: Gate[Target]) -> None:
+        def place_is_free() -> None:
+            target.in_flight -= 1
+            self.in_flight -= 1
+            host.leave(self._wake)
+            if untried:
+                self._untried.leave(self._wake)
+            self._wake(target)
+            if target.blocked(self._clock.now(), self._clock.monotonic()):
+                self._wake_later(target)
+            self._pump()
+
+        try:
+            outcome = await self._attempts.make(owed, target, place_is_free)
+        except Exception:
+            log.exception("attempt broken off", extra={"delivery": owed.id})
+            await self._clock.sleep(PAUSE_AFTER_TROUBLE_SECONDS)
+            self._enqueue(target, owed)
+            self._pump()
+            return
+        self._let_go(target)
+        if outcome is not None and outcome.due_at is not None:
+            self.due_hint(outcome.due_at)
+        if target.backlog and target.waiting < SHARE_OF_EACH:
+            self.wake_claims()
+
+    def _wake_later(self, target: Target) -> None:
+        """A hold ends and a breaker probes without anybody else touching the target."""
+        until_hold_ends = (target.held_until - self._clock.now()) / 1000
+        until_probe = target.breaker.next_probe - self._clock.monotonic() if target.breaker.open else 0.0
+        seconds = max(until_hold_ends, until_probe, 0.0)
+
+        async def wake() -> None:
+            await self._clock.sleep(seconds + 0.001)
+            self._wake(target)
+            if target.backlog:
+                self.wake_claims()
+            self._pump()
+
+        if target.enabled and seconds > 0:
+            task = asyncio.create_task(wake(), name=f"wake {target.id}")
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    def _keep(self, target: Target) -> None:
+        target.kept += 1
+        self.kept += 1
+
+    def _let_go(self, target: Target) -> None:
+        target.kept -= 1
+        self.kept -= 1
+
+    # Changes from outside.
+
+    def _apply(self, target: Target, webhook: Webhook) -> None:
+        first_wait = (webhook.retry_schedule or self._default_schedule)[0]
+        target.host = urlsplit(webhook.url).netloc
+        target.enabled = webhook.enabled
+        target.proven = target.proven or webhook.first_success_at is not None
+        target.failing = webhook.failing_since is not None
+        target.breaker.pause = min(float(first_wait), LONGEST_PAUSE_SECONDS)
+
+    def _organization_changed(self, org_id: str) -> None:
+        affected = [target for target in self.targets.values() if target.org_id == org_id]
+        if affected and not self.stopping:
+            task = asyncio.create_task(self._see_changes(org_id, affected), name=f"see {org_id}")
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _see_changes(self, org_id: str, affected: list[Target]) -> None:
+        view = await self._directory.organization(org_id)
+        for target in affected:
+            webhook = view.webhooks.get(target.id) if view else None
+            if webhook is None:
+                self._forget_if_idle(target)
+                continue
+            self._apply(target, webhook)
+            self._wake(target)
+            if target.backlog and target.enabled:
+                self.wake_claims()
+        self._pump()
+
+    def _forget_if_idle(self, target: Target) -> None:
+        if target.kept == 0:
+            self.targets.pop(target.id, None)
+
+    async def lose(self) -> None:
+        """The lease is gone: what waits in memory is no longer ours to send."""
+        for target in self.targets.values():
+            self._empty(target)
+
+    def _empty(self, target: Target) -> None:
+        for owed in (*target.urgent, *target.normal):
+            if owed.event is not None:
+                self._payload_bytes -= len(owed.event.data)
+            self._let_go(target)
+        target.urgent.clear()
+        target.normal.clear()
+
+    async def stop(self, patience: float) -> None:
+        """Starts nothing more, waits `patience` seconds for what is on the wire, then breaks it off."""
+        self.stopping = True
+        for target in self.targets.values():
+            self._empty(target)
+        deadline = self._clock.monotonic() + patience
+        while self.in_flight and self._clock.monotonic() < deadline:
+            await self._clock.sleep(0.02)
+        if self._attempts.sending:
+            log.warning("breaking off %d attempts", self._attempts.break_off())
+        pending = [task for task in self._tasks if not (task.get_name().startswith(("wake", "see")))]
+        if pending:
+            await asyncio.wait(pending, timeout=2)
+        for task in tuple(self._tasks):
+            task.cancel()

@@ -1,0 +1,63 @@
+"""Payloads of deliveries that were claimed, not handed over: read together, opened one by one."""
+
+from __future__ import annotations
+
+import asyncio
+
+from gateway.domain.event import Event
+from gateway.store import events
+from gateway.store.directory import Directory
+from gateway.store.store import Store
+
+
+class Payloads:
+    """Reads events; all that are asked for in one turn of the loop come with one statement."""
+
+    def __init__(self, store: Store, directory: Directory) -> None:
+        self._store = store
+        self._directory = directory
+        self._asked: dict[str, asyncio.Future[Event | None]] = {}
+        self._reading: set[asyncio.Task[None]] = set()
+
+    async def get(self, event_id: str) -> Event | None:
+        """The event; None when its payload is gone (retention, erasure)."""
+        future = self._asked.get(event_id)
+        if future is None:
+            if not self._asked:
+                task = asyncio.create_task(self._read(), name="read payloads")
+                self._reading.add(task)
+                task.add_done_callback(self._reading.discard)
+            future = asyncio.get_running_loop().create_future()
+            self._asked[event_id] = future
+        return await asyncio.shield(future)
+
+    async def _read(self) -> None:
+        await asyncio.sleep(0)
+        asked, self._asked = self._asked, {}
+        try:
+            async with self._store.reading() as conn:
+                rows = await events.payloads(conn, asked)
+            found = {row.id: await self._open(row) for row in rows}
+        except Exception as error:  # noqa: BLE001 - everybody who asked must hear of it
+            for future in asked.values():
+                if not future.done():
+                    future.set_exception(error)
+            return
+        for event_id, future in asked.items():
+            if not future.done():
+                future.set_result(found.get(event_id))
+
+    async def _open(self, row: object) -> Event | None:
+        sealed = row.payload  # type: ignore[attr-defined]
+        view = await self._directory.organization(row.org_id)  # type: ignore[attr-defined]
+        if sealed is None or view is None:
+            return None
+        data = view.organization.cipher.open(row.id, "payload", sealed)  # type: ignore[attr-defined]
+        return Event(
+            row.id,
+            row.org_id,
+            row.type,
+            row.timestamp,
+            data,
+            row.traceparent,  # type: ignore[attr-defined]
+        )

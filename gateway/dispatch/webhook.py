@@ -1,0 +1,87 @@
+"""The request that a receiver gets (wire contract, section 4)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+from gateway.domain.event import Event
+from gateway.domain.owed import Owed
+from gateway.domain.webhook import Webhook
+from gateway.signing import body_signature, standard_key, standard_signature
+
+USER_AGENT: Final = "bluehive-hum-webhooks/1.0"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What goes onto the wire. `timestamp` in seconds is what `webhook-timestamp` says; `signatures` are the
+    values of `X-HUM-Signature` and `webhook-signature`, kept because the secrets may go."""
+
+    url: str
+    headers: list[tuple[str, str]]
+    body: bytes
+    timestamp: int
+    signatures: tuple[str, str]
+
+
+def build_request(webhook: Webhook, event: Event, owed: Owed, *, now: int, cdn_loop: str) -> Request:
+    """The signed request of the attempt that starts at `now` (ms)."""
+    body = event.envelope()
+    timestamp = now // 1000
+    live = [s.value for s in webhook.secrets if s.ends_at is None or now < s.ends_at]
+    signatures = (
+        body_signature(live[0], body),
+        " ".join(standard_signature(_key(secret), event.id, timestamp, body) for secret in live),
+    )
+    headers = request_headers(
+        event_type=event.type,
+        event_id=event.id,
+        delivery_id=owed.id,
+        number=owed.attempts_made + 1,
+        timestamp=timestamp,
+        signatures=signatures,
+        redelivery=owed.redelivery_of,
+        traceparent=event.traceparent,
+        cdn_loop=cdn_loop,
+    )
+    headers += webhook.headers.items()
+    return Request(webhook.url, headers, body, timestamp, signatures)
+
+
+def request_headers(
+    *,
+    event_type: str,
+    event_id: str,
+    delivery_id: str,
+    number: int,
+    timestamp: int,
+    signatures: tuple[str, str],
+    redelivery: str | None,
+    traceparent: str | None,
+    cdn_loop: str,
+) -> list[tuple[str, str]]:
+    """The gateway's own headers of an attempt: for the wire, and again when the attempt is shown."""
+    headers = [
+        ("Content-Type", "application/json"),
+        ("User-Agent", USER_AGENT),
+        ("X-HUM-Signature", signatures[0]),
+        ("X-HUM-Event", event_type),
+        ("X-HUM-Delivery", delivery_id),
+        ("X-HUM-Attempt", str(number)),
+        ("webhook-id", event_id),
+        ("webhook-timestamp", str(timestamp)),
+        ("webhook-signature", signatures[1]),
+        ("CDN-Loop", cdn_loop),
+    ]
+    if redelivery is not None:
+        headers.append(("X-HUM-Redelivery", redelivery))
+    if traceparent is not None:
+        headers.append(("traceparent", traceparent))
+    return headers
+
+
+@lru_cache(maxsize=20_000)
+def _key(secret: str) -> bytes:
+    return standard_key(secret)

@@ -1,0 +1,35 @@
+"""A delivery as the dispatcher holds it in memory: what it takes to make the next attempt."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gateway.domain.event import Event
+from gateway.domain.outcome import Progress
+
+
+@dataclass(slots=True)
+class Owed:
+    """One event owed to one target. `queue` is the lease under which this node holds it; `event` is None
+    until its payload has been read (deliveries that were claimed, not handed over)."""
+
+    id: str
+    org_id: str
+    target_id: str
+    event: Event | None
+    queue: str
+    attempts_made: int
+    steps_used: int
+    expires_at: int
+    priority: int
+    created_at: int
+    event_id: str = ""
+    redelivery_of: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.event is not None:
+            self.event_id = self.event.id
+
+    @property
+    def progress(self) -> Progress:
+        return Progress(self.attempts_made, self.steps_used, self.expires_at)

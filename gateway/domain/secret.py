@@ -1,0 +1,145 @@
+"""Signing secrets: making one, checking one that a customer brings, and keeping them out of what is stored.
+
+Signing itself is `gateway.signing`; storing them encrypted is `gateway.store.cipher`.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import html
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
+from typing import Final, TypeVar
+from urllib.parse import quote, quote_plus
+
+from gateway.errors import InvalidRequest
+
+PREFIX: Final = "whsec_"
+NEW_BYTES: Final = 32
+MASK: Final = "[secret]"
+SHORTEST_MASKED: Final = 6  # shorter values ("1", "prod") stand everywhere by chance
+
+_Text = TypeVar("_Text", str, bytes)
+
+_FOREIGN: Final = re.compile(r"[ -~]{16,256}\Z")
+_SCHEME: Final = re.compile(r"(?:bearer|basic|token|apikey)\s+(\S+)\Z", re.IGNORECASE)
+
+
+def new_secret(randomness: Callable[[int], bytes]) -> str:
+    """`whsec_` and the base64 of 32 bytes; `randomness` is `secrets.token_bytes`, or a test's."""
+    entropy = randomness(NEW_BYTES)
+    if len(entropy) != NEW_BYTES:
+        raise ValueError(f"a secret is made of {NEW_BYTES} random bytes")
+    return PREFIX + base64.b64encode(entropy).decode("ascii")
+
+
+def check_imported(text: str, field: str = "secret") -> str:
+    """The secret, unchanged, or InvalidRequest: `whsec_` and the base64 of 24 to 64 bytes.
+
+    Strict, because X-HUM-Signature is keyed with the text and Standard Webhooks with the bytes: padding, the
+    standard alphabet and no stray bits, so that both sides of an import certainly hold the same key.
+    """
+    if not text.startswith(PREFIX):
+        raise InvalidRequest.field(field, f"must begin with {PREFIX}")
+    encoded = text[len(PREFIX) :]
+    try:
+        key = base64.b64decode(encoded.encode("ascii"), validate=True)
+    except (binascii.Error, UnicodeEncodeError):
+        raise InvalidRequest.field(field, f"must be padded standard base64 behind {PREFIX}") from None
+    if base64.b64encode(key).decode("ascii") != encoded:
+        raise InvalidRequest.field(field, f"must be padded standard base64 behind {PREFIX}")
+    if not 24 <= len(key) <= 64:
+        raise InvalidRequest.field(field, f"must be the base64 of 24 to 64 bytes, not of {len(key)}")
+    return text
+
+
+def check_foreign(text: str, field: str = "secret") -> str:
+    """The secret of a receiver built for another system: 16 to 256 printable ASCII characters."""
+    if not _FOREIGN.match(text) or text != text.strip():
+        raise InvalidRequest.field(field, "must be 16 to 256 printable characters, no space at either end")
+    return text
+
+
+def mask(text: _Text, secrets: Iterable[str]) -> _Text:
+    """`text` with every secret in it, however it is written, replaced by `[secret]`.
+
+    Found: the value itself, what stands behind `whsec_` or `Bearer `, each of them in base64 (at any offset
+    of a longer encoded text), URL-encoded, or escaped for JSON or HTML. Values under 6 characters are left
+    alone. Mask before cutting a text: half a secret at the cut would not be recognized.
+    """
+    needles = _needles(tuple(secrets))
+    if isinstance(text, str):
+        found = [needle for needle, _ in needles if needle in text]
+        return _replaced(text, found, MASK) if found else text
+    found_bytes = [needle for _, needle in needles if needle in text]
+    return _replaced(text, found_bytes, MASK.encode()) if found_bytes else text
+
+
+@lru_cache(maxsize=4096)
+def _needles(secrets: tuple[str, ...]) -> tuple[tuple[str, bytes], ...]:
+    """Every spelling to look for, as str and as bytes. Cached: one target has the same secrets every time."""
+    spellings: set[str] = set()
+    for secret in secrets:
+        for value in _parts(secret):
+            if len(value) >= SHORTEST_MASKED:
+                spellings.update(_spellings(value))
+    return tuple(
+        (s, s.encode("utf-8", "surrogatepass")) for s in sorted(spellings, key=lambda s: (-len(s), s))
+    )
+
+
+def _parts(secret: str) -> Iterator[str]:
+    yield secret
+    if secret.startswith(PREFIX):
+        yield secret[len(PREFIX) :]
+    elif scheme := _SCHEME.match(secret):
+        yield scheme[1]  # a receiver that parses `Authorization` echoes only the credentials
+
+
+def _spellings(value: str) -> Iterator[str]:
+    raw = value.encode("utf-8", "surrogatepass")
+    yield value
+    yield from _base64(raw)
+    for quoted in (quote(raw, safe=""), quote(raw), quote_plus(raw)):
+        yield quoted
+        yield re.sub("%[0-9A-F]{2}", lambda m: m[0].lower(), quoted)
+    for escaped in (json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1]):
+        yield escaped
+        yield escaped.replace("/", r"\/")  # PHP
+        yield escaped.replace("+", r"\u002B")  # .NET
+    yield html.escape(value)
+    yield html.escape(value, quote=False)
+
+
+def _base64(raw: bytes) -> Iterator[str]:
+    """`raw` encoded alone, and the characters that are certain inside a longer text (`user:password`)."""
+    for encode in (base64.b64encode, base64.urlsafe_b64encode):
+        yield encode(raw).decode().rstrip("=")
+        for offset in range(3):
+            # The first and last characters mix with the neighbours' bits: what they share is left out.
+            first = (0, 2, 3)[offset]
+            certain = encode(bytes(offset) + raw).decode()[first : (offset + len(raw)) * 8 // 6]
+            if len(certain) >= SHORTEST_MASKED:
+                yield certain
+
+
+def _replaced(text: _Text, needles: list[_Text], mark: _Text) -> _Text:
+    # All finds in the original first, overlapping ones as one: replacing one after the other would leave the
+    # rest of a secret that overlaps another.
+    spans: list[tuple[int, int]] = []
+    for needle in needles:
+        start = text.find(needle)
+        while start >= 0:
+            spans.append((start, start + len(needle)))
+            start = text.find(needle, start + 1)
+    pieces: list[_Text] = []
+    end = 0
+    for first, last in sorted(spans):
+        if first >= end:
+            pieces += [text[end:first], mark]
+        end = max(end, last)
+    pieces.append(text[end:])
+    return text[:0].join(pieces)

@@ -1,0 +1,174 @@
+"""The flow of an accepted event: admission, organization, one shared transaction, hand-over, answer.
+
+Requests that arrive together share the transaction (`store.group_commit`). Deliveries are leased to this node
+in the same insert and handed to its dispatcher once the commit is done, without being read back.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from sqlalchemy import text
+
+from gateway.clock import Clock
+from gateway.domain.event import NewEvent
+from gateway.domain.ids import new_id
+from gateway.errors import Conflict, Detail, Overloaded, Problem
+from gateway.ingest import repeat
+from gateway.ingest.plan import Answer, Handover, Planned, Rows
+from gateway.store import idempotency
+from gateway.store.directory import Directory, OrgView
+from gateway.store.group_commit import GroupCommit, RefusedItems
+from gateway.store.idempotency import Claim
+from gateway.store.transaction import Transaction
+
+KIND: Final = "accept"
+MAX_WAIT_SECONDS: Final = 0.25
+
+
+@dataclass(slots=True)
+class Acceptance:
+    """One request's events (each with its organization), to be committed together. In mode `each` the
+    problem of one leaves the others alone."""
+
+    events: list[tuple[OrgView, NewEvent]]
+    claim: Claim | None = None
+    mode: Literal["atomic", "each"] = "atomic"
+
+
+@dataclass(slots=True)
+class Accepted:
+    """The answers in the order of the events; `replayed` when the request had been made before."""
+
+    answers: list[Answer | Problem]
+    replayed: bool = False
+
+
+class Accept:
+    """The service behind `POST /api/events` and `/batch`."""
+
+    def __init__(
+        self, directory: Directory, handover: Handover, clock: Clock, *, several_nodes: bool
+    ) -> None:
+        self._directory = directory
+        self._handover = handover
+        self._clock = clock
+        self._several_nodes = several_nodes
+        self.commits: GroupCommit | None = None  # joined by app, since the committer needs `apply`
+        self.storage_full = False
+
+    async def accept(self, acceptance: Acceptance) -> Accepted:
+        """Returns once everything is durable. Raises Conflict for an atomic request that collides with an
+        earlier one, Overloaded when the commit is too far off or the database is away."""
+        assert self.commits is not None
+        if self.storage_full:
+            raise Overloaded("the disk is nearly full", code="storage_full", retry_after=5)
+        if self.commits.expected_wait() > MAX_WAIT_SECONDS:
+            raise Overloaded("more events arrive than can be made durable in time", retry_after=1)
+        accepted: Accepted = await self.commits.submit(KIND, acceptance, len(acceptance.events))
+        return accepted
+
+    async def apply(self, tx: Transaction, acceptances: list[Any]) -> list[Accepted]:
+        """The writer of the group commit: all requests in one transaction."""
+        await self._see_other_nodes_changes(tx)
+        now = self._clock.now()
+        planned = [await self._plan(acceptance, now) for acceptance in acceptances]
+        standing = await self._claim(tx, acceptances, planned, now)
+        earlier = _earlier_requests(acceptances, standing)
+        rows = Rows(self._handover, now)
+        tx.on_commit(rows.hand_over)
+        tx.on_rollback(rows.release)
+        new_plans = [p for i, plans in enumerate(planned) if i not in earlier for p in plans]
+        await rows.write(tx, [plan for plan in new_plans if repeat.is_first(plan, standing)])
+        await repeat.answer_earlier_events(tx, new_plans, standing)
+        _refuse_collisions(acceptances, planned)
+        results = {
+            index: Accepted([plan.result for plan in plans if plan.result is not None])
+            for index, plans in enumerate(planned)
+            if index not in earlier
+        }
+        await self._keep_answers(tx, acceptances, results)
+        for index, row in earlier.items():
+            results[index] = _replay(index, row, acceptances, results)
+        return [results[index] for index in range(len(acceptances))]
+
+    async def _see_other_nodes_changes(self, tx: Transaction) -> None:
+        if self._several_nodes:
+            version = await tx.conn.execute(text("SELECT config_version FROM install"))
+            await self._directory.refresh(version.scalar_one())
+
+    async def _plan(self, acceptance: Acceptance, now: int) -> list[Planned]:
+        plans = []
+        for view, new in acceptance.events:
+            org = self._directory.known(view.id) or await self._directory.living(view.id)
+            event_id = new_id("evt", now)
+            plans.append(Planned(event_id, org, new, repeat.external_claim(event_id, org, new, now)))
+        return plans
+
+    async def _claim(
+        self, tx: Transaction, acceptances: list[Any], planned: list[list[Planned]], now: int
+    ) -> repeat.Standing:
+        claims = [acceptance.claim for acceptance in acceptances if acceptance.claim is not None]
+        claims += [plan.claim for plans in planned for plan in plans if plan.claim is not None]
+        return await idempotency.claim(tx.conn, claims, now) if claims else {}
+
+    async def _keep_answers(
+        self, tx: Transaction, acceptances: list[Acceptance], results: dict[int, Accepted]
+    ) -> None:
+        kept = []
+        for index, accepted in results.items():
+            acceptance = acceptances[index]
+            if acceptance.claim is not None:
+                sealed = repeat.seal_answers(_cipher(acceptance), acceptance.claim, accepted.answers)
+                kept.append((acceptance.claim, sealed))
+        await idempotency.keep_answers(tx.conn, kept)
+
+
+def _earlier_requests(acceptances: list[Acceptance], standing: repeat.Standing) -> dict[int, Any]:
+    earlier: dict[int, Any] = {}
+    refused: dict[int, Problem] = {}
+    for index, acceptance in enumerate(acceptances):
+        try:
+            row = repeat.earlier_request(acceptance.claim, standing)
+        except Conflict as problem:
+            refused[index] = problem
+        else:
+            if row is not None:
+                earlier[index] = row
+    if refused:
+        raise RefusedItems(refused)
+    return earlier
+
+
+def _replay(index: int, row: Any, acceptances: list[Acceptance], results: dict[int, Accepted]) -> Accepted:
+    """The first answer again: of a request in this very transaction, or as it was kept."""
+    acceptance = acceptances[index]
+    for other, accepted in results.items():
+        claim = acceptances[other].claim
+        if claim is not None and claim.token == row.event_id:
+            return Accepted(accepted.answers, replayed=True)
+    assert acceptance.claim is not None
+    answers = repeat.open_answers(_cipher(acceptance), acceptance.claim, row.answer)
+    return Accepted(answers, replayed=True)
+
+
+def _refuse_collisions(acceptances: list[Acceptance], planned: list[list[Planned]]) -> None:
+    """An atomic request is refused as a whole when one of its events collides."""
+    refused: dict[int, Problem] = {}
+    for index, (acceptance, plans) in enumerate(zip(acceptances, planned, strict=True)):
+        collisions = [(i, plan.result) for i, plan in enumerate(plans) if isinstance(plan.result, Problem)]
+        if acceptance.mode == "atomic" and collisions:
+            details = [
+                Detail(d.field if len(plans) == 1 else f"events[{i}].{d.field}", d.message)
+                for i, problem in collisions
+                for d in problem.details
+            ]
+            first = collisions[0][1]
+            refused[index] = Conflict(first.message, code=first.code, details=details)
+    if refused:
+        raise RefusedItems(refused)
+
+
+def _cipher(acceptance: Acceptance) -> Any:
+    return acceptance.events[0][0].organization.cipher

@@ -1,0 +1,127 @@
+"""The rows of an event: itself, the people it names, and one delivery for each webhook that is owed it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import msgspec
+
+from gateway.clock import format_time
+from gateway.domain.event import Event, NewEvent, people
+from gateway.domain.ids import new_id
+from gateway.domain.owed import Owed
+from gateway.domain.webhook import Webhook
+from gateway.errors import Problem
+from gateway.store import events as event_rows
+from gateway.store.deliveries import insert_deliveries
+from gateway.store.directory import OrgView
+from gateway.store.idempotency import Claim
+from gateway.store.transaction import Transaction
+
+
+class Handover(Protocol):
+    """The dispatcher, as far as ingest knows it."""
+
+    def reserve(self, webhook: Webhook) -> str:
+        """The queue for a new delivery: this node's lease, with a place kept in its memory, or the target."""
+
+    def release(self, queue: str, target_id: str) -> None:
+        """Gives back what `reserve` kept: the commit failed."""
+
+    def offer(self, owed: Owed) -> None:
+        """Takes a delivery that is committed; one that is not leased to this node only wakes its target."""
+
+
+class Answer(msgspec.Struct):
+    """What a client is told of an accepted event."""
+
+    id: str
+    type: str
+    timestamp: str
+    accepted_at: str
+    deliveries: int
+
+
+@dataclass(slots=True)
+class Planned:
+    """One event on its way into the transaction; `result` is what its client will hear."""
+
+    id: str
+    org: OrgView
+    new: NewEvent
+    claim: Claim | None
+    result: Answer | Problem | None = None
+
+
+@dataclass(slots=True)
+class Rows:
+    """What one transaction writes, and what it hands over once it is committed."""
+
+    handover: Handover
+    now: int
+    events: list[tuple[Any, ...]] = field(default_factory=list)
+    people: list[tuple[Any, ...]] = field(default_factory=list)
+    deliveries: list[tuple[Any, ...]] = field(default_factory=list)
+    owed: list[Owed] = field(default_factory=list)
+
+    async def write(self, tx: Transaction, fresh: list[Planned]) -> None:
+        """Inserts everything that the new events make."""
+        if not fresh:
+            return
+        receivers = [plan.org.owed(plan.new.type) for plan in fresh]
+        position = await tx.positions.take(tx, len(fresh) + sum(map(len, receivers)))
+        for plan, webhooks in zip(fresh, receivers, strict=True):
+            event = self._add_event(plan, position, len(webhooks))
+            for offset, webhook in enumerate(webhooks, 1):
+                self._add_delivery(plan.new, event, webhook, position + offset)
+            position += 1 + len(webhooks)
+        await event_rows.insert_events(tx.conn, self.events)
+        await insert_deliveries(tx.conn, self.deliveries)
+        await event_rows.insert_people(tx.conn, self.people)
+
+    def hand_over(self) -> None:
+        for owed in self.owed:
+            self.handover.offer(owed)
+
+    def release(self) -> None:
+        for owed in self.owed:
+            self.handover.release(owed.queue, owed.target_id)
+
+    def _add_event(self, plan: Planned, position: int, deliveries: int) -> Event:
+        new, now, org = plan.new, self.now, plan.org
+        timestamp = now if new.occurred_at is None else new.occurred_at
+        cipher = org.organization.cipher
+        self.events.append(
+            (
+                plan.id, position, org.id, new.type, timestamp, now, new.external_id, new.ordering_key,
+                new.priority, now + new.lifetime_ms if new.expires else None, new.verified, new.schema_valid,
+                new.traceparent, deliveries, cipher.seal(plan.id, "payload", new.data),
+            )
+        )  # fmt: skip
+        for phone in people(new.data):
+            self.people.append((org.id, cipher.person(phone), plan.id))
+        plan.result = Answer(plan.id, new.type, format_time(timestamp), format_time(now), deliveries)
+        return Event(plan.id, org.id, new.type, timestamp, new.data, new.traceparent)
+
+    def _add_delivery(self, new: NewEvent, event: Event, webhook: Webhook, position: int) -> None:
+        now = self.now
+        owed = Owed(
+            id=new_id("dlv", now),
+            org_id=event.org_id,
+            target_id=webhook.id,
+            event=event,
+            queue=self.handover.reserve(webhook),
+            attempts_made=0,
+            steps_used=0,
+            expires_at=now + new.lifetime_ms,
+            priority=new.priority,
+            created_at=now,
+        )
+        self.owed.append(owed)
+        self.deliveries.append(
+            (
+                owed.id, position, owed.org_id, event.id, event.type, "webhook", webhook.id, "pending",
+                owed.queue, now, 0, 0, new.ordering_key, new.priority, owed.expires_at, now, None, None, False,
+            )
+        )  # fmt: skip

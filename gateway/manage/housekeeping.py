@@ -1,0 +1,41 @@
+"""What has to be done every so often: forget expired keys, end deliveries whose time is over, make room ahead."""
+
+from __future__ import annotations
+
+import logging
+from typing import Final
+
+from gateway.clock import Clock
+from gateway.errors import Overloaded
+from gateway.store import deliveries, idempotency, partitions
+from gateway.store.store import Store
+
+log = logging.getLogger("gateway.housekeeping")
+
+EVERY_SECONDS: Final = 60.0
+PARTITIONS_EVERY: Final = 3600.0
+
+
+async def run(store: Store, clock: Clock) -> None:
+    """Until cancelled. A database that is away is tried again at the next turn."""
+    next_partitions = 0.0
+    while True:
+        try:
+            if clock.monotonic() >= next_partitions:
+                await partitions.make_ahead(store)
+                next_partitions = clock.monotonic() + PARTITIONS_EVERY
+            await expire(store, clock.now())
+        except Overloaded as problem:
+            log.warning("put off: %s", problem.message)
+        except Exception:
+            log.exception("housekeeping failed")
+        await clock.sleep(EVERY_SECONDS)
+
+
+async def expire(store: Store, now: int) -> int:
+    """Ends pending deliveries that have expired and forgets old idempotency keys; how many deliveries."""
+    async with store.reading() as conn:
+        overdue = await deliveries.overdue(conn, now)
+    async with store.transaction() as tx:
+        await idempotency.forget_expired(tx.conn, now)
+        return await deliveries.expire(tx.conn, overdue, now)

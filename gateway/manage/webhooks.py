@@ -1,0 +1,199 @@
+"""Creating, changing and deleting webhooks."""
+
+from __future__ import annotations
+
+import secrets as randomness
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from gateway.checkpoints import reached
+from gateway.domain import url as urls
+from gateway.domain.address import AllowedNetworks
+from gateway.domain.headers import check_headers
+from gateway.domain.ids import new_id
+from gateway.domain.secret import check_imported, new_secret
+from gateway.domain.webhook import Secret, Webhook, WebhookCreate, WebhookUpdate, refuse_unavailable
+from gateway.errors import Conflict, Detail, InvalidRequest, NotFound
+from gateway.store import deliveries, health, lanes, organizations, webhooks
+from gateway.store.directory import OrgView
+from gateway.store.transaction import Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What the operator's settings say about webhooks."""
+
+    allowed: AllowedNetworks
+    limit: int
+
+
+async def create(tx: Transaction, org: OrgView, request: WebhookCreate, rules: Rules, now: int) -> Webhook:
+    """The new webhook, with its secret in the clear. Raises InvalidRequest, and Conflict at the limit."""
+    refuse_unavailable(request)
+    target = _checked(request.url, request.headers, org.id, rules)
+    secret = _new_secret(request.secret, now)
+    await organizations.lock(tx.conn, org.id)
+    if await webhooks.count(tx.conn, org.id) >= rules.limit:
+        raise Conflict(
+            f"the organization has {rules.limit} webhooks, which is its limit", code="webhook_limit_reached"
+        )
+    webhook = Webhook(
+        id=new_id("whk", now),
+        org_id=org.id,
+        position=await tx.position(),
+        revision_id=new_id("rev", now),
+        url=target,
+        headers=dict(request.headers),
+        events=tuple(dict.fromkeys(request.events)),
+        secrets=(secret,),
+        description=request.description,
+        status="enabled" if request.enabled else "disabled",
+        disabled_reason=None if request.enabled else "by_user",
+        timeout_ms=request.timeout_ms,
+        retry_schedule=tuple(request.retry_schedule) if request.retry_schedule else None,
+        max_hold_seconds=request.max_hold_seconds,
+        created_at=now,
+        updated_at=now,
+    )
+    await webhooks.add(tx, org.organization.cipher, webhook)
+    reached("webhook.before_commit")
+    return webhook
+
+
+async def update(
+    tx: Transaction, org: OrgView, webhook_id: str, request: WebhookUpdate, rules: Rules, now: int
+) -> Webhook:
+    """The webhook as it is after the merge patch."""
+    refuse_unavailable(request)
+    before = await _find(tx, org, webhook_id)
+    given = request.model_fields_set
+    values: dict[str, Any] = {"updated_at": now}
+    if "headers" in given:
+        values["headers"] = _merged(before.headers, request.headers)
+    if "url" in given:
+        if request.url is None:
+            raise InvalidRequest.field("url", "cannot be removed")
+        _check_change_of_origin(before, request)
+        values["url"] = request.url
+    if given & {"url", "headers"}:
+        values["url"] = _checked(
+            values.get("url", before.url), values.get("headers", before.headers), org.id, rules
+        )
+    if "events" in given:
+        if request.events is None:
+            raise InvalidRequest.field("events", "cannot be removed")
+        values["events"] = tuple(dict.fromkeys(request.events))
+    if "enabled" in given:
+        values |= _enabled(before, request.enabled is not False)
+    values |= _plain_fields(request)
+    after = before.changed(**values)
+    on_the_wire = ("url", "headers", "timeout_ms")
+    new_revision = any(getattr(before, name) != getattr(after, name) for name in on_the_wire)
+    if new_revision:
+        after = after.changed(revision_id=new_id("rev", now))
+    await webhooks.change(tx, org.organization.cipher, after, new_revision=new_revision)
+    if after.enabled and not before.enabled:
+        await health.recovered(tx.conn, after.id)
+        await deliveries.wake_target(tx.conn, after.id, now)
+    return after
+
+
+async def delete(tx: Transaction, org: OrgView, webhook_id: str, now: int) -> None:
+    """Deletes the webhook: what it is still owed is cancelled, its history stays."""
+    webhook = await _find(tx, org, webhook_id)
+    await webhooks.mark_deleted(tx, webhook, now)
+    await webhooks.end_secrets(tx, [secret.id for secret in webhook.secrets], now)
+    await deliveries.cancel_pending(tx.conn, webhook_id, now)
+    await lanes.forget(tx.conn, webhook_id)
+
+
+async def _find(tx: Transaction, org: OrgView, webhook_id: str) -> Webhook:
+    cipher = org.organization.cipher
+    webhook = await webhooks.find(tx.conn, cipher, org.id, webhook_id, lock=True)
+    if webhook is None:
+        raise NotFound(f"there is no webhook {webhook_id}")
+    return webhook
+
+
+def _checked(url: str, headers: Mapping[str, str], org_id: str, rules: Rules) -> str:
+    """The URL as it will be dialled; raises with every mistake in URL and headers at once."""
+    details: list[Detail] = []
+    code = None
+    try:
+        url = urls.check_url(url, allowed=rules.allowed, org_id=org_id).text
+    except InvalidRequest as problem:
+        details += problem.details
+        code = problem.code
+    try:
+        check_headers(headers)
+    except InvalidRequest as problem:
+        details += problem.details
+    if details:
+        text = "; ".join(f"{detail.field}: {detail.message}" for detail in details)
+        raise InvalidRequest(text, code=code, details=details)
+    return url
+
+
+def _new_secret(given: str | None, now: int) -> Secret:
+    if given is None:
+        return Secret(new_id("sec", now), new_secret(randomness.token_bytes), now)
+    check_imported(given)
+    return Secret(new_id("sec", now), given, now, imported=True)
+
+
+def _merged(before: Mapping[str, str], patch: Mapping[str, str | None] | None) -> dict[str, str]:
+    """A merge patch of header values; names are the same in any case."""
+    if patch is None:
+        return {}
+    touched = {name.lower() for name in patch}
+    merged = {name: value for name, value in before.items() if name.lower() not in touched}
+    return merged | {name: value for name, value in patch.items() if value is not None}
+
+
+def _check_change_of_origin(before: Webhook, request: WebhookUpdate) -> None:
+    """Header values given for one origin must not be sent to another without being given again."""
+    assert request.url is not None
+    try:
+        same = urls.origin(request.url) == urls.origin(before.url)
+    except ValueError:
+        return  # the check of the URL itself says what is wrong with it
+    if same or not before.headers:
+        return
+    given = {name.lower() for name in request.headers or {}}
+    if "headers" in request.model_fields_set and request.headers is None:
+        return
+    missing = [name for name in before.headers if name.lower() not in given]
+    if missing:
+        raise InvalidRequest(
+            "the new URL has another origin: give the header values again, or null to remove them",
+            code="headers_required",
+            details=[
+                Detail(f"headers.{name}", "must be given again, or removed with null") for name in missing
+            ],
+        )
+
+
+def _enabled(before: Webhook, enabled: bool) -> dict[str, Any]:
+    if enabled == before.enabled:
+        return {}
+    status: Literal["enabled", "disabled"] = "enabled" if enabled else "disabled"
+    return {"status": status, "disabled_reason": None if enabled else "by_user", "failing_since": None}
+
+
+_DEFAULTS: Mapping[str, Any] = {
+    name: WebhookCreate.model_fields[name].default
+    for name in ("description", "timeout_ms", "max_hold_seconds", "retry_schedule")
+}
+
+
+def _plain_fields(request: WebhookUpdate) -> dict[str, Any]:
+    """The fields without rules of their own; null gives the default back."""
+    values: dict[str, Any] = {}
+    for name, default in _DEFAULTS.items():
+        if name in request.model_fields_set:
+            given = getattr(request, name)
+            values[name] = default if given is None else given
+    if values.get("retry_schedule") is not None:
+        values["retry_schedule"] = tuple(values["retry_schedule"])
+    return values

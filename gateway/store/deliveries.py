@@ -1,0 +1,213 @@
+"""Deliveries: rows that change state. Each pending one waits in exactly one queue (see `store.tables`)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+from sqlalchemy import TextClause, select, text, update
+from sqlalchemy.engine import Row
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from gateway.domain.delivery import DUE_QUEUE
+from gateway.store.bulk import BulkInsert, BulkUpdate
+from gateway.store.page import Page, PageQuery, paged
+from gateway.store.tables import deliveries
+
+insert_deliveries: Final = BulkInsert(
+    deliveries,
+    (
+        "id", "position", "org_id", "event_id", "event_type", "target_type", "target_id", "status", "queue",
+        "due_at", "attempts_made", "steps_used", "ordering_key", "priority", "expires_at", "created_at",
+        "redelivery_of", "job_id", "test",
+    ),
+    ignore_conflicts=True,
+)  # fmt: skip
+
+# The fence: an outcome counts only while the delivery is still leased to the node that made the attempt.
+record_outcomes: Final = BulkUpdate(
+    deliveries,
+    (
+        "status", "queue", "due_at", "attempts_made", "steps_used", "completed_at", "reason",
+        "last_status_code", "last_error",
+    ),
+    ("id", "queue", "attempts_made"),
+    guard="deliveries.status = 'pending'",
+)  # fmt: skip
+move: Final = BulkUpdate(deliveries, ("queue",), ("id", "queue"), guard="deliveries.status = 'pending'")
+
+_CLAIMED = (
+    "id, org_id, event_id, event_type, target_type, target_id, attempts_made, steps_used, ordering_key,"
+    " priority, expires_at, created_at, redelivery_of"
+)
+
+
+def _claim(pick: str) -> TextClause:
+    return text(
+        f"UPDATE deliveries SET queue = :lease WHERE status = 'pending' AND queue = :queue AND {pick}"  # noqa: S608
+        f" RETURNING {_CLAIMED}"
+    )
+
+
+_PICKED = (
+    "SELECT id FROM deliveries WHERE status = 'pending' AND queue = :queue AND priority = :priority"
+    " AND due_at <= :now ORDER BY due_at LIMIT :limit"
+)
+# An array keeps PostgreSQL from running the sub-select, with its row locks, more than once.
+_CLAIM_POSTGRESQL = _claim(f"id = ANY(ARRAY({_PICKED} FOR UPDATE SKIP LOCKED))")
+_CLAIM_SQLITE = _claim(f"id IN ({_PICKED})")
+
+_QUEUES = text(
+    "WITH RECURSIVE waiting(name) AS ("
+    " SELECT min(queue) FROM deliveries WHERE status = 'pending' AND queue >= ''"
+    " UNION ALL"
+    " SELECT (SELECT min(queue) FROM deliveries WHERE status = 'pending' AND queue > waiting.name)"
+    " FROM waiting WHERE waiting.name IS NOT NULL)"
+    " SELECT name FROM waiting WHERE name IS NOT NULL"
+)
+_NEXT_DUE = text(
+    "SELECT min(due) FROM ("
+    " SELECT min(due_at) AS due FROM deliveries WHERE status = 'pending' AND queue = :queue AND priority = 0"
+    " UNION ALL"
+    " SELECT min(due_at) FROM deliveries WHERE status = 'pending' AND queue = :queue AND priority = 1) AS d"
+)
+
+
+async def claim(conn: AsyncConnection, queue: str, lease: str, *, now: int, limit: int) -> Sequence[Row[Any]]:
+    """Takes up to `limit` deliveries of a queue that are due, the urgent ones first."""
+    statement = _CLAIM_SQLITE if conn.dialect.name == "sqlite" else _CLAIM_POSTGRESQL
+    taken: list[Row[Any]] = []
+    for priority in (1, 0):
+        if len(taken) < limit:
+            values = {
+                "lease": lease, "queue": queue, "priority": priority, "now": now, "limit": limit - len(taken),
+            }  # fmt: skip
+            taken += (await conn.execute(statement, values)).all()
+    return taken
+
+
+async def waiting_queues(conn: AsyncConnection) -> list[str]:
+    """The names of all queues in which something waits: one index probe for each, however long they are."""
+    return list((await conn.execute(_QUEUES)).scalars())
+
+
+async def next_due(conn: AsyncConnection) -> int | None:
+    """When the first delivery that waits for its time falls due (ms)."""
+    value = (await conn.execute(_NEXT_DUE, {"queue": DUE_QUEUE})).scalar()
+    return None if value is None else int(value)
+
+
+async def organization_of_target(conn: AsyncConnection, target_id: str) -> str | None:
+    """Whose target it is, as its waiting deliveries say."""
+    query = select(deliveries.c.org_id).where(
+        deliveries.c.status == "pending", deliveries.c.queue == target_id
+    )
+    return (await conn.execute(query.limit(1))).scalar_one_or_none()
+
+
+async def cancel_pending(conn: AsyncConnection, target_id: str, now: int) -> int:
+    """Cancels what the target is still owed; attempts under way find their lease gone."""
+    result = await conn.execute(
+        update(deliveries)
+        .where(deliveries.c.target_id == target_id, deliveries.c.status == "pending")
+        .values(status="cancelled", queue=None, due_at=None, completed_at=now)
+    )
+    return result.rowcount
+
+
+async def cancelled_among(conn: AsyncConnection, ids: Iterable[str]) -> set[str]:
+    query = select(deliveries.c.id).where(deliveries.c.id.in_(list(ids)), deliveries.c.status == "cancelled")
+    return set((await conn.execute(query)).scalars())
+
+
+async def wake_target(conn: AsyncConnection, target_id: str, until: int) -> None:
+    """Deliveries that the target's hold or pause had put off become due now; those whose schedule says later
+    (they wait in the queue `due`) keep their time."""
+    await conn.execute(
+        update(deliveries)
+        .where(deliveries.c.status == "pending", deliveries.c.queue == target_id, deliveries.c.due_at > until)
+        .values(due_at=until)
+    )
+
+
+async def overdue(conn: AsyncConnection, now: int, limit: int = 5000) -> list[str]:
+    """Deliveries that wait in the database past their expiry; those in a node's memory it expires itself."""
+    query = select(deliveries.c.id).where(
+        deliveries.c.status == "pending",
+        deliveries.c.expires_at <= now,
+        deliveries.c.queue.not_like(r"lse\_%", escape="\\"),
+    )
+    return list((await conn.execute(query.limit(limit))).scalars())
+
+
+async def expire(conn: AsyncConnection, ids: Sequence[str], now: int) -> int:
+    """Ends these deliveries, unless a node has taken them up meanwhile."""
+    if not ids:
+        return 0
+    result = await conn.execute(
+        update(deliveries)
+        .where(
+            deliveries.c.id.in_(ids),
+            deliveries.c.status == "pending",
+            deliveries.c.queue.not_like(r"lse\_%", escape="\\"),
+        )
+        .values(status="failed", reason="expired", queue=None, due_at=None, completed_at=now)
+    )
+    return result.rowcount
+
+
+async def return_leased(conn: AsyncConnection, lease: str) -> int:
+    """Gives back whatever a stopping node still has; it uses nothing up and is due at once."""
+    result = await conn.execute(
+        update(deliveries)
+        .where(deliveries.c.status == "pending", deliveries.c.queue == lease)
+        .values(queue=DUE_QUEUE)
+    )
+    return result.rowcount
+
+
+async def find(conn: AsyncConnection, org_id: str | None, delivery_id: str) -> Row[Any] | None:
+    query = select(deliveries).where(deliveries.c.id == delivery_id)
+    if org_id is not None:
+        query = query.where(deliveries.c.org_id == org_id)
+    return (await conn.execute(query)).one_or_none()
+
+
+async def page(
+    conn: AsyncConnection,
+    org_id: str | None,
+    query: PageQuery,
+    *,
+    target_id: str | None = None,
+    event_id: str | None = None,
+    status: str | None = None,
+    type_: str | None = None,
+    since: int | None = None,
+    until: int | None = None,
+) -> Page:
+    """Deliveries in commit order."""
+    column = deliveries.c
+    statement = select(deliveries)
+    for condition, value in (
+        (column.org_id, org_id), (column.target_id, target_id), (column.event_id, event_id),
+        (column.event_type, type_),
+    ):  # fmt: skip
+        if value is not None:
+            statement = statement.where(condition == value)
+    if status == "in_flight":
+        statement = statement.where(column.status == "pending", column.queue.like(r"lse\_%", escape="\\"))
+    elif status == "pending":
+        statement = statement.where(column.status == "pending", column.queue.not_like(r"lse\_%", escape="\\"))
+    elif status is not None:
+        statement = statement.where(column.status == status)
+    if since is not None:
+        statement = statement.where(column.created_at >= since)
+    if until is not None:
+        statement = statement.where(column.created_at < until)
+    return await paged(conn, statement, column.position, query)
+
+
+async def count_pending(conn: AsyncConnection) -> int:
+    """How many deliveries are not over yet; reads the index of the waiting ones only."""
+    count = text("SELECT count(*) FROM deliveries WHERE status = 'pending'")
+    return int((await conn.execute(count)).scalar_one())

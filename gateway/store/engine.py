@@ -1,0 +1,198 @@
+"""The database: one URL, two kinds, opened safely.
+
+SQLite: one writing connection, which also does the checkpoints, and a few reading ones; WAL, `synchronous=FULL`.
+Two connections that write at once can corrupt a WAL in SQLite before 3.51.3, so there is only ever one.
+PostgreSQL: a pool; `synchronous_commit` must be on, and a forgotten transaction is ended by the server.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+from sqlalchemy import event, text
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from gateway.errors import Overloaded, StartupError
+
+_SQLITE_PRAGMAS = (
+    "PRAGMA journal_mode=WAL",
+    "PRAGMA synchronous=FULL",
+    "PRAGMA busy_timeout=1000",
+    "PRAGMA foreign_keys=ON",
+    "PRAGMA secure_delete=ON",
+    "PRAGMA cache_size=-32768",
+    "PRAGMA temp_store=MEMORY",
+    "PRAGMA wal_autocheckpoint=2000",
+)
+_PG_SETTINGS = {
+    "application_name": "hum-gateway",
+    "idle_in_transaction_session_timeout": "30000",
+    "statement_timeout": "30000",
+    "lock_timeout": "10000",
+    "jit": "off",
+}
+
+
+class Database:
+    """Connections and transactions; what is in them is the business of the other modules of `store`."""
+
+    def __init__(self, url: str, *, count: Callable[[], None] = lambda: None) -> None:
+        """`count` is called once for each call to the driver: the figure "SQL statements per event"."""
+        self.url = normalize_url(url)
+        self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        self._write_lock = asyncio.Lock()
+        if self.is_sqlite:
+            self._writer = _sqlite_engine(self.url, read_only=False, size=1)
+            self._reader = _sqlite_engine(self.url, read_only=True, size=4)
+        else:
+            self._writer = self._reader = _postgresql_engine(self.url)
+        for engine in {self._writer, self._reader}:
+            _count_statements(engine, count)
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        """A connection for reading; on SQLite a snapshot of its own beside the writer."""
+        with _database_problems():
+            async with self._reader.connect() as conn:
+                yield conn
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[AsyncConnection]:
+        """One transaction: committed at the end, rolled back by an exception.
+
+        On SQLite one at a time, in the order in which they were asked for.
+        """
+        with _database_problems():
+            if self.is_sqlite:
+                async with self._write_lock, self._writer.begin() as conn:
+                    yield conn
+            else:
+                async with self._writer.begin() as conn:
+                    yield conn
+
+    async def check(self) -> None:
+        """Refuses a database on which an acknowledged event could be lost."""
+        try:
+            async with self.write() as conn:  # a directory or file that cannot be written shows here
+                if self.is_sqlite:
+                    return
+                setting = (await conn.execute(text("SHOW synchronous_commit"))).scalar_one()
+        except (Overloaded, OSError, DBAPIError) as error:
+            raise StartupError(f"the database cannot be reached: {_reason(error)}") from error
+        if setting == "off":
+            raise StartupError("PostgreSQL runs with synchronous_commit=off, which loses acknowledged events")
+
+    async def checkpoint(self) -> None:
+        """Writes the whole WAL into the SQLite file; nothing on PostgreSQL."""
+        if self.is_sqlite:
+            async with self._write_lock, self._writer.connect() as conn:
+                # On the driver's own connection: a checkpoint cannot run inside a transaction.
+                raw = await conn.get_raw_connection()
+                driver: Any = raw.driver_connection
+                await driver.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    async def close(self) -> None:
+        await self._reader.dispose()
+        await self._writer.dispose()
+
+
+def normalize_url(url: str) -> URL:
+    """`sqlite:///f` and `postgresql://…` with the asynchronous drivers that this gateway uses."""
+    parsed = make_url(url)
+    backend = parsed.get_backend_name()
+    if backend == "postgres":
+        backend = "postgresql"
+    driver = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}.get(backend)
+    if driver is None:
+        raise StartupError(f"the database must be SQLite or PostgreSQL, not {backend}")
+    return parsed.set(drivername=driver)
+
+
+def _sqlite_engine(url: URL, *, read_only: bool, size: int) -> AsyncEngine:
+    engine = create_async_engine(
+        url, pool_size=size, max_overflow=0, pool_timeout=5, pool_reset_on_return=None
+    )
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def _on_connect(connection: Any, _: Any) -> None:
+        # The driver's own transaction handling is off: BEGIN IMMEDIATE below says when one starts.
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        for pragma in _SQLITE_PRAGMAS:
+            cursor.execute(pragma)
+        if read_only:
+            cursor.execute("PRAGMA query_only=ON")
+        cursor.close()
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def _on_begin(conn: Any) -> None:
+        conn.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+
+    return engine
+
+
+def _postgresql_engine(url: URL) -> AsyncEngine:
+    query = dict(url.query)
+    host = query.pop("host", None)
+    arguments: dict[str, Any] = {"server_settings": _PG_SETTINGS, "timeout": 5}
+    if host is not None:
+        arguments["host"] = host
+    return create_async_engine(
+        url.set(query=query), connect_args=arguments, pool_size=12, max_overflow=8, pool_timeout=5
+    )
+
+
+def _count_statements(engine: AsyncEngine, count: Callable[[], None]) -> None:
+    @event.listens_for(engine.sync_engine, "before_cursor_execute")
+    def _on_statement(*_: Any) -> None:
+        count()
+
+    @event.listens_for(engine.sync_engine, "commit")
+    def _on_commit(_: Any) -> None:
+        count()
+
+
+_OUR_MISTAKES = ("no such", "syntax error", "has no column", "readonly database", "not a database")
+
+
+class _database_problems:  # noqa: N801 - reads as a statement
+    """Turns what drivers raise when a database is away or busy into a 503; lets our own mistakes pass."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
+        if error is not None and is_unavailable(error):
+            raise Overloaded(
+                "the database is not available at the moment", code="database_unavailable", retry_after=1
+            ) from error
+
+
+def is_unavailable(error: BaseException) -> bool:
+    """Whether trying again later can help: connection lost, locked, starting, out of connections, disk full."""
+    if isinstance(error, PoolTimeout | ConnectionError | TimeoutError):
+        return True
+    if isinstance(error, DBAPIError):
+        if error.connection_invalidated or isinstance(error, OperationalError | InterfaceError):
+            return not _is_our_mistake(error)
+        state = getattr(error.orig, "sqlstate", None) or ""
+        return state[:2] in {"08", "53", "57", "40"} or state in {"55P03", "25P03"}
+    return False
+
+
+def _is_our_mistake(error: DBAPIError) -> bool:
+    message = str(error.orig)
+    return any(mistake in message for mistake in _OUR_MISTAKES)
+
+
+def _reason(error: BaseException) -> str:
+    cause = error.__cause__ if isinstance(error, Overloaded) else error
+    if isinstance(cause, DBAPIError):
+        return str(cause.orig)
+    return str(cause or error)

@@ -1,0 +1,111 @@
+"""The open store: database, keys and clock together, and the transactions that everything runs in."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from sqlalchemy import func, select, text, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from gateway.clock import Clock
+from gateway.errors import StartupError
+from gateway.store import organizations
+from gateway.store.cipher import Cipher, MasterKeys
+from gateway.store.engine import Database
+from gateway.store.tables import deliveries, events, install
+from gateway.store.transaction import Positions, Transaction
+
+
+class Store:
+    """What the nouns of this package work on."""
+
+    def __init__(
+        self,
+        database: Database,
+        keys: MasterKeys,
+        clock: Clock,
+        positions: Positions,
+        install_id: str,
+        platform_cipher: Cipher,
+    ) -> None:
+        self.database = database
+        self.keys = keys
+        self.clock = clock
+        self.positions = positions
+        self.install_id = install_id
+        self.platform_cipher = platform_cipher
+        self._listeners: list[Callable[[set[str | None]], None]] = []
+
+    def on_change(self, listener: Callable[[set[str | None]], None]) -> None:
+        """Calls `listener` with the organizations (None: the platform) whose configuration a commit of this
+        process has changed."""
+        self._listeners.append(listener)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Transaction]:
+        """Commits at the end and then runs what waits for the commit; an exception rolls back."""
+        tx: Transaction | None = None
+        try:
+            async with self.database.write() as conn:
+                tx = Transaction(conn, self.positions)
+                yield tx
+                await tx.announce()
+        except BaseException:
+            if tx is not None:
+                tx.rolled_back()
+            raise
+        tx.committed()
+        if tx.changed:
+            for listener in self._listeners:
+                listener(tx.changed)
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncConnection]:
+        async with self.database.read() as conn:
+            yield conn
+
+    async def close(self) -> None:
+        await self.database.close()
+
+
+async def open_store(database: Database, keys: MasterKeys, clock: Clock) -> Store:
+    """Opens a migrated database. Raises StartupError when the master key is not this database's."""
+    async with database.write() as conn:
+        row = (await conn.execute(select(install))).one_or_none()
+        if row is None:
+            # ON CONFLICT: two nodes may start on a new database together.
+            await conn.execute(
+                text(
+                    "INSERT INTO install (singleton, id, created_at, key_check, position_base, config_version)"
+                    " VALUES (1, :id, :now, :check, 0, 0) ON CONFLICT DO NOTHING"
+                ),
+                {
+                    "id": "in_" + os.urandom(8).hex(),
+                    "now": clock.now(),
+                    "check": keys.check_value(),
+                },
+            )
+            row = (await conn.execute(select(install))).one()
+        if not keys.accepts(row.key_check):
+            raise StartupError(
+                "the master key is not the one this database was written with (HUM_GATEWAY_MASTER_KEY)"
+            )
+        base = row.position_base if database.is_sqlite else await _postgresql_base(conn, row.position_base)
+        cipher = await organizations.ensure_data_key(conn, keys, organizations.PLATFORM, clock.now())
+    return Store(database, keys, clock, Positions(database, base), row.id, cipher)
+
+
+async def _postgresql_base(conn: AsyncConnection, base: int) -> int:
+    """A database restored into a new cluster starts its transaction numbers anew: lift them above what is
+    stored, so that positions keep growing."""
+    highest = 0
+    for table in (events, deliveries):
+        highest = max(highest, (await conn.execute(select(func.max(table.c.position)))).scalar() or 0)
+    current = (await conn.execute(text("SELECT pg_current_xact_id()::text::bigint"))).scalar_one()
+    needed = (highest >> 24) + 1 - current
+    if needed > base:
+        await conn.execute(update(install).values(position_base=needed))
+        return int(needed)
+    return base

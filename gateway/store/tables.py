@@ -1,0 +1,284 @@
+"""Every table, declared once; Alembic's migrations must arrive at exactly this (a test compares the two).
+
+Conventions: times are integers of milliseconds since 1970 UTC; `position` is commit order (see
+`store.transaction`); JSON is text; every row carries its organization; columns of type SEALED hold ciphertext
+of `store.cipher`. A delivery waits in exactly one `queue`: `due` (for its time), a node's lease `lse_…`
+(in that node's memory), or its target's id (held back: the target is full, held, disabled or behind a breaker).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    Table,
+    Text,
+    text,
+)
+
+metadata = MetaData()
+
+# Byte order, so that ids sort by time and partitions can be cut by id.
+ID = Text().with_variant(Text(collation="C"), "postgresql")
+TIME = BigInteger
+SEALED = LargeBinary
+
+
+def _id(name: str, **kw: Any) -> Column[str]:
+    return Column(name, ID, nullable=kw.pop("nullable", False), **kw)
+
+
+install = Table(
+    "install",
+    metadata,
+    Column("singleton", SmallInteger, primary_key=True),
+    _id("id"),
+    Column("created_at", TIME, nullable=False),
+    Column("key_check", LargeBinary, nullable=False),
+    Column("position_base", BigInteger, nullable=False),
+    Column("config_version", BigInteger, nullable=False),
+)
+
+organizations = Table(
+    "organizations",
+    metadata,
+    _id("id", primary_key=True),
+    Column("created_at", TIME, nullable=False),
+    Column("erased_at", TIME),
+    Column("retention_days", Integer, nullable=False, server_default=text("30")),
+    Column("settings", Text, nullable=False, server_default=text("'{}'")),
+    Column("config_version", BigInteger, nullable=False),
+)
+
+data_keys = Table(
+    "data_keys",
+    metadata,
+    _id("org_id", primary_key=True),
+    Column("number", SmallInteger, primary_key=True, autoincrement=False),
+    Column("wrapped", LargeBinary, nullable=False),
+    Column("master_key_id", Text, nullable=False),
+    Column("created_at", TIME, nullable=False),
+)
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    _id("id", primary_key=True),
+    Column("position", BigInteger, nullable=False),
+    _id("org_id", nullable=True),
+    Column("role", Text),
+    Column("scopes", Text, nullable=False, server_default=text("'[]'")),
+    Column("hash", LargeBinary, nullable=False, unique=True),
+    Column("hint", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("created_at", TIME, nullable=False),
+    Column("expires_at", TIME),
+    Column("revoked_at", TIME),
+    Column("last_used_at", TIME),
+)
+
+idempotency_keys = Table(
+    "idempotency_keys",
+    metadata,
+    _id("org_id", primary_key=True),
+    Column("scope", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("body_hash", LargeBinary, nullable=False),
+    Column("state", Text, nullable=False),  # running | done
+    _id("event_id", nullable=True),
+    Column("answer_status", SmallInteger),
+    Column("answer", SEALED),
+    Column("created_at", TIME, nullable=False),
+    Column("expires_at", TIME, nullable=False),
+    Index("idempotency_keys_expiry", "expires_at"),
+)
+
+events = Table(
+    "events",
+    metadata,
+    _id("id", primary_key=True),
+    Column("position", BigInteger, nullable=False),
+    _id("org_id"),
+    Column("type", Text, nullable=False),
+    Column("timestamp", TIME, nullable=False),
+    Column("accepted_at", TIME, nullable=False),
+    Column("external_id", Text),
+    Column("ordering_key", Text),
+    Column("priority", SmallInteger, nullable=False),
+    Column("expires_at", TIME),
+    Column("verified", Boolean),
+    Column("schema_valid", Boolean, nullable=False),
+    Column("traceparent", Text),
+    Column("deliveries", Integer, nullable=False),
+    Column("payload", SEALED),
+    Index("events_by_org", "org_id", "position"),
+    Index("events_by_position", "position"),
+    postgresql_partition_by="RANGE (id)",
+)
+
+event_people = Table(
+    "event_people",
+    metadata,
+    _id("org_id", primary_key=True),
+    Column("person", LargeBinary, primary_key=True),
+    _id("event_id", primary_key=True),
+)
+
+webhooks = Table(
+    "webhooks",
+    metadata,
+    _id("id", primary_key=True),
+    Column("position", BigInteger, nullable=False),
+    _id("org_id"),
+    _id("revision_id"),
+    Column("description", Text, nullable=False),
+    Column("events", Text, nullable=False),
+    Column("filter", Text),
+    Column("status", Text, nullable=False),
+    Column("disabled_reason", Text),
+    Column("max_hold_seconds", Integer, nullable=False),
+    Column("rate_limit_per_second", Integer),
+    Column("retry_schedule", Text),
+    Column("ordered", Boolean, nullable=False),
+    Column("created_at", TIME, nullable=False),
+    Column("updated_at", TIME, nullable=False),
+    Column("deleted_at", TIME),
+    Index("webhooks_by_org", "org_id", "position"),
+)
+
+webhook_revisions = Table(
+    "webhook_revisions",
+    metadata,
+    _id("id", primary_key=True),
+    _id("org_id"),
+    _id("webhook_id"),
+    Column("number", Integer, nullable=False),
+    Column("url", SEALED, nullable=False),
+    Column("headers", SEALED, nullable=False),
+    Column("profile", Text, nullable=False),
+    Column("api_version", Text, nullable=False),
+    Column("timeout_ms", Integer, nullable=False),
+    Column("secret_ids", Text, nullable=False),
+    Column("created_at", TIME, nullable=False),
+    Index("webhook_revisions_by_webhook", "webhook_id", "number", unique=True),
+)
+
+secrets = Table(
+    "secrets",
+    metadata,
+    _id("id", primary_key=True),
+    _id("org_id"),
+    _id("owner_id"),
+    Column("value", SEALED, nullable=False),
+    Column("imported", Boolean, nullable=False),
+    Column("created_at", TIME, nullable=False),
+    Column("ends_at", TIME),
+    Index("secrets_by_owner", "owner_id"),
+)
+
+target_health = Table(
+    "target_health",
+    metadata,
+    _id("target_id", primary_key=True),
+    _id("org_id"),
+    Column("first_success_at", TIME),
+    Column("last_success_at", TIME),
+    Column("failing_since", TIME),
+    Column("failures", Integer, nullable=False),
+    Column("last_delivery_id", ID),
+    Column("last_delivery_at", TIME),
+    Column("last_status_code", SmallInteger),
+    Column("last_error", Text),
+)
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    _id("id", primary_key=True),
+    Column("position", BigInteger, nullable=False),
+    _id("org_id"),
+    _id("event_id"),
+    Column("event_type", Text, nullable=False),
+    Column("target_type", Text, nullable=False),
+    _id("target_id"),
+    Column("status", Text, nullable=False),
+    _id("queue", nullable=True),
+    Column("due_at", TIME),
+    Column("attempts_made", Integer, nullable=False),
+    Column("steps_used", Integer, nullable=False),
+    Column("ordering_key", Text),
+    Column("priority", SmallInteger, nullable=False),
+    Column("expires_at", TIME, nullable=False),
+    Column("created_at", TIME, nullable=False),
+    Column("completed_at", TIME),
+    Column("reason", Text),
+    Column("last_status_code", SmallInteger),
+    Column("last_error", Text),
+    _id("redelivery_of", nullable=True),
+    _id("job_id", nullable=True),
+    Column("test", Boolean, nullable=False),
+    Index(
+        "deliveries_waiting",
+        "queue",
+        "priority",
+        "due_at",
+        sqlite_where=text("status = 'pending'"),
+        postgresql_where=text("status = 'pending'"),
+    ),
+    Index("deliveries_by_org", "org_id", "position"),
+    Index("deliveries_by_position", "position"),
+    Index("deliveries_by_target", "target_id", "position"),
+    Index("deliveries_by_event", "event_id"),
+)
+
+attempts = Table(
+    "attempts",
+    metadata,
+    _id("delivery_id", primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    _id("org_id"),
+    _id("revision_id"),
+    Column("started_at", TIME, nullable=False),
+    Column("duration_ms", Integer, nullable=False),
+    Column("timestamp", BigInteger, nullable=False),  # seconds: what webhook-timestamp said
+    Column("signatures", SEALED),
+    Column("remote_ip", Text),
+    Column("status_code", SmallInteger),
+    Column("error", Text),
+    Column("error_detail", SEALED),
+    Column("response_headers", SEALED),
+    Column("response_body", SEALED),
+    Column("response_truncated", Boolean, nullable=False),
+    Column("held", Boolean, nullable=False),
+    Column("swapped_from", Text),
+    postgresql_partition_by="RANGE (delivery_id)",
+)
+
+node_leases = Table(
+    "node_leases",
+    metadata,
+    _id("id", primary_key=True),
+    Column("node", Text, nullable=False),
+    Column("started_at", TIME, nullable=False),
+    Column("renewed_at", TIME, nullable=False),
+    Column("expires_at", TIME, nullable=False),
+)
+
+lanes = Table(
+    "lanes",
+    metadata,
+    _id("target_id", primary_key=True),
+    _id("org_id"),
+    _id("owner_lease", nullable=True),
+    Column("held_until", TIME),
+    Column("next_due_at", TIME),
+    Index("lanes_held", "held_until"),
+)

@@ -1,0 +1,221 @@
+"""Webhooks, their immutable revisions and their secrets."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+from sqlalchemy import func, insert, select, update
+from sqlalchemy.engine import Row
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from gateway.domain.webhook import Secret, Webhook
+from gateway.store.cipher import Cipher
+from gateway.store.tables import secrets, target_health, webhook_revisions, webhooks
+from gateway.store.transaction import Transaction
+
+_JOINED: Final = (
+    select(
+        webhooks,
+        *(
+            webhook_revisions.c[name]
+            for name in ("url", "headers", "profile", "api_version", "timeout_ms", "secret_ids")
+        ),
+        target_health.c.first_success_at,
+        target_health.c.failing_since,
+    )
+    .join(webhook_revisions, webhooks.c.revision_id == webhook_revisions.c.id)
+    .outerjoin(target_health, target_health.c.target_id == webhooks.c.id)
+    .where(webhooks.c.deleted_at.is_(None))
+)
+
+
+async def of_organization(conn: AsyncConnection, cipher: Cipher, org_id: str) -> list[Webhook]:
+    """All webhooks of the organization, oldest first, decrypted."""
+    query = _JOINED.where(webhooks.c.org_id == org_id).order_by(webhooks.c.position)
+    rows = (await conn.execute(query)).all()
+    if not rows:
+        return []
+    kept = await conn.execute(select(secrets).where(secrets.c.org_id == org_id))
+    by_id = {row.id: _secret(row, cipher) for row in kept}
+    return [_webhook(row, cipher, by_id) for row in rows]
+
+
+async def find(
+    conn: AsyncConnection, cipher: Cipher, org_id: str, webhook_id: str, *, lock: bool = False
+) -> Webhook | None:
+    """The webhook; `lock` keeps others from changing it until this transaction ends."""
+    query = _JOINED.where(webhooks.c.org_id == org_id, webhooks.c.id == webhook_id)
+    if lock:
+        query = query.with_for_update(of=webhooks)
+    row = (await conn.execute(query)).one_or_none()
+    if row is None:
+        return None
+    kept = await conn.execute(select(secrets).where(secrets.c.owner_id == webhook_id))
+    return _webhook(row, cipher, {s.id: _secret(s, cipher) for s in kept})
+
+
+async def existed(conn: AsyncConnection, org_id: str | None, webhook_id: str) -> bool:
+    """Whether there is, or once was, such a webhook: its history outlives it."""
+    query = select(webhooks.c.id).where(webhooks.c.id == webhook_id)
+    if org_id is not None:
+        query = query.where(webhooks.c.org_id == org_id)
+    return (await conn.execute(query)).scalar_one_or_none() is not None
+
+
+async def count(conn: AsyncConnection, org_id: str) -> int:
+    query = select(func.count()).where(webhooks.c.org_id == org_id, webhooks.c.deleted_at.is_(None))
+    return int((await conn.execute(query)).scalar_one())
+
+
+async def health(conn: AsyncConnection, ids: Sequence[str]) -> dict[str, Row[Any]]:
+    """What is known of the latest deliveries, by webhook."""
+    rows = await conn.execute(select(target_health).where(target_health.c.target_id.in_(ids)))
+    return {row.target_id: row for row in rows}
+
+
+async def add(tx: Transaction, cipher: Cipher, webhook: Webhook) -> None:
+    """Stores a new webhook with its first revision and its secrets."""
+    await tx.conn.execute(
+        insert(webhooks).values(id=webhook.id, org_id=webhook.org_id, position=webhook.position,
+                                created_at=webhook.created_at, **_columns(webhook))
+    )  # fmt: skip
+    await _add_secrets(tx, cipher, webhook, webhook.secrets)
+    await add_revision(tx, cipher, webhook, 1)
+    tx.touch(webhook.org_id)
+
+
+async def change(tx: Transaction, cipher: Cipher, webhook: Webhook, *, new_revision: bool) -> None:
+    """Stores the changed webhook; `new_revision` when what goes onto the wire has changed, in which case
+    `revision_id` must be new."""
+    if new_revision:
+        latest = select(func.max(webhook_revisions.c.number)).where(
+            webhook_revisions.c.webhook_id == webhook.id
+        )
+        number = (await tx.conn.execute(latest)).scalar_one()
+        await add_revision(tx, cipher, webhook, number + 1)
+    await tx.conn.execute(update(webhooks).where(webhooks.c.id == webhook.id).values(**_columns(webhook)))
+    tx.touch(webhook.org_id)
+
+
+async def add_revision(tx: Transaction, cipher: Cipher, webhook: Webhook, number: int) -> None:
+    row = webhook.revision_id
+    await tx.conn.execute(
+        insert(webhook_revisions).values(
+            id=row,
+            org_id=webhook.org_id,
+            webhook_id=webhook.id,
+            number=number,
+            url=cipher.seal(row, "url", webhook.url.encode()),
+            headers=cipher.seal(row, "headers", json.dumps(dict(webhook.headers)).encode()),
+            profile=webhook.profile,
+            api_version=webhook.api_version,
+            timeout_ms=webhook.timeout_ms,
+            secret_ids=json.dumps([secret.id for secret in webhook.secrets]),
+            created_at=webhook.updated_at,
+        )
+    )
+
+
+async def end_secrets(tx: Transaction, ids: Iterable[str], now: int) -> None:
+    """These secrets sign nothing from now on."""
+    await tx.conn.execute(update(secrets).where(secrets.c.id.in_(list(ids))).values(ends_at=now))
+
+
+async def mark_deleted(tx: Transaction, webhook: Webhook, now: int) -> None:
+    await tx.conn.execute(update(webhooks).where(webhooks.c.id == webhook.id).values(deleted_at=now))
+    tx.touch(webhook.org_id)
+
+
+async def disable(tx: Transaction, org_id: str, webhook_id: str, reason: str, now: int) -> bool:
+    """Disables an enabled webhook; False when it was not enabled any more."""
+    result = await tx.conn.execute(
+        update(webhooks)
+        .where(webhooks.c.id == webhook_id, webhooks.c.status == "enabled", webhooks.c.deleted_at.is_(None))
+        .values(status="disabled", disabled_reason=reason, updated_at=now)
+        .returning(webhooks.c.id)
+    )
+    done = result.scalar_one_or_none() is not None
+    if done:
+        tx.touch(org_id)
+    return done
+
+
+async def revision(conn: AsyncConnection, cipher: Cipher, revision_id: str) -> dict[str, Any] | None:
+    """URL, header values and secret ids of a revision: what the attempts that name it were sent with."""
+    query = select(webhook_revisions).where(webhook_revisions.c.id == revision_id)
+    row = (await conn.execute(query)).one_or_none()
+    if row is None:
+        return None
+    return {
+        "url": cipher.open(row.id, "url", row.url).decode(),
+        "headers": json.loads(cipher.open(row.id, "headers", row.headers)),
+        "profile": row.profile,
+    }
+
+
+async def _add_secrets(tx: Transaction, cipher: Cipher, webhook: Webhook, new: Iterable[Secret]) -> None:
+    for secret in new:
+        await tx.conn.execute(
+            insert(secrets).values(
+                id=secret.id,
+                org_id=webhook.org_id,
+                owner_id=webhook.id,
+                value=cipher.seal(secret.id, "secret", secret.value.encode()),
+                imported=secret.imported,
+                created_at=secret.created_at,
+                ends_at=secret.ends_at,
+            )
+        )
+
+
+def _columns(webhook: Webhook) -> dict[str, Any]:
+    schedule = webhook.retry_schedule
+    return {
+        "revision_id": webhook.revision_id,
+        "description": webhook.description,
+        "events": json.dumps(webhook.events),
+        "filter": webhook.filter,
+        "status": webhook.status,
+        "disabled_reason": webhook.disabled_reason,
+        "max_hold_seconds": webhook.max_hold_seconds,
+        "rate_limit_per_second": webhook.rate_limit_per_second,
+        "retry_schedule": None if schedule is None else json.dumps(schedule),
+        "ordered": webhook.ordered,
+        "updated_at": webhook.updated_at,
+    }
+
+
+def _secret(row: Row[Any], cipher: Cipher) -> Secret:
+    value = cipher.open(row.id, "secret", row.value).decode()
+    return Secret(row.id, value, row.created_at, row.imported, row.ends_at)
+
+
+def _webhook(row: Row[Any], cipher: Cipher, by_id: dict[str, Secret]) -> Webhook:
+    schedule = row.retry_schedule
+    return Webhook(
+        id=row.id,
+        org_id=row.org_id,
+        position=row.position,
+        revision_id=row.revision_id,
+        url=cipher.open(row.revision_id, "url", row.url).decode(),
+        headers=json.loads(cipher.open(row.revision_id, "headers", row.headers)),
+        events=tuple(json.loads(row.events)),
+        secrets=tuple(by_id[secret_id] for secret_id in json.loads(row.secret_ids) if secret_id in by_id),
+        description=row.description,
+        filter=row.filter,
+        status=row.status,
+        disabled_reason=row.disabled_reason,
+        timeout_ms=row.timeout_ms,
+        rate_limit_per_second=row.rate_limit_per_second,
+        retry_schedule=None if schedule is None else tuple(json.loads(schedule)),
+        max_hold_seconds=row.max_hold_seconds,
+        ordered=row.ordered,
+        profile=row.profile,
+        api_version=row.api_version,
+        first_success_at=row.first_success_at,
+        failing_since=row.failing_since,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+    )

@@ -1,0 +1,13 @@
+"""The API, a module for each noun. `OPERATIONS` is all of it: routes and OpenAPI document are made from it."""
+
+from __future__ import annotations
+
+from gateway.web.api import deliveries, events, keys, webhooks
+from gateway.web.operation import Operation
+
+OPERATIONS: tuple[Operation, ...] = (
+    *events.OPERATIONS,
+    *webhooks.OPERATIONS,
+    *deliveries.OPERATIONS,
+    *keys.OPERATIONS,
+)

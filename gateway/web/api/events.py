@@ -1,0 +1,226 @@
+"""`/api/events`: the way in, and reading back."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from typing import Any
+
+import msgspec
+
+from gateway.domain import event_types
+from gateway.domain.event import NewEvent
+from gateway.errors import Detail, Forbidden, InvalidRequest, NotFound, Problem
+from gateway.ingest.accept import Acceptance
+from gateway.ingest.plan import Answer as EventAnswer
+from gateway.store import deliveries as delivery_rows
+from gateway.store import events as event_rows
+from gateway.store.directory import OrgView
+from gateway.store.idempotency import KEPT_MS, Claim
+from gateway.web import shapes
+from gateway.web.body import BATCH, check_json_type
+from gateway.web.call import Answer, Call
+from gateway.web.lists import PAGE_PARAMETERS, list_answer, page_query, time_parameter
+from gateway.web.operation import Operation
+from gateway.web.repeats import check_key
+
+_TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}\Z")
+
+
+async def send_event(call: Call) -> Answer:
+    check_json_type(call.headers.get("content-type"))
+    services = call.services
+    started = services.clock.monotonic()
+    new = services.parser.single(call.body)
+    if new.org_id is not None:
+        raise InvalidRequest.field("org_id", "belongs into the X-HUM-Org header; only batches name it here")
+    new.traceparent = _traceparent(call)
+    acceptance = Acceptance([(call.the_org, new)], _claim(call, call.the_org.id, "POST /api/events"))
+    accepted = await services.accept.accept(acceptance)
+    answer = accepted.answers[0]
+    if isinstance(answer, Problem):
+        raise answer
+    services.metrics.accept_seconds.observe(services.clock.monotonic() - started)
+    if not accepted.replayed:
+        services.metrics.events_accepted.labels("api").inc()
+        services.metrics.deliveries_created.inc(answer.deliveries)
+    return Answer(raw=msgspec.json.encode(answer), status=202, headers=_replayed(accepted.replayed))
+
+
+async def send_batch(call: Call) -> Answer:
+    check_json_type(call.headers.get("content-type"))
+    services = call.services
+    started = services.clock.monotonic()
+    parsed, mode = services.parser.batch(call.body)
+    items = [await _with_organization(call, index, item) for index, item in enumerate(parsed)]
+    good = [item for item in items if not isinstance(item, Problem)]
+    problems = [item for item in items if isinstance(item, Problem)]
+    if mode == "atomic" and problems:
+        raise _together(problems)
+    answers: list[EventAnswer | Problem] = []
+    replayed = False
+    if good:
+        claim = _claim(call, good[0][0].id, "POST /api/events/batch")
+        accepted = await services.accept.accept(
+            Acceptance(good, claim, "each" if mode == "each" else "atomic")
+        )
+        answers, replayed = accepted.answers, accepted.replayed
+    services.metrics.accept_seconds.observe(services.clock.monotonic() - started)
+    if not replayed:
+        made = [answer for answer in answers if isinstance(answer, EventAnswer)]
+        services.metrics.events_accepted.labels("batch").inc(len(made))
+        services.metrics.deliveries_created.inc(sum(answer.deliveries for answer in made))
+    rest = iter(answers)
+    results = [item if isinstance(item, Problem) else next(rest) for item in items]
+    shown = [_problem(result) if isinstance(result, Problem) else result for result in results]
+    status = 207 if mode == "each" else 202
+    return Answer(raw=msgspec.json.encode({"data": shown}), status=status, headers=_replayed(replayed))
+
+
+async def list_events(call: Call) -> Answer:
+    async with call.services.store.reading() as conn:
+        page = await event_rows.page(
+            conn,
+            call.org_filter,
+            await page_query(call, conn),
+            type_=call.query.get("type"),
+            since=time_parameter(call, "since"),
+            until=time_parameter(call, "until"),
+        )
+    return list_answer([shapes.event(row) for row in page.rows], page.next_cursor)
+
+
+async def get_event(call: Call) -> Answer:
+    event_id = call.path["id"]
+    async with call.services.store.reading() as conn:
+        row = await event_rows.find(conn, call.org_filter, event_id)
+    if row is None:
+        raise NotFound(f"there is no event {event_id}")
+    content = shapes.event(row)
+    if row.payload is None:
+        content |= {"data": None, "payload": "expired"}
+    elif not call.principal.reads_payloads:
+        content |= {"data": None, "payload": "hidden"}
+    else:
+        view = await call.services.directory.living(row.org_id)
+        data = view.organization.cipher.open(row.id, "payload", row.payload)
+        content |= {"data": shapes.raw(data), "payload": "kept"}
+    return Answer(content)
+
+
+async def list_event_deliveries(call: Call) -> Answer:
+    event_id = call.path["id"]
+    async with call.services.store.reading() as conn:
+        if await event_rows.find(conn, call.org_filter, event_id) is None:
+            raise NotFound(f"there is no event {event_id}")
+        page = await delivery_rows.page(
+            conn, call.org_filter, await page_query(call, conn), event_id=event_id
+        )
+    return list_answer([shapes.delivery(row) for row in page.rows], page.next_cursor)
+
+
+async def list_event_types(call: Call) -> Answer:
+    return Answer(
+        {
+            "data": [
+                {
+                    "name": entry.name,
+                    "description": entry.description,
+                    "schema": event_types.schema(entry.name),
+                    "example": event_types.example(entry.name),
+                }
+                for entry in event_types.CATALOGUE.values()
+            ],
+            "next_cursor": None,
+        }
+    )
+
+
+async def _with_organization(
+    call: Call, index: int, item: NewEvent | Problem
+) -> tuple[OrgView, NewEvent] | Problem:
+    """The event with its organization: the request's, or for a platform key the one the event names."""
+    if isinstance(item, Problem):
+        return item
+    item.traceparent = _traceparent(call)
+    if item.org_id is None and call.org is None:
+        message = "is required, here or as the X-HUM-Org header"
+        return InvalidRequest.field(f"events[{index}].org_id", message, code="organization_required")
+    if item.org_id is None or (call.org is not None and item.org_id == call.org.id):
+        return call.the_org, item
+    if not call.principal.platform:
+        return Forbidden(
+            f"events[{index}].org_id: this key belongs to another organization", code="wrong_organization"
+        )
+    try:
+        directory = call.services.directory
+        if call.services.create_orgs:
+            return (await directory.ensure(item.org_id))[0], item
+        return await directory.living(item.org_id), item
+    except Problem as problem:
+        problem.details = [Detail(f"events[{index}].org_id", problem.message)]
+        return problem
+
+
+def _claim(call: Call, org_id: str, scope: str) -> Claim | None:
+    key = call.headers.get("idempotency-key")
+    if key is None:
+        return None
+    expires = call.services.clock.now() + KEPT_MS
+    digest = hashlib.sha256(call.body).digest()
+    return Claim(org_id, scope, check_key(key), digest, call.request_id, expires)
+
+
+def _traceparent(call: Call) -> str | None:
+    given = call.headers.get("traceparent")
+    return given if given is not None and _TRACEPARENT.match(given) else None
+
+
+def _replayed(replayed: bool) -> dict[str, str]:
+    return {"Idempotent-Replayed": "true"} if replayed else {}
+
+
+def _together(problems: list[Problem]) -> Problem:
+    """All problems of an atomic batch in one."""
+    first = problems[0]
+    first.details = [detail for problem in problems for detail in problem.details]
+    if len(problems) > 1:
+        first.message += f" (and {len(problems) - 1} more of these events)"
+    return first
+
+
+def _problem(problem: Problem) -> dict[str, Any]:
+    return {
+        "error": problem.code,
+        "message": problem.message,
+        "status": problem.status,
+        "details": [{"field": detail.field, "message": detail.message} for detail in problem.details],
+    }
+
+
+OPERATIONS = (
+    Operation(
+        "POST", "/api/events", "sendEvent", send_event, "operator", "events:write", "write",
+        "Accept one event; it is durable when this answers.",
+        limit=lambda services: services.max_event_bytes + 16 * 1024,
+    ),
+    Operation(
+        "POST", "/api/events/batch", "sendEvents", send_batch, "operator", "events:write", "write",
+        "Accept up to 1,000 events at once.", org="optional", limit=lambda services: BATCH,
+    ),
+    Operation(
+        "GET", "/api/events", "listEvents", list_events, "viewer", "manage", "read",
+        "Events in commit order.", query=(*PAGE_PARAMETERS, "type", "since", "until"),
+    ),
+    Operation(
+        "GET", "/api/events/{id}", "getEvent", get_event, "viewer", "manage", "read", "One event, with its data.",
+    ),
+    Operation(
+        "GET", "/api/events/{id}/deliveries", "listEventDeliveries", list_event_deliveries, "viewer", "manage",
+        "read", "To whom an event is owed, and how that stands.", query=PAGE_PARAMETERS,
+    ),
+    Operation(
+        "GET", "/api/event-types", "listEventTypes", list_event_types, "viewer", "manage", "read",
+        "The catalogue, with schema and example of each type.", org="none",
+    ),
+)  # fmt: skip

@@ -1,0 +1,99 @@
+"""`/api/webhooks`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gateway.domain.webhook import Webhook, WebhookCreate, WebhookUpdate
+from gateway.errors import NotFound
+from gateway.manage import webhooks as manage
+from gateway.store import webhooks as rows
+from gateway.store.page import encode_cursor
+from gateway.web import shapes
+from gateway.web.call import Answer, Call
+from gateway.web.lists import PAGE_PARAMETERS, list_answer, page_query
+from gateway.web.operation import Operation
+
+
+async def create_webhook(call: Call) -> Answer:
+    services = call.services
+    async with services.transaction() as tx:
+        webhook = await manage.create(tx, call.the_org, call.model, services.rules, services.clock.now())
+    content = shapes.webhook(webhook, None, whole=True)
+    # Shown now and never again; one that the customer brought along is not repeated at all.
+    content["secret"] = None if call.model.secret is not None else webhook.secrets[0].value
+    return Answer(content, 201)
+
+
+async def list_webhooks(call: Call) -> Answer:
+    async with call.services.store.reading() as conn:
+        query = await page_query(call, conn)
+        orgs = [call.the_org] if call.org else await call.services.directory.everybody()
+        found = [w for org in orgs for w in await rows.of_organization(conn, org.organization.cipher, org.id)]
+        found.sort(key=lambda w: w.position, reverse=query.order == "desc")
+        found = [w for w in found if _after(w, query.after, query.order)]
+        page = found[: query.limit]
+        health = await rows.health(conn, [w.id for w in page])
+    more = len(found) > query.limit or (query.order == "asc" and page)
+    cursor = encode_cursor(query.order, page[-1].position) if more else None
+    return list_answer([_shape(call, w, health.get(w.id)) for w in page], cursor)
+
+
+async def get_webhook(call: Call) -> Answer:
+    async with call.services.store.reading() as conn:
+        webhook = await rows.find(conn, call.the_org.organization.cipher, call.the_org.id, call.path["id"])
+        if webhook is None:
+            raise NotFound(f"there is no webhook {call.path['id']}")
+        health = await rows.health(conn, [webhook.id])
+    return Answer(_shape(call, webhook, health.get(webhook.id)))
+
+
+async def update_webhook(call: Call) -> Answer:
+    services = call.services
+    async with services.transaction() as tx:
+        webhook = await manage.update(
+            tx, call.the_org, call.path["id"], call.model, services.rules, services.clock.now()
+        )
+        health = await rows.health(tx.conn, [webhook.id])
+    return Answer(_shape(call, webhook, health.get(webhook.id)))
+
+
+async def delete_webhook(call: Call) -> Answer:
+    services = call.services
+    async with services.transaction() as tx:
+        await manage.delete(tx, call.the_org, call.path["id"], services.clock.now())
+    return Answer(status=204)
+
+
+def _shape(call: Call, webhook: Webhook, health: Any) -> dict[str, Any]:
+    return shapes.webhook(webhook, health, whole=call.principal.sees_secrets_of_urls)
+
+
+def _after(webhook: Webhook, position: int | None, order: str) -> bool:
+    if position is None:
+        return True
+    return webhook.position > position if order == "asc" else webhook.position < position
+
+
+OPERATIONS = (
+    Operation(
+        "POST", "/api/webhooks", "createWebhook", create_webhook, "admin", "manage", "write",
+        "Register a URL; the answer shows the secret, this once.", model=WebhookCreate,
+    ),
+    Operation(
+        "GET", "/api/webhooks", "listWebhooks", list_webhooks, "viewer", "manage", "read", "All webhooks.",
+        query=PAGE_PARAMETERS,
+    ),
+    Operation(
+        "GET", "/api/webhooks/{id}", "getWebhook", get_webhook, "viewer", "manage", "read", "One webhook.",
+        org="one",
+    ),
+    Operation(
+        "PATCH", "/api/webhooks/{id}", "updateWebhook", update_webhook, "admin", "manage", "write",
+        "Change a webhook by merge patch.", model=WebhookUpdate,
+    ),
+    Operation(
+        "DELETE", "/api/webhooks/{id}", "deleteWebhook", delete_webhook, "admin", "manage", "write",
+        "Delete a webhook; what it is still owed is cancelled, its history stays.",
+    ),
+)  # fmt: skip

@@ -1,0 +1,93 @@
+"""Who asks, and what they may do.
+
+An organization's key has a role in it. A platform key acts for the organization that the header names, within
+its scopes. The Unix socket beside a SQLite database is the operator: whoever may open it owns the file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from starlette.datastructures import Headers
+
+from gateway.clock import Clock
+from gateway.domain.event import is_org_id
+from gateway.errors import BadRequest, Forbidden, Unauthorized
+from gateway.manage.keys import ROLES, SCOPES
+from gateway.store.api_keys import hash_key
+from gateway.store.directory import Directory
+
+ALL_ORGS: Final = "*"
+_RANK: Final[Mapping[str, int]] = {role: rank for rank, role in enumerate(ROLES)}
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """The caller. `org_id` and `role` of an organization's key; `scopes` of a platform key."""
+
+    key_id: str
+    org_id: str | None
+    role: str | None
+    scopes: frozenset[str]
+    actor: str | None = None
+
+    @property
+    def platform(self) -> bool:
+        return self.org_id is None
+
+    def require(self, role: str, scope: str) -> None:
+        """Raises Forbidden unless the role is at least `role`, or the scopes hold `scope`."""
+        if self.platform:
+            if scope not in self.scopes:
+                raise Forbidden(f"this needs a key with the scope {scope}")
+        elif _RANK[self.role or ""] < _RANK[role]:
+            raise Forbidden(f"this needs the role {role}; the key has {self.role}")
+
+    @property
+    def reads_payloads(self) -> bool:
+        return not self.platform or "payload:read" in self.scopes
+
+    @property
+    def sees_secrets_of_urls(self) -> bool:
+        """Viewers see webhook URLs and signatures shortened."""
+        return self.platform or self.role != "viewer"
+
+
+OPERATOR: Final = Principal("key_local", None, None, frozenset(SCOPES))
+
+
+async def authenticate(headers: Headers, directory: Directory, clock: Clock) -> Principal:
+    """The caller behind `Authorization: Bearer hum_live_…`. Raises Unauthorized."""
+    scheme, _, token = headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not token.strip():
+        raise Unauthorized("send the API key as Authorization: Bearer hum_live_…", code="api_key_required")
+    key = await directory.key(hash_key(token.strip()))
+    if key is None or not key.valid(clock.now()):
+        raise Unauthorized("the API key is unknown, revoked or expired")
+    actor = headers.get("x-hum-actor") if key.org_id is None else None
+    return Principal(key.id, key.org_id, key.role, frozenset(key.scopes), actor)
+
+
+def organization_of(principal: Principal, headers: Headers, *, reading: bool) -> str:
+    """The organization the request concerns; `*` (only for reading, by a platform key) is all of them."""
+    named = headers.get("x-hum-org")
+    if not principal.platform:
+        assert principal.org_id is not None
+        if named is not None and named != principal.org_id:
+            raise Forbidden("this key belongs to another organization", code="wrong_organization")
+        return principal.org_id
+    if named is None or named == "":
+        raise BadRequest(
+            "a platform key must name the organization in X-HUM-Org", code="organization_required"
+        )
+    if named == ALL_ORGS:
+        if reading:
+            return ALL_ORGS
+        raise BadRequest("X-HUM-Org: * is for reading only", code="organization_required")
+    if not is_org_id(named):
+        raise BadRequest(
+            "X-HUM-Org must be 1 to 64 characters of A-Z a-z 0-9 _ . -", code="invalid_organization"
+        )
+    return named

@@ -1,0 +1,139 @@
+"""Request bodies: bounded one by one and together, and strict JSON for the small ones."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final, TypeVar
+
+from pydantic import BaseModel, ValidationError
+from starlette.requests import ClientDisconnect
+from starlette.types import Receive, Scope
+
+from gateway.errors import (
+    BadRequest,
+    Detail,
+    InvalidRequest,
+    Overloaded,
+    PayloadTooLarge,
+    UnsupportedMediaType,
+)
+
+SMALL: Final = 1024 * 1024
+BATCH: Final = 16 * 1024 * 1024
+IN_FLIGHT: Final = 64 * 1024 * 1024
+
+M = TypeVar("M", bound=BaseModel)
+
+
+class BodyBudget:
+    """How much of request bodies is held at once, over all requests."""
+
+    def __init__(self, limit: int = IN_FLIGHT) -> None:
+        self._limit = limit
+        self.used = 0
+
+    async def read(self, scope: Scope, receive: Receive, limit: int) -> bytes:
+        """The whole body. Raises PayloadTooLarge over `limit`, Overloaded when too much is under way.
+
+        What was read is given back to the budget by `done` when the request is over.
+        """
+        declared = _content_length(scope)
+        if declared is not None and declared > limit:
+            raise _too_large(limit)
+        chunks: list[bytes] = []
+        size = 0
+        while True:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                self.used -= size
+                raise ClientDisconnect
+            chunk = message.get("body", b"")
+            size += len(chunk)
+            self.used += len(chunk)
+            if size > limit or self.used > self._limit:
+                self.used -= size
+                if size > limit:
+                    raise _too_large(limit)
+                raise Overloaded("too many large requests at once", retry_after=1)
+            chunks.append(chunk)
+            if not message.get("more_body", False):
+                return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+    def done(self, body: bytes) -> None:
+        self.used -= len(body)
+
+
+def check_json_type(content_type: str | None) -> None:
+    """Raises UnsupportedMediaType for anything but JSON; no type at all is taken for JSON."""
+    if content_type is None:
+        return
+    kind = content_type.partition(";")[0].strip().lower()
+    if kind != "application/json" and not (kind.startswith("application/") and kind.endswith("+json")):
+        raise UnsupportedMediaType(f"the body must be application/json, not {kind}")
+
+
+def parse(model: type[M], body: bytes) -> M:
+    """The body as a request model, with every mistake named at once."""
+    if not body.strip():
+        body = b"{}"
+    try:
+        value = json.loads(body.decode(), object_pairs_hook=_unique, parse_constant=_no_constant)
+    except UnicodeDecodeError as error:
+        raise BadRequest(f"the body is not UTF-8: byte {error.start}") from None
+    except json.JSONDecodeError as error:
+        raise BadRequest(f"the body is not valid JSON: {error}") from None
+    except RecursionError:
+        raise BadRequest("the body is nested too deeply") from None
+    except ValueError as error:
+        raise BadRequest(f"the body is not valid JSON: {error}") from None
+    if not isinstance(value, dict):
+        raise InvalidRequest.field("", "the body must be an object")
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        details = [Detail(_path(e["loc"]), _message(e)) for e in error.errors(include_url=False)]
+        text = "; ".join(f"{detail.field}: {detail.message}" for detail in details[:5])
+        raise InvalidRequest(text, details=details) from None
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in result:
+            raise InvalidRequest.field(name, "stands more than once")
+        result[name] = value
+    return result
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _path(location: tuple[int | str, ...]) -> str:
+    text = ""
+    for part in location:
+        if part == "[key]":
+            continue
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
+    return text
+
+
+def _message(error: Any) -> str:
+    kind, message = error["type"], str(error["msg"])
+    if kind == "extra_forbidden":
+        return "is not a field"
+    if kind == "missing":
+        return "is required"
+    message = message.removeprefix("Value error, ").removeprefix("Input ")
+    return message[0].lower() + message[1:]
+
+
+def _content_length(scope: Scope) -> int | None:
+    for name, value in scope["headers"]:
+        if name == b"content-length":
+            return int(value)
+    return None
+
+
+def _too_large(limit: int) -> PayloadTooLarge:
+    return PayloadTooLarge(f"the request is larger than {limit} bytes")

@@ -1,0 +1,93 @@
+"""What a handler gets and what it returns."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from starlette.datastructures import Headers, QueryParams
+
+from gateway.clock import Clock
+from gateway.domain.event import EventParser
+from gateway.ingest.accept import Accept
+from gateway.manage.webhooks import Rules
+from gateway.metrics import Metrics
+from gateway.store.directory import Directory, OrgView
+from gateway.store.store import Store
+from gateway.store.transaction import Transaction
+from gateway.web.auth import Principal
+from gateway.web.body import BodyBudget
+
+if TYPE_CHECKING:
+    from gateway.web.repeats import Repeats
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Everything that handlers work with; `app` joins it together. `tx` is an open transaction that the
+    handler's writing belongs into."""
+
+    store: Store
+    directory: Directory
+    clock: Clock
+    metrics: Metrics
+    accept: Accept
+    parser: EventParser
+    rules: Rules
+    bodies: BodyBudget
+    repeats: Repeats
+    create_orgs: bool
+    max_event_bytes: int
+    cdn_loop: str
+    status: Callable[[], Awaitable[dict[str, Any]]]
+    tx: Transaction | None = None
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Transaction]:
+        if self.tx is not None:
+            yield self.tx
+        else:
+            async with self.store.transaction() as tx:
+                yield tx
+
+    def inside(self, tx: Transaction) -> Services:
+        return replace(self, tx=tx)
+
+
+@dataclass(slots=True)
+class Call:
+    """One authenticated request. `org` is None where the caller reads over all organizations, or where the
+    operation is not about one; `model` is the parsed body."""
+
+    services: Services
+    principal: Principal
+    org: OrgView | None
+    org_id: str | None
+    headers: Headers
+    query: QueryParams
+    path: dict[str, str]
+    body: bytes
+    request_id: str
+    model: Any = None
+
+    @property
+    def the_org(self) -> OrgView:
+        assert self.org is not None
+        return self.org
+
+    @property
+    def org_filter(self) -> str | None:
+        """The organization to read from; None for all of them."""
+        return self.org.id if self.org else None
+
+
+@dataclass(slots=True)
+class Answer:
+    """A JSON-able content, or `raw` JSON bytes."""
+
+    content: Any = None
+    status: int = 200
+    raw: bytes | None = None
+    headers: dict[str, str] = field(default_factory=dict)

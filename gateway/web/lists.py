@@ -1,0 +1,65 @@
+"""What all lists share: limit, cursor, order, and times as filters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from gateway.clock import parse_time
+from gateway.errors import InvalidRequest
+from gateway.store.page import Order, PageQuery, decode_cursor
+from gateway.web.call import Answer, Call
+
+PAGE_PARAMETERS: Final = ("limit", "cursor", "order")
+MOST: Final = 200
+DEFAULT: Final = 50
+
+
+async def page_query(call: Call, conn: AsyncConnection) -> PageQuery:
+    """The page a client asks for. Raises InvalidRequest, and BadRequest `invalid_cursor`."""
+    order = _order(call)
+    cursor = call.query.get("cursor")
+    horizon = await call.services.store.positions.horizon(conn) if order == "asc" else None
+    return PageQuery(_limit(call), order, decode_cursor(cursor, order) if cursor else None, horizon)
+
+
+def time_parameter(call: Call, name: str) -> int | None:
+    text = call.query.get(name)
+    if text is None:
+        return None
+    try:
+        return parse_time(text)
+    except ValueError as error:
+        message = str(error)
+        if not message.startswith("must"):
+            message = "must be an ISO 8601 time such as 2026-11-20T21:05:09.123Z"
+        raise InvalidRequest.field(name, message) from None
+
+
+def choice_parameter(call: Call, name: str, choices: Iterable[str]) -> str | None:
+    value = call.query.get(name)
+    if value is not None and value not in (allowed := list(choices)):
+        raise InvalidRequest.field(name, "must be one of " + ", ".join(allowed))
+    return value
+
+
+def list_answer(data: list[Any], next_cursor: str | None) -> Answer:
+    return Answer({"data": data, "next_cursor": next_cursor})
+
+
+def _limit(call: Call) -> int:
+    text = call.query.get("limit", str(DEFAULT))
+    if not (text.isascii() and text.isdigit() and len(text) <= 4 and 1 <= int(text) <= MOST):
+        raise InvalidRequest.field("limit", f"must be 1 to {MOST}")
+    return int(text)
+
+
+def _order(call: Call) -> Order:
+    order = call.query.get("order", "desc")
+    if order == "asc":
+        return "asc"
+    if order == "desc":
+        return "desc"
+    raise InvalidRequest.field("order", "must be asc or desc")

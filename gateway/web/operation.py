@@ -1,0 +1,178 @@
+"""An operation of the API as data, and the one way every request goes: know, allow, read, do, answer.
+
+The list of operations (`web.api`) is the source of the routes and of the OpenAPI document.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import msgspec
+from pydantic import BaseModel
+from starlette.datastructures import Headers, QueryParams
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from gateway.domain.ids import new_id
+from gateway.errors import Forbidden, InvalidRequest, Problem
+from gateway.web import auth
+from gateway.web.auth import OPERATOR, Principal
+from gateway.web.body import SMALL, check_json_type, parse
+from gateway.web.call import Answer, Call, Services
+from gateway.web.problems import problem_response
+
+log = logging.getLogger("gateway.http")
+
+Kind = Literal["read", "write"]
+
+
+Handler = Callable[[Call], Awaitable[Answer]]
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One line of the API. `role` for organizations' keys, `scope` for platform keys.
+
+    `org`: a platform key must name an organization (for reading, `*` will do), must name exactly one, may
+    leave it out, or it does not matter.
+    """
+
+    method: str
+    path: str
+    id: str
+    handler: Handler
+    role: str
+    scope: str
+    kind: Kind
+    summary: str
+    model: type[BaseModel] | None = None
+    org: Literal["required", "one", "optional", "none"] = "required"
+    limit: Callable[[Services], int] = lambda services: SMALL
+    query: tuple[str, ...] = ()
+
+
+class Endpoint:
+    """The ASGI application of one operation."""
+
+    def __init__(self, operation: Operation, services: Services) -> None:
+        self._operation = operation
+        self._services = services
+        self._limit = operation.limit(services)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        services = self._services
+        started = time.monotonic()
+        request_id = new_id("req", services.clock.now())
+        try:
+            answer = await self._answer(scope, receive, request_id)
+            response = _response(answer, request_id)
+        except Problem as problem:
+            response = problem_response(problem, request_id)
+            if problem.status >= 500:
+                log.warning("%s", problem.message, extra={"request": request_id, "error": problem.code})
+        except ClientDisconnect:
+            return
+        except Exception:
+            log.exception("request failed", extra={"request": request_id})
+            response = problem_response(
+                Problem("something went wrong here; the log has it under this id"), request_id
+            )
+        await response(scope, receive, send)
+        if log.isEnabledFor(logging.DEBUG) or response.status_code >= 500:
+            log.debug(
+                "request",
+                extra={
+                    "method": self._operation.method,
+                    "route": self._operation.path,
+                    "status": response.status_code,
+                    "request": request_id,
+                    "ms": round((time.monotonic() - started) * 1000, 1),
+                },
+            )
+
+    async def _answer(self, scope: Scope, receive: Receive, request_id: str) -> Answer:
+        operation, services = self._operation, self._services
+        headers = Headers(scope=scope)
+        principal = await self._principal(scope, headers)
+        principal.require(operation.role, operation.scope)
+        body = b""
+        if operation.kind == "write" and operation.method != "DELETE":
+            body = await services.bodies.read(scope, receive, self._limit)
+        try:
+            if body:
+                check_json_type(headers.get("content-type"))
+            call = Call(
+                services, principal, None, None, headers, QueryParams(scope["query_string"]),
+                scope.get("path_params", {}), body, request_id,
+            )  # fmt: skip
+            self._check_query(call)
+            if operation.model is not None:
+                call.model = parse(operation.model, body)
+            created = await self._find_organization(call)
+            answer = await self._handle(call)
+            if created:
+                answer.headers["X-HUM-Org-Created"] = "true"
+            return answer
+        finally:
+            services.bodies.done(body)
+
+    async def _principal(self, scope: Scope, headers: Headers) -> Principal:
+        if scope.get("state", {}).get("operator"):
+            return OPERATOR
+        return await auth.authenticate(headers, self._services.directory, self._services.clock)
+
+    async def _handle(self, call: Call) -> Answer:
+        key = call.headers.get("idempotency-key")
+        if key is None or self._operation.method != "POST" or self._operation.model is None:
+            return await self._operation.handler(call)
+        return await self._services.repeats.once(self._operation, call, key)
+
+    async def _find_organization(self, call: Call) -> bool:
+        """Finds, or on a first write makes, the organization of the request; True when it was made."""
+        operation, services = self._operation, self._services
+        if operation.org == "none":
+            return False
+        if operation.org == "optional" and call.principal.platform and "x-hum-org" not in call.headers:
+            return False
+        over_all = operation.kind == "read" and operation.org == "required"
+        org_id = auth.organization_of(call.principal, call.headers, reading=over_all)
+        call.org_id = org_id
+        if org_id == auth.ALL_ORGS:
+            return False
+        call.org = services.directory.known(org_id)
+        if call.org is not None and call.org.organization.erased_at is None:
+            return False
+        if operation.kind == "write" and services.create_orgs and operation.method == "POST":
+            call.org, created = await services.directory.ensure(org_id)
+            return created
+        call.org = await services.directory.living(org_id)
+        return False
+
+    def _check_query(self, call: Call) -> None:
+        for name, _ in call.query.multi_items():
+            if name not in self._operation.query:
+                raise InvalidRequest.field(name, "is not a parameter of this list or object")
+            if len(call.query.getlist(name)) > 1:
+                raise InvalidRequest.field(name, "stands more than once")
+
+
+def _response(answer: Answer, request_id: str) -> Response:
+    headers = answer.headers
+    headers["X-Request-Id"] = request_id
+    headers["Cache-Control"] = "no-store"
+    headers["X-Content-Type-Options"] = "nosniff"
+    if answer.status == 204:
+        return Response(status_code=204, headers=headers)
+    content = answer.raw if answer.raw is not None else msgspec.json.encode(answer.content)
+    return Response(content, answer.status, headers=headers, media_type="application/json")
+
+
+def platform_only(call: Call) -> None:
+    """Raises Forbidden for an organization's key."""
+    if not call.principal.platform:
+        raise Forbidden("only a platform key may do this")

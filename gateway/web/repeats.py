@@ -1,0 +1,80 @@
+"""Idempotency-Key for everything but events: the key, the work and its answer are one transaction."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from gateway.errors import BadRequest, Conflict
+from gateway.store import idempotency
+from gateway.store.cipher import Cipher
+from gateway.store.idempotency import KEPT_MS, KEPT_WITH_SECRET_MS, Claim
+from gateway.store.store import Store
+from gateway.web.call import Answer, Call
+
+if TYPE_CHECKING:
+    from gateway.web.operation import Operation
+
+_KEY = re.compile(r"[!-~]{1,255}\Z")
+_SECRET_FIELDS: Final = ("secret", "key")
+
+
+def check_key(key: str) -> str:
+    """The key as it was sent. Raises BadRequest when it is not 1 to 255 visible ASCII characters."""
+    if not _KEY.match(key):
+        raise BadRequest("Idempotency-Key: must be 1 to 255 visible ASCII characters", code="invalid_request")
+    return key
+
+
+class Repeats:
+    """Answers a repeated request with its first result."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def once(self, operation: Operation, call: Call, key: str) -> Answer:
+        """Does the work, or repeats the answer of the request that did it with this key."""
+        claim = Claim(
+            call.org_id or "*",
+            f"{operation.method} {operation.path} {call.principal.org_id or '*'}",
+            check_key(key),
+            hashlib.sha256(call.body).digest(),
+            call.request_id,
+            self._store.clock.now() + KEPT_MS,
+        )
+        now = self._store.clock.now()
+        async with self._store.transaction() as tx:
+            standing = (await idempotency.claim(tx.conn, [claim], now))[claim.name]
+            if standing.event_id != claim.token:
+                return self._replay(call, claim, standing, now)
+            call.services = call.services.inside(tx)
+            answer = await operation.handler(call)
+            sealed = self._seal(call, claim, answer)
+            await idempotency.answer(
+                tx.conn, claim.name, status=answer.status, sealed=sealed, expires_at=claim.expires_at
+            )
+        return answer
+
+    def _seal(self, call: Call, claim: Claim, answer: Answer) -> bytes:
+        content = answer.raw if answer.raw is not None else msgspec.json.encode(answer.content)
+        return self._cipher(call).seal("|".join(claim.name), "answer", content)
+
+    def _replay(self, call: Call, claim: Claim, row: Any, now: int) -> Answer:
+        if row.body_hash != claim.body_hash:
+            raise Conflict("this Idempotency-Key was used with another body", code="idempotency_conflict")
+        if row.answer is None:
+            raise Conflict(
+                "a request with this Idempotency-Key is being worked on",
+                code="idempotency_in_progress",
+                retry_after=1,
+            )
+        content = msgspec.json.decode(self._cipher(call).open("|".join(claim.name), "answer", row.answer))
+        if now - row.created_at > KEPT_WITH_SECRET_MS:
+            content |= {name: None for name in _SECRET_FIELDS if name in content}
+        return Answer(content, row.answer_status, headers={"Idempotent-Replayed": "true"})
+
+    def _cipher(self, call: Call) -> Cipher:
+        return call.org.organization.cipher if call.org else self._store.platform_cipher

@@ -1,0 +1,112 @@
+"""The ASGI application: the API's routes, and what is open without a key."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Callable, Iterable
+
+from pydantic import SecretStr
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from gateway.domain.ids import new_id
+from gateway.errors import NotFound, Problem
+from gateway.metrics import CONTENT_TYPE
+from gateway.web.api import OPERATIONS
+from gateway.web.call import Services
+from gateway.web.operation import Endpoint, Operation
+from gateway.web.problems import problem_response
+
+
+class MethodNotAllowed(Problem):
+    status = 405
+    default_code = "method_not_allowed"
+
+
+class _Path:
+    """All operations of one path; which one it is, the method says."""
+
+    def __init__(self, operations: Iterable[Operation], services: Services) -> None:
+        self._services = services
+        self._endpoints: dict[str, Endpoint] = {}
+        for operation in operations:
+            endpoint = Endpoint(operation, services)
+            self._endpoints[operation.method] = endpoint
+            if operation.method == "GET":
+                self._endpoints["HEAD"] = endpoint
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        endpoint = self._endpoints.get(scope["method"])
+        if endpoint is not None:
+            await endpoint(scope, receive, send)
+            return
+        allowed = ", ".join(self._endpoints)
+        problem = MethodNotAllowed(f"{scope['method']} is not possible here, only {allowed}")
+        response = problem_response(problem, new_id("req", self._services.clock.now()))
+        response.headers["Allow"] = allowed
+        await response(scope, receive, send)
+
+
+def build_app(
+    services: Services, ready: Callable[[], str | None], metrics_token: SecretStr | None
+) -> ASGIApp:
+    """`ready()` returns None, or why the node is not ready to take requests."""
+    by_path: dict[str, list[Operation]] = {}
+    for operation in OPERATIONS:
+        by_path.setdefault(operation.path, []).append(operation)
+    routes = [Route(path, endpoint=_Path(group, services)) for path, group in by_path.items()]
+
+    async def healthz(request: Request) -> Response:
+        return JSONResponse({"status": "ok"})
+
+    async def readyz(request: Request) -> Response:
+        reason = ready()
+        if reason is not None:
+            return JSONResponse({"status": "not_ready", "reason": reason}, 503, {"Retry-After": "1"})
+        return JSONResponse({"status": "ready"})
+
+    async def metrics(request: Request) -> Response:
+        if not _may_read_metrics(request, metrics_token):
+            return await not_found(request, HTTPException(404))
+        return Response(services.metrics.render(), headers={"Content-Type": CONTENT_TYPE})
+
+    async def status(request: Request) -> Response:
+        if not request.scope.get("state", {}).get("operator"):
+            return await not_found(request, HTTPException(404))
+        return JSONResponse(await services.status())
+
+    async def not_found(request: Request, error: Exception) -> Response:
+        request_id = new_id("req", services.clock.now())
+        return problem_response(NotFound(f"there is nothing at {request.url.path}"), request_id)
+
+    routes += [
+        Route("/healthz", healthz),
+        Route("/readyz", readyz),
+        Route("/metrics", metrics),
+        Route("/control/status", status),
+    ]
+    return Starlette(routes=routes, exception_handlers={404: not_found})
+
+
+def for_operator(app: ASGIApp) -> ASGIApp:
+    """The same application on the Unix socket: whoever can open that owns the database."""
+
+    async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            scope.setdefault("state", {})["operator"] = True
+        await app(scope, receive, send)
+
+    return wrapped
+
+
+def _may_read_metrics(request: Request, token: SecretStr | None) -> bool:
+    """From loopback, or with the token; a forwarded request is not from loopback."""
+    given = request.headers.get("authorization", "").removeprefix("Bearer ").encode()
+    if token is not None:
+        return hmac.compare_digest(given, token.get_secret_value().encode())
+    host = request.client.host if request.client else ""
+    return host in ("127.0.0.1", "::1", "") and "x-forwarded-for" not in request.headers

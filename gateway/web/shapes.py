@@ -1,0 +1,185 @@
+"""How things look in answers: one function for each noun."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from sqlalchemy.engine import Row
+
+from gateway.clock import format_time
+from gateway.dispatch.webhook import request_headers
+from gateway.domain.delivery import DUE_QUEUE, Status, shown_status
+from gateway.domain.event import PRIORITY_NAMES, Event
+from gateway.domain.url import shorten
+from gateway.domain.webhook import Webhook
+from gateway.store.api_keys import ApiKey
+from gateway.store.attempts import attempt_id
+from gateway.store.cipher import Cipher
+
+HIDDEN = "…"
+
+
+def time(milliseconds: int | None) -> str | None:
+    return None if milliseconds is None else format_time(milliseconds)
+
+
+def event(row: Any) -> dict[str, Any]:
+    """An event without its payload."""
+    return {
+        "id": row.id,
+        "org_id": row.org_id,
+        "type": row.type,
+        "timestamp": format_time(row.timestamp),
+        "accepted_at": format_time(row.accepted_at),
+        "external_id": row.external_id,
+        "ordering_key": row.ordering_key,
+        "priority": PRIORITY_NAMES[row.priority],
+        "expires_at": time(row.expires_at),
+        "verified": row.verified,
+        "schema_valid": row.schema_valid,
+        "deliveries": row.deliveries,
+    }
+
+
+def webhook(found: Webhook, health: Any | None, *, whole: bool) -> dict[str, Any]:
+    """A webhook as it is shown; `whole` is False for viewers, who see its URL shortened. Header values are
+    never shown again: they may be credentials."""
+    return {
+        "id": found.id,
+        "org_id": found.org_id,
+        "url": found.url if whole else shorten(found.url),
+        "events": list(found.events),
+        "filter": found.filter,
+        "description": found.description,
+        "headers": dict.fromkeys(found.headers, "[secret]"),
+        "enabled": found.enabled,
+        "status": found.status,
+        "disabled_reason": found.disabled_reason,
+        "has_secret": bool(found.secrets),
+        "failing_since": time(health.failing_since) if health else None,
+        "rotation": None,
+        "last_delivery": _last_delivery(health),
+        "timeout_ms": found.timeout_ms,
+        "rate_limit_per_second": found.rate_limit_per_second,
+        "retry_schedule": list(found.retry_schedule) if found.retry_schedule else None,
+        "max_hold_seconds": found.max_hold_seconds,
+        "ordered": found.ordered,
+        "profile": found.profile,
+        "api_version": found.api_version,
+        "created_at": format_time(found.created_at),
+        "updated_at": format_time(found.updated_at),
+    }
+
+
+def _last_delivery(health: Any | None) -> dict[str, Any] | None:
+    if health is None or health.last_delivery_id is None:
+        return None
+    return {
+        "id": health.last_delivery_id,
+        "at": time(health.last_delivery_at),
+        "status_code": health.last_status_code,
+        "error": health.last_error,
+    }
+
+
+def delivery(row: Row[Any]) -> dict[str, Any]:
+    status = shown_status(row.status, row.queue)
+    waits_for_time = status is Status.PENDING and row.queue == DUE_QUEUE
+    return {
+        "id": row.id,
+        "org_id": row.org_id,
+        "event_id": row.event_id,
+        "event_type": row.event_type,
+        "target": {"type": row.target_type, "id": row.target_id},
+        "status": status.value,
+        "reason": row.reason,
+        "attempts_made": row.attempts_made,
+        "next_attempt_at": time(row.due_at) if waits_for_time else None,
+        "created_at": format_time(row.created_at),
+        "completed_at": time(row.completed_at),
+        "expires_at": format_time(row.expires_at),
+        "redelivery_of": row.redelivery_of,
+        "last_status_code": row.last_status_code,
+        "last_error": row.last_error,
+        "test": row.test,
+    }
+
+
+def attempt(
+    row: Row[Any],
+    owed: Row[Any],
+    about: Event | None,
+    revision: Mapping[str, Any] | None,
+    cipher: Cipher,
+    *,
+    whole: bool,
+    payload: bool,
+    cdn_loop: str,
+) -> dict[str, Any]:
+    """An attempt with its request and response. Signatures are shortened for viewers, header values that the
+    customer gave are masked for everybody; without `payload` the response's body stays out."""
+    where = f"{row.delivery_id}|{row.number}"
+
+    def opened(field: str) -> bytes | None:
+        sealed = getattr(row, field)
+        return None if sealed is None else cipher.open(where, field, sealed)
+
+    signed = (opened("signatures") or b"").decode().split(" ", 1)
+    shown = (
+        signed if whole else [text[: text.find("=") + 1 or text.find(",") + 1] + HIDDEN for text in signed]
+    )
+    headers = request_headers(
+        event_type=owed.event_type,
+        event_id=owed.event_id,
+        delivery_id=owed.id,
+        number=row.number,
+        timestamp=row.timestamp,
+        signatures=(shown[0], shown[1] if len(shown) > 1 else ""),
+        redelivery=owed.redelivery_of,
+        traceparent=about.traceparent if about else None,
+        cdn_loop=cdn_loop,
+    )
+    headers += [(name, "[secret]") for name in (revision["headers"] if revision else {})]
+    response_headers = opened("response_headers")
+    body = opened("response_body")
+    url = revision["url"] if revision else None
+    return {
+        "id": attempt_id(row.delivery_id, row.number),
+        "number": row.number,
+        "started_at": format_time(row.started_at),
+        "duration_ms": row.duration_ms,
+        "url": url if whole or url is None else shorten(url),
+        "remote_ip": row.remote_ip,
+        "request_headers": headers,
+        "status_code": row.status_code,
+        "response_headers": json.loads(response_headers) if response_headers else [],
+        "response_body": body.decode("utf-8", "replace") if body is not None and payload else None,
+        "response_truncated": row.response_truncated,
+        "error": row.error or (None if row.status_code and 200 <= row.status_code < 300 else "http_status"),
+        "error_detail": (opened("error_detail") or b"").decode(),
+        "held": row.held,
+        "swapped_from": row.swapped_from,
+    }
+
+
+def api_key(found: ApiKey) -> dict[str, Any]:
+    return {
+        "id": found.id,
+        "platform": found.org_id is None,
+        "org_id": found.org_id,
+        "role": found.role,
+        "scopes": list(found.scopes),
+        "hint": found.hint,
+        "name": found.name,
+        "created_at": format_time(found.created_at),
+        "expires_at": time(found.expires_at),
+        "revoked_at": time(found.revoked_at),
+    }
+
+
+def raw(data: bytes) -> msgspec.Raw:
+    """JSON bytes that go into an answer as they are."""
+    return msgspec.Raw(data)

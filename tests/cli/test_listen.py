@@ -1,0 +1,83 @@
+"""`listen`: a real socket, real requests, one printed line each."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from gateway.cli.listen import Receiver
+from gateway.signing import sign
+
+OLD, NEW = "whsec_" + "A" * 32, "whsec_" + "B" * 32
+BODY = json.dumps({"id": "evt_1", "type": "call.completed", "data": {}}).encode()
+
+
+def signed(secret: str = NEW, body: bytes = BODY, attempt: int = 1) -> list[tuple[bytes, bytes]]:
+    headers = sign(body, secret, id="evt_1", timestamp=int(time.time())) | {"X-HUM-Attempt": str(attempt)}
+    return [(name.encode(), value.encode()) for name, value in headers.items()]
+
+
+@pytest.fixture
+def lines() -> list[str]:
+    return []
+
+
+def test_every_secret_counts_and_a_wrong_one_answers_401(lines: list[str]) -> None:
+    receiver = Receiver([OLD, NEW], emit=lines.append)
+    assert receiver.handle(signed(OLD), BODY)[0] == 200
+    assert receiver.handle(signed(NEW, attempt=3), BODY)[0] == 200
+    assert receiver.handle(signed("whsec_" + "C" * 32), BODY) == (401, "refused: signature_mismatch")
+    assert receiver.handle([], BODY) == (401, "refused: missing_header")
+    assert re.fullmatch(r"\S+Z  call\.completed  evt_1  attempt 3  verified  answered 200", lines[1])
+    assert lines[2].endswith("refused: signature_mismatch  answered 401")
+
+
+def test_every_nth_fails_on_order(lines: list[str]) -> None:
+    receiver = Receiver([NEW], fail_every=3, emit=lines.append)
+    assert [receiver.handle(signed(), BODY)[0] for _ in range(6)] == [200, 200, 500, 200, 200, 500]
+
+
+@pytest.mark.parametrize(
+    "body", [b'{"type": "\x1b[2J\\u001b[2J\\nforged"}', b"\xff", b"[" * 100_000, b"7", b""]
+)
+def test_a_strangers_body_is_one_harmless_line(lines: list[str], body: bytes) -> None:
+    assert Receiver([NEW], show_body=False, emit=lines.append).handle([], body)[0] == 401
+    assert len(lines) == 1
+    assert lines[0].isprintable()
+
+
+@pytest.fixture
+def process() -> Iterator[subprocess.Popen[str]]:
+    words = [sys.executable, "-m", "gateway", "listen", "--secret", OLD, "--secret", NEW, "--port", "0"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        yield process
+        process.kill()
+
+
+def test_the_command_receives_prints_and_stops(process: subprocess.Popen[str]) -> None:
+    assert process.stderr is not None
+    assert process.stdout is not None
+    address = process.stderr.readline().removeprefix("listening on ").strip()
+    with httpx.Client(trust_env=False) as client:
+        assert client.post(address, content=BODY, headers=signed()).status_code == 200
+        assert "call.completed  evt_1  attempt 1  verified" in process.stdout.readline()
+        assert client.post(address, content=BODY + b" ", headers=signed()).status_code == 401
+        assert "refused: signature_mismatch" in process.stdout.readline()
+        assert client.get(address).status_code == 405
+    process.send_signal(signal.SIGINT)
+    assert process.wait(10) == 0
+
+
+def test_an_unusable_secret_shows_at_once() -> None:
+    words = [sys.executable, "-m", "gateway", "listen", "--secret", "whsec_%", "--port", "0"]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=10)
+    assert done.returncode == 1
+    assert "not base64" in done.stderr
