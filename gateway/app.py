@@ -16,6 +16,7 @@ from typing import Any, Final
 
 import uvloop
 
+from gateway.checkpoints import reached
 from gateway.clock import Clock, SystemClock
 from gateway.config import Settings, installed_version
 from gateway.dispatch import record
@@ -54,6 +55,7 @@ log = logging.getLogger("gateway")
 
 STOP_PATIENCE_SECONDS: Final = 22.0
 ACCEPT_PATIENCE_SECONDS: Final = 1.5
+RECORD_LINGER_SECONDS: Final = 0.005
 POLL_SECONDS: Final = 1.0
 LOOK_EVERY_ALONE: Final = 5.0
 DISK_RESERVE_BYTES: Final = 64 * 1024 * 1024
@@ -81,7 +83,7 @@ class Gateway:
             connections_per_host=MOST_PER_HOST,
         )
         cdn_loop = f"hum-gateway; id={store.install_id}"
-        records = Kind(record.apply, patience=None)
+        records = Kind(record.apply, patience=None, linger=RECORD_LINGER_SECONDS)
         self.records = GroupCommit(store.transaction, {record.KIND: records}, observe=self._observe)
         attempts = Attempts(
             self.directory, Payloads(store, self.directory), self.client, self.records, clock, metrics,
@@ -157,6 +159,7 @@ class Gateway:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        reached("stop.before_return")
         try:
             async with self.store.transaction() as tx:
                 await deliveries.return_leased(tx.conn, self.lease.id)

@@ -23,6 +23,7 @@ PLACES: Final = (
     "claim.before_commit",
     "claim.after_commit",
     "key.before_commit",
+    "key.after_commit",
     "webhook.before_commit",
     "webhook.after_commit",
     "migrate.before_commit",

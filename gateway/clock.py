@@ -46,15 +46,15 @@ def format_time(milliseconds: int) -> str:
     return f"{_format_second(seconds)}.{rest:03d}Z"
 
 
-_second_cache: tuple[int, str] = (-1, "")
+_second_cache: tuple[int, str] = (0, "1970-01-01T00:00:00")
 
 
 def _format_second(seconds: int) -> str:
-    # Nearly every call of one second formats that same second: strftime once is enough.
+    # Nearly every call of one second formats that same second: once is enough.
     global _second_cache
     cached, text = _second_cache
     if cached != seconds:
-        text = (_EPOCH + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%S")
+        text = (_EPOCH + timedelta(seconds=seconds)).isoformat()[:19]
         _second_cache = (seconds, text)
     return text
 
@@ -69,4 +69,8 @@ def parse_time(text: str) -> int:
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
         raise ValueError("must name its offset, such as Z or +01:00")
+    try:
+        moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("must be a time of the years 1 to 9999 in UTC") from None
     return (moment - _EPOCH) // timedelta(milliseconds=1)

@@ -18,7 +18,7 @@ EXTERNAL = fixture_files.signature_vectors("external")["vectors"]
 REFUSED = fixture_files.signature_vectors("refused")["vectors"]
 
 
-def named(vectors: list[dict[str, Any]]) -> Any:
+def named(vectors: list[dict[str, Any]]) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("vector", vectors, ids=[vector["name"] for vector in vectors])
 
 

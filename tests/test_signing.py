@@ -137,8 +137,10 @@ def test_sign_refuses_ids_that_no_receiver_would_accept(bad: str) -> None:
         sign(BODY, OLD, id=bad, timestamp=NOW)
 
 
-@pytest.mark.parametrize(("bad", "kind"), [(True, TypeError), (1.5, TypeError), ("1", TypeError), (-1, ValueError),
-                                          (NOW * 1000, ValueError)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("bad", "kind"),
+    [(True, TypeError), (1.5, TypeError), ("1", TypeError), (-1, ValueError), (NOW * 1000, ValueError)],
+)
 def test_sign_takes_whole_seconds_only(bad: Any, kind: type[Exception]) -> None:
     with pytest.raises(kind):
         sign(BODY, OLD, id="evt_1", timestamp=bad)
@@ -146,15 +148,19 @@ def test_sign_takes_whole_seconds_only(bad: Any, kind: type[Exception]) -> None:
 
 @pytest.mark.parametrize(
     ("secrets", "kind"),
-    [([], ValueError), ("", ValueError), ([OLD, ""], ValueError), ("whsec_", ValueError), (OLD + "\n", ValueError),
-     ("whsec_not base64", ValueError), ("whsec_ab-_abcd", ValueError), ([b"bytes"], TypeError), ([None], TypeError)],
+    [
+        ([], ValueError), ("", ValueError), ([OLD, ""], ValueError), ("whsec_", ValueError),
+        (OLD + "\n", ValueError), ("no prefix!\n", ValueError),
+        ("whsec_not base64", ValueError), ("whsec_ab-_abcd", ValueError),
+        ([b"bytes"], TypeError), ([None], TypeError),
+    ],
 )  # fmt: skip
 def test_unusable_secrets_are_loud_even_when_the_request_is_bad_too(
     secrets: Any, kind: type[Exception]
 ) -> None:
-    for given in (headers(), {}):
+    for arrived in (headers(), {}):
         with pytest.raises(kind) as problem:
-            verify(BODY, given, secrets)
+            verify(BODY, arrived, secrets)
         assert not isinstance(problem.value, SignatureError)
     with pytest.raises(kind):
         sign(BODY, secrets, id="evt_1", timestamp=NOW)

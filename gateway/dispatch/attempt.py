@@ -1,4 +1,4 @@
-"""One attempt as a pipeline: look up, load, build, send, judge, record. Each step says in its name what it does.
+"""One attempt as a pipeline: look up, load, build, send, judge, record.
 
 A remote failure is a value on its way through; exceptions are this gateway's own trouble, and leave the
 delivery leased, to be taken up again when the lease ends.
@@ -40,7 +40,13 @@ class Post(Protocol):
     """The guarded HTTP client (`gateway.egress`)."""
 
     async def post(
-        self, url: str, *, body: bytes, headers: list[tuple[str, str]], timeout: float, org_id: str
+        self,
+        url: str,
+        *,
+        body: bytes,
+        headers: list[tuple[str, str]],
+        timeout: float,
+        org_id: str,  # noqa: ASYNC109
     ) -> Exchange: ...
 
 
@@ -177,7 +183,7 @@ class Attempts:
         return recording.outcome if counted else None
 
     async def _drop(self, owed: Owed, target: Target) -> Outcome | None:
-        """The webhook is gone from the directory: its deletion has cancelled, or cancels, what it was owed."""
+        """The webhook was deleted, which has cancelled, or is cancelling, what it was owed."""
         progress = owed.progress
         cancelled = Outcome(
             Verdict.FAILED,

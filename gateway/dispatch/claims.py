@@ -161,7 +161,7 @@ class Claims:
                 self._next_due = await deliveries.next_due(conn)
 
     async def _refill(self) -> None:
-        """Brings targets' backlogs in, each up to a small number at a time, so that none crowds out another."""
+        """Brings targets' backlogs in, a small number at a time each, so that none crowds out another."""
         now, monotonic = self._clock.now(), self._clock.monotonic()
         for target in list(self._dispatcher.targets.values()):
             if not target.backlog or target.waiting >= SHARE_OF_EACH or target.blocked(now, monotonic):

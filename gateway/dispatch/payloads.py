@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 from gateway.domain.event import Event
 from gateway.store import events
@@ -47,17 +48,10 @@ class Payloads:
             if not future.done():
                 future.set_result(found.get(event_id))
 
-    async def _open(self, row: object) -> Event | None:
-        sealed = row.payload  # type: ignore[attr-defined]
-        view = await self._directory.organization(row.org_id)  # type: ignore[attr-defined]
+    async def _open(self, row: Any) -> Event | None:
+        sealed = row.payload
+        view = await self._directory.organization(row.org_id)
         if sealed is None or view is None:
             return None
-        data = view.organization.cipher.open(row.id, "payload", sealed)  # type: ignore[attr-defined]
-        return Event(
-            row.id,
-            row.org_id,
-            row.type,
-            row.timestamp,
-            data,
-            row.traceparent,  # type: ignore[attr-defined]
-        )
+        data = view.organization.cipher.open(row.id, "payload", sealed)
+        return Event(row.id, row.org_id, row.type, row.timestamp, data, row.traceparent)

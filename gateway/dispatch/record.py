@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
+from gateway.checkpoints import reached
 from gateway.dispatch.webhook import Request
 from gateway.domain.delivery import DUE_QUEUE, Status
 from gateway.domain.exchange import STORED_BODY_BYTES, Exchange
@@ -44,7 +45,9 @@ class Recording:
 async def apply(tx: Transaction, recordings: list[Any]) -> list[bool]:
     """The writer of the group commit. True for an outcome that counted, False for a stale one."""
     rows = [_delivery_row(recording) for recording in recordings]
+    reached("record.before_update")
     counted = await deliveries.record_outcomes(tx.conn, rows)
+    reached("record.after_update")
     refused = [r.owed.id for r in recordings if r.owed.id not in counted]
     happened = counted | (await deliveries.cancelled_among(tx.conn, refused) if refused else set())
     kept = [r for r in recordings if r.exchange is not None and r.outcome.verdict is not Verdict.ABORTED]

@@ -261,7 +261,7 @@ def _check_utf8(body: bytes) -> None:
         raise BadRequest(f"the body is not UTF-8: byte {error.start}") from None
 
 
-_KEYS = {
+_KEYS: dict[type[msgspec.Struct], list[bytes]] = {
     kind: [f'"{field.encode_name}"'.encode() for field in msgspec.structs.fields(kind)]
     for kind in (EventInput, BatchInput)
 }

@@ -36,7 +36,7 @@ RESERVED_TYPES: Final = frozenset(
         "connector.failing",
         "caller.resolved",
         "contact.erased",
-    }  # fmt: skip
+    }
 )
 
 _SEGMENTS: Final = re.compile(r"[a-z][a-z0-9_]*(?:\.[a-z][a-z0-9_]*)*\Z")

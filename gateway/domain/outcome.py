@@ -30,7 +30,7 @@ class Verdict(StrEnum):
 class Outcome:
     """What the recorder writes. `due_at` is None for a delivery that is over.
 
-    `hold_until` concerns the whole webhook, `gone` disables it, `slow_down` asks for fewer requests at a time.
+    `hold_until` concerns the whole webhook; `slow_down` asks for fewer requests at a time.
     """
 
     verdict: Verdict

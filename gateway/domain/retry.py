@@ -17,7 +17,8 @@ MAX_STEPS: Final = 20
 MAX_WAIT_SECONDS: Final = 604_800
 DEFAULT_LIFETIME_MS: Final = 30 * 86_400_000
 
-_SECONDS = re.compile(r"[0-9]{1,9}\Z")
+_SECONDS = re.compile(r"[0-9]+\Z")
+_LONGEST_ASKED: Final = 1e9
 
 
 def wait_before_next(schedule: Sequence[int], steps_used: int, chance: float) -> float | None:
@@ -61,7 +62,7 @@ def hold_seconds(asked: float, holds_in_a_row: int, cap: int) -> float:
 
 def _one_retry_after(value: str, now: int) -> float | None:
     if _SECONDS.match(value):  # only ASCII digits: int() would also take '٣' and '1_000'
-        seconds = float(value)
+        seconds = min(float(value), _LONGEST_ASKED)
         return seconds if seconds > 0 else None
     if not value.isascii() or len(value) > 64:
         return None

@@ -9,8 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from sqlalchemy import text
-
+from gateway.checkpoints import reached
 from gateway.clock import Clock
 from gateway.domain.event import NewEvent
 from gateway.domain.ids import new_id
@@ -91,12 +90,12 @@ class Accept:
         await self._keep_answers(tx, acceptances, results)
         for index, row in earlier.items():
             results[index] = _replay(index, row, acceptances, results)
+        reached("accept.before_commit")
         return [results[index] for index in range(len(acceptances))]
 
     async def _see_other_nodes_changes(self, tx: Transaction) -> None:
         if self._several_nodes:
-            version = await tx.conn.execute(text("SELECT config_version FROM install"))
-            await self._directory.refresh(version.scalar_one())
+            await self._directory.refresh(await tx.positions.begin(tx))
 
     async def _plan(self, acceptance: Acceptance, now: int) -> list[Planned]:
         plans = []

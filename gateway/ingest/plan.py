@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 import msgspec
 
+from gateway.checkpoints import reached
 from gateway.clock import format_time
 from gateway.domain.event import Event, NewEvent, people
 from gateway.domain.ids import new_id
@@ -76,11 +77,14 @@ class Rows:
             for offset, webhook in enumerate(webhooks, 1):
                 self._add_delivery(plan.new, event, webhook, position + offset)
             position += 1 + len(webhooks)
+        reached("accept.before_insert")
         await event_rows.insert_events(tx.conn, self.events)
+        reached("accept.after_events")
         await insert_deliveries(tx.conn, self.deliveries)
         await event_rows.insert_people(tx.conn, self.people)
 
     def hand_over(self) -> None:
+        reached("accept.after_commit")
         for owed in self.owed:
             self.handover.offer(owed)
 
@@ -122,6 +126,7 @@ class Rows:
         self.deliveries.append(
             (
                 owed.id, position, owed.org_id, event.id, event.type, "webhook", webhook.id, "pending",
-                owed.queue, now, 0, 0, new.ordering_key, new.priority, owed.expires_at, now, None, None, False,
+                owed.queue, now, 0, 0, new.ordering_key, new.priority, owed.expires_at, now,
+                None, None, False,
             )
         )  # fmt: skip

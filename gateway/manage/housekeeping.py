@@ -1,4 +1,4 @@
-"""What has to be done every so often: forget expired keys, end deliveries whose time is over, make room ahead."""
+"""What is done every so often: forgetting expired keys, ending overdue deliveries, making room ahead."""
 
 from __future__ import annotations
 

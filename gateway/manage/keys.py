@@ -6,7 +6,7 @@ import secrets
 import string
 from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from gateway.checkpoints import reached
 from gateway.domain.ids import new_id
@@ -22,6 +22,13 @@ DEFAULT_SCOPES: Final = SCOPES[:3]
 _ALPHABET: Final = string.ascii_letters + string.digits
 _LONGEST_SECONDS: Final = 10 * 366 * 86_400
 
+
+def _printable(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError("must have printable characters only")
+    return text
+
+
 Scope = Literal["events:write", "callers:resolve", "manage", "payload:read", "console", "all"]
 
 
@@ -35,7 +42,7 @@ class KeyCreate(BaseModel):
     org_id: str | None = None
     role: Literal["viewer", "operator", "admin"] | None = None
     expires_in: Annotated[int, Field(ge=60, le=_LONGEST_SECONDS)] | None = None
-    name: Annotated[str, StringConstraints(max_length=100)] = ""
+    name: Annotated[str, StringConstraints(max_length=100), AfterValidator(_printable)] = ""
 
 
 def check(request: KeyCreate, org_id: str | None) -> None:
@@ -74,6 +81,7 @@ async def create(tx: Transaction, request: KeyCreate, org_id: str | None, now: i
     )
     await api_keys.add(tx, key, token)
     reached("key.before_commit")
+    tx.on_commit(lambda: reached("key.after_commit"))
     return key, token
 
 

@@ -58,6 +58,7 @@ async def create(tx: Transaction, org: OrgView, request: WebhookCreate, rules: R
     )
     await webhooks.add(tx, org.organization.cipher, webhook)
     reached("webhook.before_commit")
+    tx.on_commit(lambda: reached("webhook.after_commit"))
     return webhook
 
 
@@ -110,6 +111,8 @@ async def delete(tx: Transaction, org: OrgView, webhook_id: str, now: int) -> No
 
 async def _find(tx: Transaction, org: OrgView, webhook_id: str) -> Webhook:
     cipher = org.organization.cipher
+    # The organization first, as in `create` and at the commit: else two changes wait for each other.
+    await organizations.lock(tx.conn, org.id)
     webhook = await webhooks.find(tx.conn, cipher, org.id, webhook_id, lock=True)
     if webhook is None:
         raise NotFound(f"there is no webhook {webhook_id}")

@@ -47,7 +47,8 @@ def seal_fields(
     response_headers: list[tuple[str, str]],
     response_body: bytes,
 ) -> tuple[bytes | None, bytes | None, bytes | None, bytes | None]:
-    """signatures, error_detail, response_headers, response_body as they are stored; empty ones take no room."""
+    """signatures, error_detail, response_headers, response_body as they are stored; empty ones take no
+    room."""
     return (
         cipher.seal(row, "signatures", " ".join(signatures).encode()) if signatures else None,
         cipher.seal(row, "error_detail", error_detail.encode()) if error_detail else None,

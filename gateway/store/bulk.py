@@ -70,7 +70,10 @@ class BulkUpdate:
         tests = " AND ".join(f'"{name}" = ?' for name in where)
         names = ", ".join(f'"{name}"' for name in set_)
         self._sqlite = f"UPDATE {table.name} SET {sets} WHERE {tests}{tail}"  # noqa: S608
-        self._sqlite_read = f'SELECT {names} FROM {table.name} WHERE "{where[0]}" = ?'  # noqa: S608
+        # What the update itself leaves as it was, so that the row is found afterwards.
+        self._fixed = [self._id_index + i for i, name in enumerate(where) if name not in set_]
+        found_by = " AND ".join(f'"{where[i - self._id_index]}" = ?' for i in self._fixed)
+        self._sqlite_read = f"SELECT {names} FROM {table.name} WHERE {found_by}"  # noqa: S608
         aliases = [f"s{i}" for i in range(len(set_))] + [f"w{i}" for i in range(len(where))]
         pg_sets = ", ".join(f'"{name}" = u.s{i}' for i, name in enumerate(set_))
         pg_tests = " AND ".join(f'{table.name}."{name}" = u.w{i}' for i, name in enumerate(where))
@@ -95,10 +98,9 @@ class BulkUpdate:
     async def _carrying_new_values(self, conn: AsyncConnection, rows: Sequence[Row]) -> set[Any]:
         updated = set()
         for row in rows:
-            values, key = row[: self._id_index], row[self._id_index]
-            result = await conn.exec_driver_sql(self._sqlite_read, (key,))
-            if result.one_or_none() == values:
-                updated.add(key)
+            result = await conn.exec_driver_sql(self._sqlite_read, tuple(row[i] for i in self._fixed))
+            if result.one_or_none() == row[: self._id_index]:
+                updated.add(row[self._id_index])
         return updated
 
 

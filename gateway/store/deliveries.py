@@ -24,7 +24,9 @@ insert_deliveries: Final = BulkInsert(
     ignore_conflicts=True,
 )  # fmt: skip
 
-# The fence: an outcome counts only while the delivery is still leased to the node that made the attempt.
+# The fence: an outcome counts only while the delivery is still leased to the node that made the attempt. That
+# it is pending follows from its having a queue; asking for the status as well would lead PostgreSQL to the
+# index of all waiting rows instead of to the primary key.
 record_outcomes: Final = BulkUpdate(
     deliveries,
     (
@@ -32,19 +34,18 @@ record_outcomes: Final = BulkUpdate(
         "last_status_code", "last_error",
     ),
     ("id", "queue", "attempts_made"),
-    guard="deliveries.status = 'pending'",
 )  # fmt: skip
-move: Final = BulkUpdate(deliveries, ("queue",), ("id", "queue"), guard="deliveries.status = 'pending'")
+move: Final = BulkUpdate(deliveries, ("queue",), ("id", "queue"))
 
 _CLAIMED = (
     "id, org_id, event_id, event_type, target_type, target_id, attempts_made, steps_used, ordering_key,"
-    " priority, expires_at, created_at, redelivery_of"
+    " priority, due_at, expires_at, created_at, redelivery_of"
 )
 
 
 def _claim(pick: str) -> TextClause:
     return text(
-        f"UPDATE deliveries SET queue = :lease WHERE status = 'pending' AND queue = :queue AND {pick}"  # noqa: S608
+        f"UPDATE deliveries SET queue = :lease WHERE {pick}"  # noqa: S608
         f" RETURNING {_CLAIMED}"
     )
 
@@ -82,7 +83,9 @@ async def claim(conn: AsyncConnection, queue: str, lease: str, *, now: int, limi
             values = {
                 "lease": lease, "queue": queue, "priority": priority, "now": now, "limit": limit - len(taken),
             }  # fmt: skip
-            taken += (await conn.execute(statement, values)).all()
+            # RETURNING gives the rows as they come upon; they are due in this order.
+            rows = (await conn.execute(statement, values)).all()
+            taken += sorted(rows, key=lambda row: (row.due_at, row.id))
     return taken
 
 

@@ -91,6 +91,8 @@ class Directory:
         if await self.organization(org_id) is None:
             async with self._store.transaction() as tx:
                 created = await organizations.create(tx, self._store.keys, org_id, self._store.clock.now())
+            if not created:  # another node was first: a look from before that must not be believed
+                self._drop(org_id)
         return await self.living(org_id), created
 
     async def everybody(self) -> list[OrgView]:
@@ -101,7 +103,7 @@ class Directory:
         return [view for view in views if view is not None and view.organization.erased_at is None]
 
     async def key(self, digest: bytes) -> ApiKey | None:
-        """The API key with this hash. Unknown ones are asked for each time: they are the caller's mistake."""
+        """The API key with this hash. Unknown ones are asked for each time."""
         found = self._keys.get(digest)
         if found is not None:
             return found
@@ -115,15 +117,20 @@ class Directory:
         return found
 
     async def refresh(self, version: int | None = None) -> None:
-        """Drops what other nodes have changed. `version` is the one in `install`, when it is known already."""
+        """Drops what other nodes have changed. `version` is the one in `install`, when it is known."""
+        if version is not None and version == self.version:
+            return
         async with self._store.reading() as conn:
             if version is None:
                 version = (await conn.execute(select(install.c.config_version))).scalar_one()
             if version == self.version:
                 return
-            table = organizations_table.c
-            query = select(table.id).where(table.config_version > self.version)
-            changed = set((await conn.execute(query)).scalars()) if self.version >= 0 else set()
+            if self.version < 0:
+                changed = {*self._orgs, *self._loading}
+            else:
+                table = organizations_table.c
+                query = select(table.id).where(table.config_version > self.version)
+                changed = set((await conn.execute(query)).scalars())
         self.version = max(version, self.version)
         self._forget_keys()
         for org_id in changed:
@@ -134,13 +141,16 @@ class Directory:
             generation = self._generation.get(org_id, 0)
             async with self._store.reading() as conn:
                 organization = await organizations.find(conn, self._store.keys, org_id)
-                if organization is None:
-                    return None
-                found = await webhooks.of_organization(conn, organization.cipher, org_id)
+                found = (
+                    await webhooks.of_organization(conn, organization.cipher, org_id) if organization else []
+                )
+            if generation != self._generation.get(org_id, 0):
+                continue
+            if organization is None:
+                return None
             view = OrgView(organization, {webhook.id: webhook for webhook in found})
-            if generation == self._generation.get(org_id, 0):
-                self._orgs[org_id] = view
-                return view
+            self._orgs[org_id] = view
+            return view
 
     def _changed_here(self, changed: set[str | None]) -> None:
         self._forget_keys()

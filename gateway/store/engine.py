@@ -1,6 +1,6 @@
 """The database: one URL, two kinds, opened safely.
 
-SQLite: one writing connection, which also does the checkpoints, and a few reading ones; WAL, `synchronous=FULL`.
+SQLite: one writing connection, which also does the checkpoints, some reading ones; WAL, `synchronous=FULL`.
 Two connections that write at once can corrupt a WAL in SQLite before 3.51.3, so there is only ever one.
 PostgreSQL: a pool; `synchronous_commit` must be on, and a forgotten transaction is ended by the server.
 """
@@ -36,6 +36,8 @@ _PG_SETTINGS = {
     "statement_timeout": "30000",
     "lock_timeout": "10000",
     "jit": "off",
+    # A plan made while a table was empty must not be kept for when it is full.
+    "plan_cache_mode": "force_custom_plan",
 }
 
 
@@ -158,7 +160,10 @@ def _count_statements(engine: AsyncEngine, count: Callable[[], None]) -> None:
         count()
 
 
-_OUR_MISTAKES = ("no such", "syntax error", "has no column", "readonly database", "not a database")
+_OUR_MISTAKES = (
+    "no such", "syntax error", "has no column", "readonly database", "not a database", "too many",
+    "invalid input for query argument", "Error binding parameter",
+)  # fmt: skip
 
 
 class _database_problems:  # noqa: N801 - reads as a statement
@@ -175,8 +180,8 @@ class _database_problems:  # noqa: N801 - reads as a statement
 
 
 def is_unavailable(error: BaseException) -> bool:
-    """Whether trying again later can help: connection lost, locked, starting, out of connections, disk full."""
-    if isinstance(error, PoolTimeout | ConnectionError | TimeoutError):
+    """Whether trying again later can help: connection lost, locked, starting, no connection free."""
+    if isinstance(error, PoolTimeout | OSError):  # refused, timed out, no such socket or host
         return True
     if isinstance(error, DBAPIError):
         if error.connection_invalidated or isinstance(error, OperationalError | InterfaceError):

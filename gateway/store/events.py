@@ -28,7 +28,7 @@ insert_people: Final = BulkInsert(event_people, ("org_id", "person", "event_id")
 _HEAD: Final = [column for column in events.c if column.name != "payload"]
 
 
-async def payloads(conn: AsyncConnection, ids: Iterable[str]) -> list[Row[Any]]:
+async def payloads(conn: AsyncConnection, ids: Iterable[str]) -> Sequence[Any]:
     """What sending needs of these events: id, org_id, type, timestamp, traceparent, verified, payload."""
     query = select(
         events.c.id,
@@ -39,10 +39,10 @@ async def payloads(conn: AsyncConnection, ids: Iterable[str]) -> list[Row[Any]]:
         events.c.verified,
         events.c.payload,
     ).where(events.c.id.in_(list(ids)))
-    return list((await conn.execute(query)).all())
+    return (await conn.execute(query)).all()
 
 
-async def answers(conn: AsyncConnection, ids: Iterable[str]) -> dict[str, Row[Any]]:
+async def answers(conn: AsyncConnection, ids: Iterable[str]) -> dict[str, Any]:
     """What the answer to an accepted event is made of, by id."""
     query = select(
         events.c.id, events.c.type, events.c.timestamp, events.c.accepted_at, events.c.deliveries

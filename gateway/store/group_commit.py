@@ -8,6 +8,7 @@ If the database is away, items wait as long as their kind is patient. If an item
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
@@ -33,11 +34,13 @@ class RefusedItems(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """What one kind of item needs: its writer, and for how long (seconds) its items wait for a database that
-    is away; None waits for ever, because losing the item would lose knowledge."""
+    """What one kind of item needs: its writer; for how long (seconds) its items wait for a database that is
+    away (None: for ever, because losing the item would lose knowledge); and how long an item may wait for
+    company when nobody is waiting for it."""
 
     apply: Apply
     patience: float | None
+    linger: float = 0.0
 
 
 @dataclass(slots=True)
@@ -68,6 +71,7 @@ class GroupCommit:
         self._waiting: deque[_Waiting] = deque()
         self._weight = 0
         self._arrived = asyncio.Event()
+        self._urgent = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
         self._seconds_per_weight = 0.0
@@ -87,6 +91,8 @@ class GroupCommit:
         self._weight += weight
         self._idle.clear()
         self._arrived.set()
+        if self._weight >= self._max_weight or not self._kinds[kind].linger:
+            self._urgent.set()
         return done
 
     def expected_wait(self) -> float:
@@ -96,10 +102,15 @@ class GroupCommit:
             return 0.0
         return self._weight * self._seconds_per_weight
 
+    async def idle(self) -> None:
+        """Waits until nothing is waiting to be written."""
+        await self._idle.wait()
+
     async def close(self) -> None:
         """Writes what is waiting, then stops."""
         if self._task is None:
             return
+        self._urgent.set()
         await self._idle.wait()
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
@@ -108,6 +119,7 @@ class GroupCommit:
         pause = 0.0
         while True:
             await self._arrived.wait()
+            await self._gather_company()
             batch = self._take()
             if not batch:
                 self._arrived.clear()
@@ -117,6 +129,16 @@ class GroupCommit:
             pause = 0.0 if available else min(pause * 2 or 0.05, 0.5)
             if pause:
                 await asyncio.sleep(pause)
+
+    async def _gather_company(self) -> None:
+        """Lets items that are in no hurry wait for others, until one comes that is."""
+        if self._waiting and not self._urgent.is_set():
+            first = self._waiting[0]
+            rest = self._kinds[first.kind].linger - (time.monotonic() - first.since)
+            if rest > 0:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._urgent.wait(), rest)
+        self._urgent.clear()
 
     def _take(self) -> list[_Waiting]:
         batch: list[_Waiting] = []
@@ -142,9 +164,19 @@ class GroupCommit:
             if len(batch) == 1:
                 _fail(batch[0], error)
                 return True
-            # One of them is at fault: each on its own, so that it alone fails.
-            for entry in batch:
-                await self._write([entry])
+            return await self._write_each(batch)
+        return True
+
+    async def _write_each(self, batch: list[_Waiting]) -> bool:
+        """One of them is at fault: each on its own, so that it alone fails."""
+        for index, entry in enumerate(batch):
+            try:
+                await self._commit([entry])
+            except Exception as error:  # noqa: BLE001 - as above
+                if isinstance(error, Overloaded) or is_unavailable(error):
+                    self._wait_again(batch[index:], error)
+                    return False
+                _fail(entry, error.problems[0] if isinstance(error, RefusedItems) else error)
         return True
 
     async def _commit(self, batch: list[_Waiting]) -> None:
@@ -163,7 +195,7 @@ class GroupCommit:
                     ) from None
                 results.append((entries, values))
         seconds = time.monotonic() - started
-        weight = sum(entry.weight for entry in batch)
+        weight = sum(entry.weight for entry in batch) or 1
         self._seconds_per_weight += 0.2 * (seconds / weight - self._seconds_per_weight)
         for entries, values in results:
             self._observe(entries[0].kind, sum(entry.weight for entry in entries), seconds)

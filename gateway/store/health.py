@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import func, update
 from sqlalchemy.dialects import postgresql, sqlite
@@ -31,7 +32,7 @@ class Health:
 async def write(conn: AsyncConnection, news: Iterable[Health]) -> None:
     dialect = sqlite if conn.dialect.name == "sqlite" else postgresql
     for entry in sorted(news, key=lambda n: n.target_id):
-        values = {
+        values: dict[str, Any] = {
             "target_id": entry.target_id,
             "org_id": entry.org_id,
             "first_success_at": entry.first_success_at,
@@ -44,7 +45,7 @@ async def write(conn: AsyncConnection, news: Iterable[Health]) -> None:
             "last_error": entry.error,
         }
         statement = dialect.insert(table).values(**values)
-        changes = {name: values[name] for name in values if name.startswith("last_delivery")}
+        changes: dict[str, Any] = {name: values[name] for name in values if name.startswith("last_delivery")}
         changes["last_status_code"] = entry.status_code
         changes["last_error"] = entry.error
         changes["first_success_at"] = func.coalesce(table.c.first_success_at, entry.first_success_at)

@@ -56,15 +56,21 @@ async def claim(conn: AsyncConnection, claims: Sequence[Claim], now: int) -> dic
         for c in sorted(claims, key=lambda c: c.name)
     ]
     await _insert(conn, rows)
-    standing = await _read(conn, {c.name for c in claims})
-    expired = {name for name, row in standing.items() if row.expires_at <= now}
-    if expired:
+    names = {c.name for c in claims}
+    standing = await _read(conn, names)
+    # Over, or removed by another transaction between the two statements: claimed again until one stands.
+    tokens = {c.token for c in claims}
+    while free := {n for n in names if n not in standing or _is_over(standing[n], now, tokens)}:
         await conn.execute(
-            delete(idempotency_keys).where(_names().in_(expired), idempotency_keys.c.expires_at <= now)
+            delete(idempotency_keys).where(_names().in_(sorted(free)), idempotency_keys.c.expires_at <= now)
         )
-        await _insert(conn, [row for row in rows if row[:3] in expired])
-        standing |= await _read(conn, expired)
+        await _insert(conn, [row for row in rows if row[:3] in free])
+        standing |= await _read(conn, free)
     return standing
+
+
+def _is_over(row: Row[Any], now: int, tokens: set[str]) -> bool:
+    return row.expires_at <= now and row.event_id not in tokens
 
 
 async def find(conn: AsyncConnection, name: Name) -> Row[Any] | None:

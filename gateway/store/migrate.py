@@ -10,6 +10,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
+from gateway.checkpoints import reached
 from gateway.errors import StartupError
 from gateway.store.engine import Database
 
@@ -22,7 +23,9 @@ async def migrate(database: Database) -> tuple[str | None, str]:
     async with database.write() as conn:
         if not database.is_sqlite:
             await conn.execute(text(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})"))
-        return await conn.run_sync(_upgrade)
+        revisions = await conn.run_sync(_upgrade)
+        reached("migrate.before_commit")
+        return revisions
 
 
 def head() -> str:

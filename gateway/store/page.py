@@ -19,6 +19,8 @@ from gateway.errors import BadRequest
 
 Order = Literal["asc", "desc"]
 
+_HIGHEST = 2**63 - 1
+
 
 @dataclass(frozen=True, slots=True)
 class PageQuery:
@@ -73,7 +75,7 @@ def decode_cursor(cursor: str, order: Order) -> int:
         text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), b"-_", validate=True).decode("ascii")
     except ValueError:
         text = ""
-    if not text[1:].isdigit() or len(text) > 20 or text[0] not in "ad":
+    if not text[1:].isdigit() or len(text) > 20 or text[0] not in "ad" or int(text[1:]) > _HIGHEST:
         raise BadRequest("cursor: is not one that this list has given", code="invalid_cursor")
     if text[0] != order[0]:
         raise BadRequest("cursor: was given for the other order", code="invalid_cursor")

@@ -36,7 +36,8 @@ async def make_ahead(store: Store) -> None:
                     since, until = first_id(prefix, week * WEEK_MS), first_id(prefix, (week + 1) * WEEK_MS)
                     await conn.execute(
                         text(
-                            f"CREATE TABLE {name} PARTITION OF {table} FOR VALUES FROM ('{since}') TO ('{until}')"
+                            f"CREATE TABLE {name} PARTITION OF {table}"
+                            f" FOR VALUES FROM ('{since}') TO ('{until}')"
                         )
                     )
                     log.info("partition %s made", name)

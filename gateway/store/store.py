@@ -14,8 +14,10 @@ from gateway.errors import StartupError
 from gateway.store import organizations
 from gateway.store.cipher import Cipher, MasterKeys
 from gateway.store.engine import Database
-from gateway.store.tables import deliveries, events, install
+from gateway.store.tables import api_keys, deliveries, events, install, webhooks
 from gateway.store.transaction import Positions, Transaction
+
+_ADVISORY_LOCK = 7_160_554_323
 
 
 class Store:
@@ -73,12 +75,16 @@ class Store:
 async def open_store(database: Database, keys: MasterKeys, clock: Clock) -> Store:
     """Opens a migrated database. Raises StartupError when the master key is not this database's."""
     async with database.write() as conn:
+        if not database.is_sqlite:
+            # Nodes that start together must come to the same base of positions.
+            await conn.execute(text(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})"))
         row = (await conn.execute(select(install))).one_or_none()
         if row is None:
             # ON CONFLICT: two nodes may start on a new database together.
             await conn.execute(
                 text(
-                    "INSERT INTO install (singleton, id, created_at, key_check, position_base, config_version)"
+                    "INSERT INTO install"
+                    " (singleton, id, created_at, key_check, position_base, config_version)"
                     " VALUES (1, :id, :now, :check, 0, 0) ON CONFLICT DO NOTHING"
                 ),
                 {
@@ -101,7 +107,7 @@ async def _postgresql_base(conn: AsyncConnection, base: int) -> int:
     """A database restored into a new cluster starts its transaction numbers anew: lift them above what is
     stored, so that positions keep growing."""
     highest = 0
-    for table in (events, deliveries):
+    for table in (events, deliveries, webhooks, api_keys):
         highest = max(highest, (await conn.execute(select(func.max(table.c.position)))).scalar() or 0)
     current = (await conn.execute(text("SELECT pg_current_xact_id()::text::bigint"))).scalar_one()
     needed = (highest >> 24) + 1 - current

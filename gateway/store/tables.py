@@ -3,7 +3,7 @@
 Conventions: times are integers of milliseconds since 1970 UTC; `position` is commit order (see
 `store.transaction`); JSON is text; every row carries its organization; columns of type SEALED hold ciphertext
 of `store.cipher`. A delivery waits in exactly one `queue`: `due` (for its time), a node's lease `lse_…`
-(in that node's memory), or its target's id (held back: the target is full, held, disabled or behind a breaker).
+(in that node's memory), or its target's id (kept back: the target is full, held, disabled or not answering).
 """
 
 from __future__ import annotations

@@ -43,6 +43,19 @@ class Positions:
             await self._reserve(tx)
         return first
 
+    async def begin(self, tx: Transaction) -> int:
+        """The configuration's version as this transaction sees it; on PostgreSQL the transaction's number
+        comes with the same statement."""
+        if self._sqlite:
+            row = await tx.conn.execute(text("SELECT config_version FROM install"))
+            return int(row.scalar_one())
+        both = await tx.conn.execute(
+            text("SELECT config_version, pg_current_xact_id()::text::bigint FROM install")
+        )
+        version, number = both.one()
+        tx.first_position = (self._base + number) << _ROWS_BITS
+        return int(version)
+
     async def horizon(self, conn: AsyncConnection) -> int | None:
         """Positions below this are final; None where that is always so (SQLite)."""
         if self._sqlite:
@@ -61,7 +74,7 @@ class Positions:
 
 
 class Transaction:
-    """An open transaction. `store.Store.transaction` makes it, commits it and then runs what waits for that."""
+    """An open transaction. `store.Store.transaction` makes it, commits it, then runs what waits for that."""
 
     def __init__(self, conn: AsyncConnection, positions: Positions) -> None:
         self.conn = conn

@@ -11,6 +11,7 @@ from sqlalchemy.engine import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.domain.webhook import Secret, Webhook
+from gateway.store import organizations
 from gateway.store.cipher import Cipher
 from gateway.store.tables import secrets, target_health, webhook_revisions, webhooks
 from gateway.store.transaction import Transaction
@@ -130,6 +131,7 @@ async def mark_deleted(tx: Transaction, webhook: Webhook, now: int) -> None:
 
 async def disable(tx: Transaction, org_id: str, webhook_id: str, reason: str, now: int) -> bool:
     """Disables an enabled webhook; False when it was not enabled any more."""
+    await organizations.lock(tx.conn, org_id)  # first, as in every change of a webhook
     result = await tx.conn.execute(
         update(webhooks)
         .where(webhooks.c.id == webhook_id, webhooks.c.status == "enabled", webhooks.c.deleted_at.is_(None))

@@ -78,12 +78,15 @@ def parse(model: type[M], body: bytes) -> M:
         body = b"{}"
     try:
         value = json.loads(body.decode(), object_pairs_hook=_unique, parse_constant=_no_constant)
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise BadRequest("the body is not valid JSON: half of a surrogate pair") from None
     except UnicodeDecodeError as error:
         raise BadRequest(f"the body is not UTF-8: byte {error.start}") from None
     except json.JSONDecodeError as error:
         raise BadRequest(f"the body is not valid JSON: {error}") from None
     except RecursionError:
-        raise BadRequest("the body is nested too deeply") from None
+        raise InvalidRequest.field("", "is nested too deeply") from None
     except ValueError as error:
         raise BadRequest(f"the body is not valid JSON: {error}") from None
     if not isinstance(value, dict):
@@ -100,7 +103,8 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     result: dict[str, Any] = {}
     for name, value in pairs:
         if name in result:
-            raise InvalidRequest.field(name, "stands more than once")
+            shown = name.encode("utf-8", "replace").decode()
+            raise InvalidRequest.field(shown, "stands more than once")
         result[name] = value
     return result
 

@@ -19,7 +19,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from gateway.domain.ids import new_id
-from gateway.errors import Forbidden, InvalidRequest, Problem
+from gateway.errors import Forbidden, InvalidRequest, NotFound, Problem
 from gateway.web import auth
 from gateway.web.auth import OPERATOR, Principal
 from gateway.web.body import SMALL, check_json_type, parse
@@ -136,6 +136,8 @@ class Endpoint:
         """Finds, or on a first write makes, the organization of the request; True when it was made."""
         operation, services = self._operation, self._services
         if operation.org == "none":
+            if not call.principal.platform:  # still not in another organization's name
+                auth.organization_of(call.principal, call.headers, reading=True)
             return False
         if operation.org == "optional" and call.principal.platform and "x-hum-org" not in call.headers:
             return False
@@ -154,9 +156,14 @@ class Endpoint:
         return False
 
     def _check_query(self, call: Call) -> None:
-        for name, _ in call.query.multi_items():
+        # PostgreSQL takes no NUL in a text, so nothing can be found under one.
+        if any("\0" in value for value in call.path.values()):
+            raise NotFound("there is nothing under this id")
+        for name, value in call.query.multi_items():
             if name not in self._operation.query:
                 raise InvalidRequest.field(name, "is not a parameter of this list or object")
+            if "\0" in value:
+                raise InvalidRequest.field(name, "must be printable")
             if len(call.query.getlist(name)) > 1:
                 raise InvalidRequest.field(name, "stands more than once")
 

@@ -18,7 +18,7 @@ def problem_response(problem: Problem, request_id: str) -> Response:
         "details": [{"field": detail.field, "message": detail.message} for detail in problem.details],
         "request_id": request_id,
     }
-    headers = {"X-Request-Id": request_id}
+    headers = {"X-Request-Id": request_id, "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
     if problem.retry_after is not None:
         headers["Retry-After"] = str(max(1, math.ceil(problem.retry_after)))
     if problem.status == 401:

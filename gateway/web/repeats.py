@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from gateway.errors import BadRequest, Conflict
+from gateway.domain.event import is_org_id
+from gateway.errors import Conflict, InvalidRequest
 from gateway.store import idempotency
 from gateway.store.cipher import Cipher
 from gateway.store.idempotency import KEPT_MS, KEPT_WITH_SECRET_MS, Claim
@@ -23,9 +24,9 @@ _SECRET_FIELDS: Final = ("secret", "key")
 
 
 def check_key(key: str) -> str:
-    """The key as it was sent. Raises BadRequest when it is not 1 to 255 visible ASCII characters."""
+    """The key as it was sent. Raises InvalidRequest when it is not 1 to 255 visible ASCII characters."""
     if not _KEY.match(key):
-        raise BadRequest("Idempotency-Key: must be 1 to 255 visible ASCII characters", code="invalid_request")
+        raise InvalidRequest.field("Idempotency-Key", "must be 1 to 255 visible ASCII characters")
     return key
 
 
@@ -37,8 +38,9 @@ class Repeats:
 
     async def once(self, operation: Operation, call: Call, key: str) -> Answer:
         """Does the work, or repeats the answer of the request that did it with this key."""
+        named = call.headers.get("x-hum-org", "")  # where the operation is not about one, a body may be
         claim = Claim(
-            call.org_id or "*",
+            call.org_id or (named if is_org_id(named) else "*"),
             f"{operation.method} {operation.path} {call.principal.org_id or '*'}",
             check_key(key),
             hashlib.sha256(call.body).digest(),

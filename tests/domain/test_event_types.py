@@ -23,9 +23,11 @@ from gateway.domain.event_types import (
 )
 from gateway.fixture_files import event_bytes
 
-DOCUMENTED = """sms.received sms.sent sms.delivered sms.failed sms.opt_out sms.opt_in conversation.started
-    conversation.assigned conversation.closed""".split()
-OURS = "call.completed call.updated outcome.captured flow.switched voicemail.received".split()
+DOCUMENTED = [
+    "sms.received", "sms.sent", "sms.delivered", "sms.failed", "sms.opt_out", "sms.opt_in",
+    "conversation.started", "conversation.assigned", "conversation.closed",
+]  # fmt: skip
+OURS = ["call.completed", "call.updated", "outcome.captured", "flow.switched", "voicemail.received"]
 CALL: dict[str, Any] = {
     "call_id": "c1", "direction": "inbound", "from": "+13175550142", "to": "+13175550100",
     "started_at": "2026-11-20T21:01:12.040Z",
@@ -74,24 +76,12 @@ def test_the_least_that_hum_sends_is_enough() -> None:
 
 
 def test_future_fields_values_and_nulls_pass() -> None:
-    later = {**CALL, "direction": "sideways", "status": "teleported", "new_field": [{"deep": 1e400}], "summary": None,
-             "transcript": [{"role": "robot", "text": "", "at": None, "mood": 1}], "outcome": {"any": [1]},
-             "revision": 10**30}  # fmt: skip
-    assert wrong(later) == {}
-
-
-def test_every_mistake_is_named_at_once() -> None:
-    data = {"call_id": "", "direction": 3, "from": None, "duration_seconds": "long", "tags": ["a", 1],
-            "transcript": [{"role": "agent", "text": "x"}, {"role": "agent"}], "outcome": []}  # fmt: skip
-    found = wrong(data)
-    assert set(found) == {
-        "data.call_id", "data.direction", "data.from", "data.to", "data.started_at", "data.duration_seconds",
-        "data.tags[1]", "data.transcript[1].text", "data.outcome",
+    later = {
+        "direction": "sideways", "status": "teleported", "summary": None, "outcome": {"any": [1]},
+        "revision": 10**30, "transcript": [{"role": "robot", "text": "", "at": None, "mood": 1}],
     }  # fmt: skip
-    assert found["data.to"] == found["data.transcript[1].text"] == "is required"
-    assert found["data.direction"] == "must be a string, got an integer"
-    assert found["data.duration_seconds"] == "must be a number or null, got a string"
-    assert "`" not in "".join(found.values())
+    raw = json.dumps({**CALL, **later})[:-1] + ', "new_field": [{"deep": 1e400}]}'
+    assert check("call.completed", raw.encode()) == []
 
 
 @pytest.mark.parametrize(
@@ -105,17 +95,28 @@ def test_types_outside_the_catalogue_are_not_checked() -> None:
     assert check("external.crm.deal_won", b"[]") == []
 
 
-@given(st.binary(max_size=40) | st.recursive(st.none() | st.booleans() | st.floats() | st.text(max_size=5),
-       lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from([*CALL, "transcript", "agent"]),
-       inner, max_size=4), max_leaves=8).map(msgspec.json.encode))  # fmt: skip
+_fields = st.sampled_from([*CALL, "transcript", "agent"])
+_json = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_fields, inner, max_size=4),
+    max_leaves=8,
+)
+
+
+@given(st.binary(max_size=40) | _json.map(msgspec.json.encode))
 def test_check_never_raises(raw: bytes) -> None:
     for name in ("call.completed", "sms.received"):
         assert all(detail.field.startswith("data") and detail.message for detail in check(name, raw))
 
 
-@given(st.dictionaries(st.sampled_from([*CALL, "summary", "tags", "agent", "revision", "duration_seconds"]),
-       st.none() | st.text(max_size=4) | st.integers(-5, 5) | st.lists(st.text(max_size=2), max_size=2)
-       | st.dictionaries(st.sampled_from(["id", "name"]), st.text(max_size=2) | st.integers(), max_size=2)))  # fmt: skip
+_call_fields = st.sampled_from([*CALL, "summary", "tags", "agent", "revision", "duration_seconds"])
+_call_values = (
+    st.none() | st.text(max_size=4) | st.integers(-5, 5) | st.lists(st.text(max_size=2), max_size=2)
+    | st.dictionaries(st.sampled_from(["id", "name"]), st.text(max_size=2) | st.integers(), max_size=2)
+)  # fmt: skip
+
+
+@given(st.dictionaries(_call_fields, _call_values))
 def test_the_published_schema_and_the_check_agree(data: dict[str, Any]) -> None:
     accepted = not check("call.completed", json.dumps(data).encode())
     assert jsonschema_rs.is_valid(schema("call.completed"), data) is accepted
@@ -127,8 +128,9 @@ def test_good_types(good: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "bad", ["", "call", "Call.completed", "call.", ".call", "call..x", "call completed", "call.x\n", "call.*", "1.a",
-            "a.1", "a.é", "a-b.c", "a." + "b" * 127, "a/../b"]
+    "bad",
+    ["", "call", "Call.completed", "call.", ".call", "call..x", "call completed", "call.x\n", "call.*",
+     "1.a", "a.1", "a.é", "a-b.c", "a." + "b" * 127, "a/../b"],
 )  # fmt: skip
 def test_bad_types_are_refused(bad: str) -> None:
     with pytest.raises(ValueError, match="must"):

@@ -6,6 +6,7 @@ import base64
 import html
 import json
 import os
+import re
 from urllib.parse import quote, quote_plus
 
 import pytest
@@ -42,7 +43,8 @@ def test_24_to_64_bytes_are_imported(count: int) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "", "whsec_", imported(bytes(23)), imported(bytes(65)), imported(bytes(32))[6:], imported(bytes(32))[:-1],
+        "", "whsec_", imported(bytes(23)), imported(bytes(65)), imported(bytes(32))[6:],
+        imported(bytes(32))[:-1],
         imported(bytes(32)) + "\n", " " + imported(bytes(32)), imported(bytes(32)).replace("A=", "B="),
         "WHSEC_" + imported(bytes(32))[6:], imported(b"\xff" * 33).replace("/", "_"), "whsec_" + "ü" * 40,
         imported(bytes(32)) + "====", "whsec_" + "A" * 33,
@@ -71,16 +73,13 @@ TAIL = SECRET[6:]
     [
         SECRET, TAIL, base64.b64encode(SECRET.encode()).decode(), base64.b64encode(TAIL.encode()).decode(),
         base64.urlsafe_b64encode(SECRET.encode()).decode().rstrip("="), quote(SECRET, safe=""), quote(SECRET),
-        quote_plus(SECRET), quote(SECRET, safe="").lower(), json.dumps(SECRET)[1:-1].replace("/", "\\/"),
+        quote_plus(SECRET), re.sub("%..", lambda m: m[0].lower(), quote(SECRET, safe="")),
+        json.dumps(SECRET)[1:-1].replace("/", "\\/"),
         SECRET.replace("+", "\\u002B"), html.escape(SECRET),
     ],
 )  # fmt: skip
 def test_every_spelling_of_a_secret_is_masked(echo: str) -> None:
     text = f'{{"echo": "{echo}", "ok": true}}'
-    if echo == echo.lower() and "%" in echo:  # only the escapes are lower case in real life
-        text = text.replace(
-            echo, quote(SECRET, safe="").replace("%2B", "%2b").replace("%2F", "%2f").replace("%3D", "%3d")
-        )
     for masked in (mask(text, [SECRET]), mask(text.encode(), [SECRET]).decode()):
         assert MASK in masked
         assert masked.startswith('{"echo": "') and masked.endswith('", "ok": true}')

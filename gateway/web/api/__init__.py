@@ -1,4 +1,4 @@
-"""The API, a module for each noun. `OPERATIONS` is all of it: routes and OpenAPI document are made from it."""
+"""The API, a module for each noun. `OPERATIONS` is all of it: routes and documents are made from it."""
 
 from __future__ import annotations
 

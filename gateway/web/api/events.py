@@ -10,7 +10,7 @@ import msgspec
 
 from gateway.domain import event_types
 from gateway.domain.event import NewEvent
-from gateway.errors import Detail, Forbidden, InvalidRequest, NotFound, Problem
+from gateway.errors import BadRequest, Detail, Forbidden, InvalidRequest, NotFound, Problem
 from gateway.ingest.accept import Acceptance
 from gateway.ingest.plan import Answer as EventAnswer
 from gateway.store import deliveries as delivery_rows
@@ -145,7 +145,7 @@ async def _with_organization(
     item.traceparent = _traceparent(call)
     if item.org_id is None and call.org is None:
         message = "is required, here or as the X-HUM-Org header"
-        return InvalidRequest.field(f"events[{index}].org_id", message, code="organization_required")
+        return BadRequest.field(f"events[{index}].org_id", message, code="organization_required")
     if item.org_id is None or (call.org is not None and item.org_id == call.org.id):
         return call.the_org, item
     if not call.principal.platform:
@@ -213,11 +213,12 @@ OPERATIONS = (
         "Events in commit order.", query=(*PAGE_PARAMETERS, "type", "since", "until"),
     ),
     Operation(
-        "GET", "/api/events/{id}", "getEvent", get_event, "viewer", "manage", "read", "One event, with its data.",
+        "GET", "/api/events/{id}", "getEvent", get_event, "viewer", "manage", "read",
+        "One event, with its data.",
     ),
     Operation(
-        "GET", "/api/events/{id}/deliveries", "listEventDeliveries", list_event_deliveries, "viewer", "manage",
-        "read", "To whom an event is owed, and how that stands.", query=PAGE_PARAMETERS,
+        "GET", "/api/events/{id}/deliveries", "listEventDeliveries", list_event_deliveries, "viewer",
+        "manage", "read", "To whom an event is owed, and how that stands.", query=PAGE_PARAMETERS,
     ),
     Operation(
         "GET", "/api/event-types", "listEventTypes", list_event_types, "viewer", "manage", "read",
