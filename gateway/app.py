@@ -1,7 +1,6 @@
-"""The only place where things are built and joined.
+"""The only place where things are built and joined: `Gateway` is one node, from its routes to its database.
 
-`Gateway` is one running node; `serve` runs it behind sockets until a signal; `offline` opens the store alone,
-for the operator's commands.
+What it takes to be a process (lock, sockets, signals) is in `gateway.process`.
 """
 
 from __future__ import annotations
@@ -9,12 +8,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import AsyncIterator, Coroutine
-from contextlib import asynccontextmanager
+from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any, Final
-
-import uvloop
 
 from gateway.checkpoints import reached
 from gateway.clock import Clock, SystemClock
@@ -31,25 +27,20 @@ from gateway.egress.client import EgressClient
 from gateway.errors import Overloaded, StartupError
 from gateway.ingest import accept
 from gateway.ingest.accept import Accept
-from gateway.logs import configure
 from gateway.manage import housekeeping
 from gateway.manage.webhooks import Rules
 from gateway.master_key import master_keys
 from gateway.metrics import Metrics
-from gateway.offline import Offline
 from gateway.store import deliveries, leases, partitions
 from gateway.store import migrate as migrations
 from gateway.store.directory import Directory
 from gateway.store.engine import Database
 from gateway.store.group_commit import GroupCommit, Kind
-from gateway.store.lock import DatabaseLock, control_socket_path
 from gateway.store.store import Store, open_store
 from gateway.web.body import BodyBudget
 from gateway.web.call import Services
 from gateway.web.repeats import Repeats
-from gateway.web.routes import build_app, for_operator
-from gateway.web.server import bind_tcp, bind_unix, make_server, stop_on_signals
-from gateway.web.workers import run_workers
+from gateway.web.routes import build_app
 
 log = logging.getLogger("gateway")
 
@@ -173,8 +164,8 @@ class Gateway:
         """Why the node should get no requests at present; None when it is ready."""
         if self.draining:
             return "stopping"
-        if not self.lease.holds():
-            return "no lease: the database is away"
+        if not self.lease.fresh():
+            return "the database is away"
         return "the disk is nearly full" if self.accept.storage_full else None
 
     async def status(self) -> dict[str, Any]:
@@ -224,89 +215,14 @@ class Gateway:
 async def open_gateway(settings: Settings, clock: Clock | None = None) -> Gateway:
     """A node that is built but not started: database migrated, keys checked."""
     metrics, clock = Metrics(), clock or SystemClock()
-    store = await _open_store(settings, metrics, clock)
+    store = await open_migrated_store(settings, metrics, clock)
     return Gateway(settings, store, metrics, clock)
 
 
-def serve(settings: Settings, host: str, port: int, workers: int) -> int:
-    """Runs until a signal; returns the exit status. Raises StartupError."""
-    configure(settings.log_level, settings.log_format)
-    if workers > 1 and settings.is_sqlite:
-        raise StartupError("--workers needs PostgreSQL: a SQLite database has one process")
-    if workers > 1:
-        return run_workers(bind_tcp(host, port), workers, lambda sock: _run(settings, sock))
-    with _locked(settings):
-        return _run(settings, bind_tcp(host, port))
-
-
-def migrate(settings: Settings) -> str:
-    """Brings the database's schema forward; what was done, for the operator."""
-
-    async def run() -> str:
-        database = Database(settings.database_url)
-        try:
-            await database.check()
-            before, after = await migrations.migrate(database)
-        finally:
-            await database.close()
-        return f"schema {after}" + ("" if before == after else f" (was {before or 'empty'})")
-
-    with _locked(settings):
-        return asyncio.run(run())
-
-
-@asynccontextmanager
-async def offline(settings: Settings) -> AsyncIterator[Offline]:
-    """The store alone, for the operator's commands while nobody serves (or beside nodes on PostgreSQL)."""
-    store = await _open_store(settings, Metrics(), SystemClock())
-    try:
-        yield Offline(store, installed_version(), settings.safe_database_url)
-    finally:
-        await store.close()
-
-
-def _run(settings: Settings, sock: Any) -> int:
-    uvloop.run(_serve(settings, sock))
-    return 0
-
-
-async def _serve(settings: Settings, sock: Any) -> None:
-    gateway = await open_gateway(settings)
-    host, port = sock.getsockname()[:2]
-    gateway.listeners.add((host, port))
-    servers = [make_server(gateway.app, trusted_proxies=settings.trusted_proxies)]
-    sockets = [sock]
-    control: Path | None = None
-    if settings.sqlite_path is not None:
-        control = control_socket_path(settings.sqlite_path)
-        servers.append(make_server(for_operator(gateway.app)))
-        sockets.append(bind_unix(control))
-    await gateway.start()
-
-    asked_to_stop = gateway.clock.monotonic()
-
-    def stop() -> None:
-        nonlocal asked_to_stop
-        if not gateway.draining:
-            asked_to_stop = gateway.clock.monotonic()
-        gateway.drain()
-        for server in servers:
-            server.should_exit = True
-
-    stop_on_signals(stop)
-    shown = f"[{host}]" if ":" in host else host
-    log.info("listening on http://%s:%d", shown, port)
-    await asyncio.gather(*(server.serve(sockets=[own]) for server, own in zip(servers, sockets, strict=True)))
-    if control is not None:
-        control.unlink(missing_ok=True)
-    await gateway.stop(STOP_PATIENCE_SECONDS - (gateway.clock.monotonic() - asked_to_stop))
-    log.info("stopped")
-
-
-async def _open_store(settings: Settings, metrics: Metrics, clock: Clock) -> Store:
+async def open_migrated_store(settings: Settings, metrics: Metrics, clock: Clock) -> Store:
     path = settings.sqlite_path
     if path is not None:
-        _make_directory(path)
+        make_directory(path)
     keys = master_keys(settings)
     database = Database(settings.database_url, count=metrics.sql_statements.inc)
     try:
@@ -318,18 +234,8 @@ async def _open_store(settings: Settings, metrics: Metrics, clock: Clock) -> Sto
         raise
 
 
-def _make_directory(path: Path) -> None:
+def make_directory(path: Path) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StartupError(f"cannot make the directory {path.parent}: {error.strerror}") from None
-
-
-def _locked(settings: Settings) -> Any:
-    path = settings.sqlite_path
-    if path is None:
-        from contextlib import nullcontext
-
-        return nullcontext()
-    _make_directory(path)
-    return DatabaseLock(path)

@@ -42,7 +42,7 @@ def serve(ctx: click.Context, host: str, port: int, workers: int) -> None:
     settings = load_settings()
     if workers > 1 and settings.is_sqlite:
         raise StartupError("--workers needs PostgreSQL: a SQLite file belongs to one process")
-    from gateway.app import serve as run
+    from gateway.process import serve as run
 
     ctx.exit(run(settings, host, port, workers))
 
@@ -51,7 +51,7 @@ def serve(ctx: click.Context, host: str, port: int, workers: int) -> None:
 def migrate() -> None:
     """Bring the database to this version's schema."""
     settings = load_settings()
-    from gateway.app import migrate as run
+    from gateway.process import migrate as run
 
     click.echo(run(settings))
 

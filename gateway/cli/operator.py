@@ -112,7 +112,7 @@ class Operator:
                 return
 
     def _offline(self, work: Callable[[Any], Awaitable[Any]]) -> Any:
-        from gateway.app import offline
+        from gateway.process import offline
 
         async def run() -> Any:
             async with offline(self._settings) as office:

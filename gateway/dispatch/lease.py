@@ -18,6 +18,7 @@ from gateway.store.store import Store
 log = logging.getLogger("gateway.lease")
 
 RENEW_SECONDS: Final = 3.0
+FRESH_SECONDS: Final = 8.0
 # Less than the lease itself, so that a node that is cut off falls silent before another may take over.
 TRUSTED_SECONDS: Final = leases.LEASE_MS / 1000 - 2.0
 
@@ -43,6 +44,10 @@ class NodeLease:
     def holds(self) -> bool:
         """Whether the lease is certainly still ours, whatever stopped this process meanwhile."""
         return self._clock.monotonic() - self._renewed < TRUSTED_SECONDS
+
+    def fresh(self) -> bool:
+        """Whether the latest renewals went through: what readiness asks, well before the lease runs out."""
+        return self._clock.monotonic() - self._renewed < FRESH_SECONDS
 
     async def keep(self, lost: Callable[[], Awaitable[None]]) -> None:
         """Renews until cancelled. When the lease is lost, `lost` forgets what it covered, then a new one is

@@ -81,7 +81,7 @@ class Accept:
         new_plans = [p for i, plans in enumerate(planned) if i not in earlier for p in plans]
         await rows.write(tx, [plan for plan in new_plans if repeat.is_first(plan, standing)])
         await repeat.answer_earlier_events(tx, new_plans, standing)
-        _refuse_collisions(acceptances, planned)
+        _refuse_collisions(acceptances, planned, standing)
         results = {
             index: Accepted([plan.result for plan in plans if plan.result is not None])
             for index, plans in enumerate(planned)
@@ -152,9 +152,17 @@ def _replay(index: int, row: Any, acceptances: list[Acceptance], results: dict[i
     return Accepted(answers, replayed=True)
 
 
-def _refuse_collisions(acceptances: list[Acceptance], planned: list[list[Planned]]) -> None:
-    """An atomic request is refused as a whole when one of its events collides."""
+def _refuse_collisions(
+    acceptances: list[Acceptance], planned: list[list[Planned]], standing: repeat.Standing
+) -> None:
+    """An atomic request is refused as a whole when one of its events collides.
+
+    A collision with an event of a request that is refused here as well does not count yet: the transaction is
+    done again without that request.
+    """
     refused: dict[int, Problem] = {}
+    owner = {plan.id: index for index, plans in enumerate(planned) for plan in plans}
+    winners: dict[int, set[int | None]] = {}
     for index, (acceptance, plans) in enumerate(zip(acceptances, planned, strict=True)):
         collisions = [(i, plan.result) for i, plan in enumerate(plans) if isinstance(plan.result, Problem)]
         if acceptance.mode == "atomic" and collisions:
@@ -165,8 +173,14 @@ def _refuse_collisions(acceptances: list[Acceptance], planned: list[list[Planned
             ]
             first = collisions[0][1]
             refused[index] = Conflict(first.message, code=first.code, details=details)
+            winners[index] = {
+                owner.get(standing[claim.name].event_id)
+                for i, _ in collisions
+                if (claim := plans[i].claim) is not None
+            }
+    certain = {i: p for i, p in refused.items() if winners[i] - (refused.keys() - {i})}
     if refused:
-        raise RefusedItems(refused)
+        raise RefusedItems(certain or dict([next(iter(refused.items()))]))
 
 
 def _cipher(acceptance: Acceptance) -> Any:

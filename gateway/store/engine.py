@@ -23,7 +23,7 @@ from gateway.errors import Overloaded, StartupError
 _SQLITE_PRAGMAS = (
     "PRAGMA journal_mode=WAL",
     "PRAGMA synchronous=FULL",
-    "PRAGMA busy_timeout=1000",
+    "PRAGMA busy_timeout=500",
     "PRAGMA foreign_keys=ON",
     "PRAGMA secure_delete=ON",
     "PRAGMA cache_size=-32768",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Callable, Iterable
+from typing import Final
 
 from pydantic import SecretStr
 from starlette.applications import Starlette
@@ -20,6 +21,9 @@ from gateway.web.api import OPERATIONS
 from gateway.web.call import Services
 from gateway.web.operation import Endpoint, Operation
 from gateway.web.problems import problem_response
+
+
+_OPEN_HEADERS: Final = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
 
 class MethodNotAllowed(Problem):
@@ -58,30 +62,39 @@ def build_app(
     by_path: dict[str, list[Operation]] = {}
     for operation in OPERATIONS:
         by_path.setdefault(operation.path, []).append(operation)
-    routes = [Route(path, endpoint=_Path(group, services)) for path, group in by_path.items()]
+    paths = {path: _Path(group, services) for path, group in by_path.items()}
+    routes = [Route(path, endpoint=app) for path, app in paths.items()]
 
     async def healthz(request: Request) -> Response:
-        return JSONResponse({"status": "ok"})
+        return JSONResponse({"status": "ok"}, headers=_OPEN_HEADERS)
 
     async def readyz(request: Request) -> Response:
         reason = ready()
         if reason is not None:
-            return JSONResponse({"status": "not_ready", "reason": reason}, 503, {"Retry-After": "1"})
-        return JSONResponse({"status": "ready"})
+            headers = {**_OPEN_HEADERS, "Retry-After": "1"}
+            return JSONResponse({"status": "not_ready", "reason": reason}, 503, headers)
+        return JSONResponse({"status": "ready"}, headers=_OPEN_HEADERS)
 
     async def metrics(request: Request) -> Response:
         if not _may_read_metrics(request, metrics_token):
             return await not_found(request, HTTPException(404))
-        return Response(services.metrics.render(), headers={"Content-Type": CONTENT_TYPE})
+        headers = {**_OPEN_HEADERS, "Content-Type": CONTENT_TYPE}
+        return Response(services.metrics.render(), headers=headers)
 
     async def status(request: Request) -> Response:
         if not request.scope.get("state", {}).get("operator"):
             return await not_found(request, HTTPException(404))
-        return JSONResponse(await services.status())
+        return JSONResponse(await services.status(), headers=_OPEN_HEADERS)
 
     async def not_found(request: Request, error: Exception) -> Response:
         request_id = new_id("req", services.clock.now())
         return problem_response(NotFound(f"there is nothing at {request.url.path}"), request_id)
+
+    async def wrong_method(request: Request, error: Exception) -> Response:
+        problem = MethodNotAllowed(f"{request.method} is not possible here, only GET")
+        response = problem_response(problem, new_id("req", services.clock.now()))
+        response.headers["Allow"] = "GET, HEAD"
+        return response
 
     routes += [
         Route("/healthz", healthz),
@@ -89,7 +102,16 @@ def build_app(
         Route("/metrics", metrics),
         Route("/control/status", status),
     ]
-    return Starlette(routes=routes, exception_handlers={404: not_found})
+    starlette = Starlette(routes=routes, exception_handlers={404: not_found, 405: wrong_method})
+    starlette.router.redirect_slashes = False  # another address is another thing: 404
+    fixed = {path: app for path, app in paths.items() if "{" not in path}
+
+    async def application(scope: Scope, receive: Receive, send: Send) -> None:
+        # An operation answers for every error itself; for those with a fixed path, a dictionary does what
+        # router and middlewares would (the way in for events is one of them).
+        await fixed.get(scope.get("path", ""), starlette)(scope, receive, send)
+
+    return application
 
 
 def for_operator(app: ASGIApp) -> ASGIApp:
@@ -106,7 +128,7 @@ def for_operator(app: ASGIApp) -> ASGIApp:
 def _may_read_metrics(request: Request, token: SecretStr | None) -> bool:
     """From loopback, or with the token; a forwarded request is not from loopback."""
     given = request.headers.get("authorization", "").removeprefix("Bearer ").encode()
-    if token is not None:
-        return hmac.compare_digest(given, token.get_secret_value().encode())
+    if token is not None and hmac.compare_digest(given, token.get_secret_value().encode()):
+        return True
     host = request.client.host if request.client else ""
     return host in ("127.0.0.1", "::1", "") and "x-forwarded-for" not in request.headers

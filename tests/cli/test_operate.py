@@ -68,9 +68,9 @@ def office(monkeypatch: pytest.MonkeyPatch) -> Office:
         office.served.append(arguments[1:])
         return 3
 
-    app = types.ModuleType("gateway.app")
+    app = types.ModuleType("gateway.process")
     vars(app).update(offline=offline, serve=serve, migrate=lambda settings: "schema 7, nothing to do")
-    monkeypatch.setitem(sys.modules, "gateway.app", app)
+    monkeypatch.setitem(sys.modules, "gateway.process", app)
     return office
 
 

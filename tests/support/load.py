@@ -40,13 +40,13 @@ class _Post:
     body: bytes
     indexes: tuple[int, ...]
     repeatable: bool
-    sent: int = 0
 
 
 class Load:
     """`acknowledged`: event id → what was promised. `unknown`: numbers of events sent in requests that got no
     answer and are not repeated; they may exist or not. `answers` counts by status; `replayed` counts answers
-    to repeated requests that the gateway had answered, or at least committed, before."""
+    to repeated requests that had been committed before. `disagreeing` must stay empty: events that were
+    acknowledged under two ids."""
 
     def __init__(
         self,
@@ -167,8 +167,8 @@ class Load:
         if status == 202:
             self._acknowledge(post, json.loads(body))
             return
-        self._no_answer(post)
-        if status in (429, 503):
+        if status == 429 or status >= 500:
+            self._no_answer(post)
             await asyncio.sleep(0.05)
 
     async def _wait_for_gateway(self, aimed: asyncio.Event) -> None:
