@@ -45,8 +45,8 @@ class Post(Protocol):
         *,
         body: bytes,
         headers: list[tuple[str, str]],
-        timeout: float,
-        org_id: str,  # noqa: ASYNC109
+        timeout: float,  # noqa: ASYNC109
+        org_id: str,
     ) -> Exchange: ...
 
 

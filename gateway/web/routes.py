@@ -22,7 +22,6 @@ from gateway.web.call import Services
 from gateway.web.operation import Endpoint, Operation
 from gateway.web.problems import problem_response
 
-
 _OPEN_HEADERS: Final = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
 

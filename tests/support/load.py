@@ -60,7 +60,7 @@ class Load:
         type_: str = "load.tick",
     ) -> None:
         """`rate` in events per second, None for as fast as possible; `count` events at most."""
-        self._key, self._org, self._type = key, org, type_
+        self.key, self._org, self._type = key, org, type_
         self._rate, self._count, self._connections = rate, count, connections
         self._random = random.Random(seed)
         self._run = f"{seed:x}{self._random.getrandbits(48):x}"
@@ -182,8 +182,8 @@ class Load:
     def _request(self, post: _Post, address: tuple[str, int]) -> bytes:
         head = (
             f"POST {post.path} HTTP/1.1\r\nHost: {address[0]}:{address[1]}\r\n"
-            f"Authorization: Bearer {self._key}\r\nX-HUM-Org: {self._org}\r\nContent-Type: application/json\r\n"
-            f"{post.headers}Content-Length: {len(post.body)}\r\n\r\n"
+            f"Authorization: Bearer {self.key}\r\nX-HUM-Org: {self._org}\r\n{post.headers}"
+            f"Content-Type: application/json\r\nContent-Length: {len(post.body)}\r\n\r\n"
         )
         return head.encode() + post.body
 
@@ -194,7 +194,7 @@ class Load:
             self.unknown.update(post.indexes)
 
     def _acknowledge(self, post: _Post, answer: dict[str, Any]) -> None:
-        answers = answer["data"] if "data" in answer else [answer]
+        answers = answer.get("data", [answer])
         for index, event in zip(post.indexes, answers, strict=True):
             before = self._id_of.setdefault(index, event["id"])
             if before != event["id"]:

@@ -8,6 +8,7 @@ tables with plain SQL, on SQLite from a copy of the files, so that recovery stay
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 import sqlite3
 import tempfile
@@ -24,6 +25,9 @@ from tests.support.sink import Receipt, Sink
 
 _EVENTS = "SELECT id, deliveries FROM events"
 _DELIVERIES = "SELECT id, event_id, status, queue FROM deliveries"
+_INTEGRITY = "PRAGMA integrity_check"
+_TABLES_SQLITE = "SELECT name FROM sqlite_master WHERE type = 'table'"
+_TABLES_POSTGRESQL = "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
 _BROKEN = {
     "deliveries of no event": "SELECT id FROM deliveries WHERE event_id NOT IN (SELECT id FROM events)",
     "attempts of no delivery": "SELECT delivery_id FROM attempts"
@@ -64,15 +68,36 @@ class State:
 async def read_state(database_url: str) -> State:
     """Reads the database, whether or not a gateway has died on it a moment ago. On SQLite no gateway may be
     writing meanwhile."""
-    if not database_url.startswith("sqlite"):
-        conn = await asyncpg.connect(database_url)
-        try:
-            async with conn.transaction(isolation="repeatable_read", readonly=True):
-                found = {sql: await conn.fetch(sql) for sql in (_EVENTS, _DELIVERIES, *_BROKEN.values())}
-        finally:
-            await conn.close()
-        return _state(found.__getitem__, [])
-    path = Path(database_url.removeprefix("sqlite:///"))
+    found = await _read(database_url, [_EVENTS, _DELIVERIES, *_BROKEN.values()])
+    unsound = [row[0] for row in found.get(_INTEGRITY, ()) if row[0] != "ok"]
+    for what, sql in _BROKEN.items():
+        unsound += [f"{what}: {row[0]}" for row in found[sql]]
+    rows = (
+        DeliveryRow(id_, event_id, status, bool(queue and queue.startswith("lse_")))
+        for id_, event_id, status, queue in found[_DELIVERIES]
+    )
+    return State(dict(map(tuple, found[_EVENTS])), {row.id: row for row in rows}, unsound)
+
+
+async def read_tables(database_url: str) -> set[str]:
+    """The names of all tables there are."""
+    sql = _TABLES_SQLITE if database_url.startswith("sqlite") else _TABLES_POSTGRESQL
+    return {row[0] for row in (await _read(database_url, [sql]))[sql]}
+
+
+async def _read(database_url: str, queries: Sequence[str]) -> dict[str, Any]:
+    """The rows of each query, all as of one moment."""
+    if database_url.startswith("sqlite"):
+        return await asyncio.to_thread(_read_sqlite, Path(database_url.removeprefix("sqlite:///")), queries)
+    conn = await asyncpg.connect(database_url)
+    try:
+        async with conn.transaction(isolation="repeatable_read", readonly=True):
+            return {sql: await conn.fetch(sql) for sql in queries}
+    finally:
+        await conn.close()
+
+
+def _read_sqlite(path: Path, queries: Sequence[str]) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as directory:
         copy = Path(directory) / "copy.db"
         for suffix in ("", "-wal"):
@@ -80,22 +105,9 @@ async def read_state(database_url: str) -> State:
                 shutil.copy(path.with_name(path.name + suffix), copy.with_name(copy.name + suffix))
         db = sqlite3.connect(copy)
         try:
-            integrity = [row[0] for row in db.execute("PRAGMA integrity_check")]
-            return _state(
-                lambda sql: db.execute(sql).fetchall(), [line for line in integrity if line != "ok"]
-            )
+            return {sql: db.execute(sql).fetchall() for sql in (_INTEGRITY, *queries)}
         finally:
             db.close()
-
-
-def _state(fetch: Callable[[str], Any], unsound: list[str]) -> State:
-    rows = (
-        DeliveryRow(id_, event_id, status, bool(queue and queue.startswith("lse_")))
-        for id_, event_id, status, queue in fetch(_DELIVERIES)
-    )
-    for what, sql in _BROKEN.items():
-        unsound += [f"{what}: {row[0]}" for row in fetch(sql)]
-    return State({id_: count for id_, count in fetch(_EVENTS)}, {row.id: row for row in rows}, unsound)
 
 
 @dataclass(slots=True)
@@ -153,8 +165,8 @@ def settled(load: Load, sink: Sink, crashes: Sequence[Collection[str]] = ()) -> 
     deliveries = [delivery_id for crash in crashes for delivery_id in crash]
 
     def condition() -> bool:
-        events[:] = [(id_, count) for id_, count in events if len(sink.deliveries_of[id_]) < count]
-        deliveries[:] = [id_ for id_ in deliveries if not sink.accepted[id_]]
+        events[:] = [(id_, count) for id_, count in events if len(sink.deliveries_of.get(id_, ())) < count]
+        deliveries[:] = [id_ for id_ in deliveries if id_ not in sink.accepted]
         return not events and not deliveries
 
     return condition
@@ -193,7 +205,9 @@ def _find_unexpected(verdict: Verdict, load: Load, sink: Sink, state: State) -> 
         ids.setdefault(accepted.index, set()).add(event_id)
     known = {accepted.index for accepted in load.acknowledged.values()} | load.unknown
     verdict.unexpected += [f"number {index} was never sent" for index in ids if index not in known]
-    verdict.twofold = [f"{index}: {', '.join(sorted(found))}" for index, found in ids.items() if len(found) > 1]
+    verdict.twofold = [
+        f"{index}: {', '.join(sorted(found))}" for index, found in ids.items() if len(found) > 1
+    ]
     verdict.twofold += load.disagreeing
     extra = len(state.events) - len(load.acknowledged) - len(load.unknown)
     if extra > 0:

@@ -26,7 +26,7 @@ from typing import cast
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """One request as it was answered. `index` is the payload's `n` (see `load`); `at` in monotonic seconds."""
+    """One request and its answer. `index` is the payload's `n` (see `load`); `at` in monotonic seconds."""
 
     event_id: str
     delivery_id: str

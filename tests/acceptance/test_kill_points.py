@@ -1,0 +1,210 @@
+"""Proof A2: a gateway that dies at any named place of its code leaves nothing lost and nothing half done.
+
+Each case starts a gateway that ends itself with SIGKILL when it comes to the place (`gateway.checkpoints`),
+drives it there, starts it again without the killer and asks the oracle. Every event goes to three webhooks.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import httpx
+import pytest
+
+import gateway
+from gateway.checkpoints import PLACES
+from tests.support.under_load import Stage, open_stage
+
+pytestmark = pytest.mark.proof
+
+FAN_OUT = 3
+KINDS = ["sqlite", "postgresql"]
+
+
+@pytest.fixture
+def anyio_backend() -> tuple[str, dict[str, bool]]:
+    return "asyncio", {"use_uvloop": True}
+
+
+async def _events(stage: Stage) -> None:
+    """Events until it dies; afterwards the rest of them, and again those that may be repeated."""
+    stage.load.start()
+    await stage.died()
+
+
+async def _retries(stage: Stage) -> None:
+    """The first attempts fail, so that their deliveries are claimed from the database when they fall due."""
+    stage.sink.fail_next(20)
+    stage.load.start()
+    await stage.died()
+    assert stage.load.acknowledged, "it died before it had anything to claim"
+    assert stage.sink.refused == 20
+
+
+async def _stop(stage: Stage) -> None:
+    """SIGTERM in the middle of the load."""
+    stage.load.start()
+    await stage.sink.wait_until(lambda: stage.sink.received > 20, timeout=20)
+    assert stage.process is not None and stage.process.process is not None
+    stage.process.process.terminate()
+    await stage.died()
+
+
+# How to come to a place, and which time of coming there is the last: late enough to leave work of every kind.
+DRIVES: dict[str, tuple[Callable[[Stage], Awaitable[None]], int]] = {
+    "accept.before_insert": (_events, 6),
+    "accept.after_events": (_events, 6),
+    "accept.before_commit": (_events, 6),
+    "accept.after_commit": (_events, 6),
+    "attempt.before_send": (_events, 40),
+    "attempt.after_send": (_events, 40),
+    "attempt.before_record": (_events, 40),
+    "record.before_update": (_events, 8),
+    "record.after_update": (_events, 8),
+    "attempt.after_record": (_events, 40),
+    "claim.before_commit": (_retries, 2),  # the first is the look at the start, which finds nothing
+    "claim.after_commit": (_retries, 2),
+    "stop.before_return": (_stop, 1),
+}
+OTHERS = {
+    "key.before_commit", "key.after_commit", "webhook.before_commit", "webhook.after_commit",
+    "migrate.before_commit",
+}  # fmt: skip
+
+
+def test_every_place_is_in_the_code_and_has_a_case() -> None:
+    package = Path(gateway.__file__).parent
+    calls = re.findall(r'reached\("([^"]+)"\)', "\n".join(p.read_text() for p in package.rglob("*.py")))
+    assert set(calls) == set(PLACES) == set(DRIVES) | OTHERS
+    assert len(PLACES) >= 12
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("place", DRIVES)
+@pytest.mark.parametrize("kind", KINDS)
+async def test_death_on_the_way_of_an_event(kind: str, place: str, tmp_path: Path) -> None:
+    drive, nth = DRIVES[place]
+    async with open_stage(kind, tmp_path, rate=None, count=120, connections=6) as stage:
+        await stage.start(kill_at=f"{place}:{nth}")
+        await stage.add_webhooks(FAN_OUT)
+        await drive(stage)
+        await _come_back(stage, f"{kind} {place}")
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("when", ["before_commit", "after_commit"])
+@pytest.mark.parametrize("kind", KINDS)
+async def test_death_while_a_webhook_is_made(kind: str, when: str, tmp_path: Path) -> None:
+    """Made or not, never half; the same request again makes it exactly once, with a secret that works."""
+    async with open_stage(kind, tmp_path, rate=None, count=20) as stage:
+        await stage.start(kill_at=f"webhook.{when}:{FAN_OUT}")
+        await stage.add_webhooks(FAN_OUT - 1)
+        made = await _die_of_posting(stage, "/api/webhooks", stage.webhook("/last"))
+        assert made == FAN_OUT - (when == "before_commit")
+        again = await _repeat(stage, "/api/webhooks", stage.webhook("/last"))
+        assert await _count(stage, "/api/webhooks") == FAN_OUT
+        stage.sink.trust("/last", again["secret"])
+        stage.load.start()
+        await _check(stage, f"{kind} webhook.{when}")
+        assert {accepted.deliveries for accepted in stage.load.acknowledged.values()} == {FAN_OUT}
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("when", ["before_commit", "after_commit"])
+@pytest.mark.parametrize("kind", KINDS)
+async def test_death_while_a_key_is_made(kind: str, when: str, tmp_path: Path) -> None:
+    """Made or not; the same request again gives exactly one key, and it works."""
+    async with open_stage(kind, tmp_path, rate=None, count=20) as stage:
+        await stage.start(kill_at=f"key.{when}:1")
+        await stage.add_webhooks(FAN_OUT)
+        body = {"platform": True, "scopes": ["events:write"]}
+        made = await _die_of_posting(stage, "/api/keys", body)
+        assert made == 2 - (when == "before_commit")
+        again = await _repeat(stage, "/api/keys", body)
+        assert await _count(stage, "/api/keys") == 2
+        answer = await stage.call(
+            "POST", "/api/events", json={"type": "load.tick"},
+            headers={"Authorization": f"Bearer {again['key']}"},
+        )  # fmt: skip
+        assert answer.status_code == 422, "the key is known: only the missing data is complained of"
+        stage.load.start()
+        await _check(stage, f"{kind} key.{when}")
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("kind", KINDS)
+async def test_death_while_the_database_is_migrated(kind: str, tmp_path: Path) -> None:
+    async with open_stage(kind, tmp_path, rate=None, count=20, migrated=False) as stage:
+        with pytest.raises(AssertionError, match="did not start"):
+            await stage.start(kill_at="migrate.before_commit:1")
+        assert await stage.tables() == set(), "half a schema"
+        await stage.start()
+        await stage.make_key_beside_gateway()
+        await stage.add_webhooks(FAN_OUT)
+        stage.load.start()
+        await _check(stage, f"{kind} migrate.before_commit")
+
+
+@pytest.mark.anyio
+async def test_control_events_before_their_deliveries_are_found_half(tmp_path: Path) -> None:
+    async with open_stage("sqlite", tmp_path, rate=None, count=40) as stage:
+        await stage.start(broken_as="events_first", kill_at="accept.after_events:3")
+        await stage.add_webhooks(FAN_OUT)
+        stage.load.start()
+        await stage.died()
+        verdict = await stage.verdict()
+    print(f"A2 control, events committed first: {verdict}")
+    assert verdict.halved
+
+
+@pytest.mark.anyio
+async def test_control_recording_before_sending_is_found_lost(tmp_path: Path) -> None:
+    async with open_stage("sqlite", tmp_path, rate=None, count=40) as stage:
+        await stage.start(broken_as="records_first", kill_at="attempt.after_record:10")
+        await stage.add_webhooks(FAN_OUT)
+        stage.load.start()
+        await stage.died()
+        verdict = await stage.verdict()
+    print(f"A2 control, success recorded before sending: {verdict}")
+    assert verdict.lost
+
+
+async def _come_back(stage: Stage, what: str) -> None:
+    await stage.end_leases()
+    await stage.start()
+    await _check(stage, what)
+
+
+async def _check(stage: Stage, what: str) -> None:
+    verdict = await stage.settle(timeout=30)
+    print(f"A2 {what}: {verdict}")
+    assert set(stage.load.answers) <= {202, 503}, stage.load.answers
+    assert verdict.acknowledged + len(stage.load.unknown) >= stage.load.offered
+    verdict.check()
+
+
+async def _die_of_posting(stage: Stage, path: str, body: dict[str, object]) -> int:
+    """Posts what kills the gateway, starts it again and counts what there is of that noun."""
+    with pytest.raises(httpx.TransportError):
+        await stage.call("POST", path, json=body, headers={"Idempotency-Key": "once"})
+    await stage.died()
+    await stage.end_leases()
+    await stage.start()
+    return await _count(stage, path)
+
+
+async def _repeat(stage: Stage, path: str, body: dict[str, object]) -> dict[str, str]:
+    answer = await stage.call("POST", path, json=body, headers={"Idempotency-Key": "once"})
+    assert answer.status_code == 201, answer.text
+    found: dict[str, str] = answer.json()
+    return found
+
+
+async def _count(stage: Stage, path: str) -> int:
+    # Keys are listed for the platform as a whole, webhooks for the organization.
+    headers = {"X-HUM-Org": "*"} if path == "/api/keys" else {}
+    answer = await stage.call("GET", path, headers=headers)
+    assert answer.status_code == 200, answer.text
+    return len(answer.json()["data"])
