@@ -23,8 +23,19 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
+
+import msgspec
 
 ROWS_A_BATCH = 200
+
+
+class BareEvent(msgspec.Struct):
+    """Enough of an event, or of a batch, to be decoded."""
+
+    type: str = ""
+    data: msgspec.Raw = msgspec.Raw(b"{}")
+    events: list[msgspec.Raw] = []
 
 
 def _cpu() -> float:
@@ -34,7 +45,6 @@ def _cpu() -> float:
 
 def accept() -> None:
     """Serves until standard input closes; then prints the CPU seconds used since the first line came in."""
-    import msgspec
     import uvicorn
     import uvloop
     from starlette.applications import Starlette
@@ -42,12 +52,7 @@ def accept() -> None:
     from starlette.responses import Response
     from starlette.routing import Route
 
-    class Event(msgspec.Struct):
-        type: str = ""
-        data: msgspec.Raw = msgspec.Raw(b"{}")
-        events: list[msgspec.Raw] = []
-
-    decoder = msgspec.json.Decoder(Event)
+    decoder = msgspec.json.Decoder(BareEvent)
 
     async def take(request: Request) -> Response:
         hashlib.sha256(request.headers["authorization"].encode()).digest()
@@ -60,7 +65,8 @@ def accept() -> None:
     sock = socket.socket()
     sock.bind(("127.0.0.1", 0))
     config = uvicorn.Config(
-        Starlette(routes=routes), http="httptools", ws="none", lifespan="off", access_log=False, log_level="error"
+        Starlette(routes=routes), http="httptools", ws="none", lifespan="off", access_log=False,
+        log_level="error",
     )  # fmt: skip
     server = uvicorn.Server(config)
     print(sock.getsockname()[1], flush=True)
@@ -83,7 +89,7 @@ def post(port: int, count: int) -> None:
     import uvloop
 
     body = json.dumps({"data": "x" * 450}).encode()
-    headers = {"Content-Type": "application/json", "Accept-Encoding": "identity", "X-HUM-Event": "bench.event"}
+    headers = {"Content-Type": "application/json", "Accept-Encoding": "identity", "X-HUM-Event": "bench"}
 
     async def run() -> None:
         url = f"http://127.0.0.1:{port}/"
@@ -109,15 +115,17 @@ def post(port: int, count: int) -> None:
 
 
 _TABLES = (
-    "CREATE TABLE events (id TEXT PRIMARY KEY, position BIGINT, org TEXT, type TEXT, at BIGINT, payload {blob})",
+    "CREATE TABLE events (id TEXT PRIMARY KEY, position BIGINT, org TEXT, type TEXT, at BIGINT,"
+    " payload {blob})",
     "CREATE TABLE deliveries (id TEXT PRIMARY KEY, position BIGINT, org TEXT, event TEXT, target TEXT,"
     " status TEXT, queue TEXT, due BIGINT, attempts INTEGER)",
     "CREATE INDEX waiting ON deliveries (queue, due) WHERE status = 'pending'",
-    "CREATE TABLE attempts (delivery TEXT, number INTEGER, at BIGINT, status INTEGER, PRIMARY KEY (delivery, number))",
+    "CREATE TABLE attempts (delivery TEXT, number INTEGER, at BIGINT, status INTEGER,"
+    " PRIMARY KEY (delivery, number))",
 )
 
 
-def _rows(first: int) -> tuple[list[tuple[object, ...]], list[tuple[object, ...]], list[tuple[object, ...]]]:
+def _rows(first: int) -> tuple[list[Any], list[Any], list[Any]]:
     numbers = range(first, first + ROWS_A_BATCH)
     payload = b"x" * 300
     events = [(f"evt_{n:026d}", n, "bench", "bench.event", n, payload) for n in numbers]
@@ -144,7 +152,8 @@ def insert_sqlite(count: int) -> None:
             conn.execute("COMMIT")
             conn.execute("BEGIN IMMEDIATE")
             conn.executemany(
-                "UPDATE deliveries SET status = 'delivered', queue = NULL, attempts = 1 WHERE id = ? AND queue = 'lse_1'",
+                "UPDATE deliveries SET status = 'delivered', queue = NULL, attempts = 1"
+                " WHERE id = ? AND queue = 'lse_1'",
                 [(row[0],) for row in owed],
             )
             conn.executemany("INSERT INTO attempts VALUES (?,?,?,?)", tried)
@@ -164,12 +173,14 @@ def insert_postgresql(url: str, count: int) -> None:
             events, owed, tried = _rows(first)
             async with conn.transaction():
                 await conn.execute(
-                    "INSERT INTO events SELECT * FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[],"
+                    "INSERT INTO events"
+                    " SELECT * FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[],"
                     " $5::bigint[], $6::bytea[])", *map(list, zip(*events, strict=True)),
                 )  # fmt: skip
                 await conn.execute(
-                    "INSERT INTO deliveries SELECT * FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[],"
-                    " $5::text[], $6::text[], $7::text[], $8::bigint[], $9::int[])",
+                    "INSERT INTO deliveries"
+                    " SELECT * FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::text[],"
+                    " $6::text[], $7::text[], $8::bigint[], $9::int[])",
                     *map(list, zip(*owed, strict=True)),
                 )
             async with conn.transaction():
@@ -179,7 +190,8 @@ def insert_postgresql(url: str, count: int) -> None:
                     [row[0] for row in owed],
                 )
                 await conn.execute(
-                    "INSERT INTO attempts SELECT * FROM unnest($1::text[], $2::int[], $3::bigint[], $4::int[])",
+                    "INSERT INTO attempts"
+                    " SELECT * FROM unnest($1::text[], $2::int[], $3::bigint[], $4::int[])",
                     *map(list, zip(*tried, strict=True)),
                 )
         print(json.dumps({"cpu": _cpu() - begun}))

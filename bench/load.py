@@ -66,9 +66,9 @@ class Load:
     def _body(self, count: int) -> bytes:
         padding = "x" * self._options.padding
         event = (
-            '{"type":"bench.event","data":{"sent":%d,"call_id":"call_1","from":"+13175550101",'
-            '"to":"+13175550102","text":"%s"}}'
-        ) % (time.time_ns(), padding)
+            f'{{"type":"bench.event","data":{{"sent":{time.time_ns()},"call_id":"call_1",'
+            f'"from":"+13175550101","to":"+13175550102","text":"{padding}"}}}}'
+        )
         if self._options.batch == 1:
             return event.encode()
         return ('{"events":[' + ",".join([event] * count) + "]}").encode()

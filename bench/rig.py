@@ -79,7 +79,7 @@ class Gateway:
             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True,
         )  # fmt: skip
         self.key = made.stdout.strip().splitlines()[-1]
-        self.start()
+        self.started_in = self.start()
         return self
 
     def start(self) -> float:
@@ -145,11 +145,13 @@ class Gateway:
                 self.process.wait()
 
 
-def load(gateway: Gateway, *, events: int, batch: int, connections: int = 32, rate: float = 0) -> dict[str, Any]:
-    """Runs the load generator to its end."""
+def load(
+    port: int, key: str, *, events: int, batch: int, connections: int = 32, rate: float = 0
+) -> dict[str, Any]:
+    """Runs the load generator against a port on this machine, to its end."""
     done = subprocess.run(
         [
-            sys.executable, "-m", "bench.load", "127.0.0.1", str(gateway.port), gateway.key, "bench",
+            sys.executable, "-m", "bench.load", "127.0.0.1", str(port), key, "bench",
             "--events", str(events), "--batch", str(batch), "--connections", str(connections),
             "--rate", str(rate),
         ],

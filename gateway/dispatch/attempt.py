@@ -75,7 +75,8 @@ class Attempts:
             if self.clock.now() >= owed.expires_at:
                 return await self._record(Recording(owed, outcomes.expire(owed.progress), self.clock.now()))
             if not webhook.enabled:
-                return await self._leave_to_target(owed, target)
+                target.enabled = False
+                return await self.put_back(owed, target)
             event = owed.event or await self.payloads.get(owed.event_id)
             if event is None:
                 return await self._record(Recording(owed, outcomes.expire(owed.progress), self.clock.now()))
@@ -85,6 +86,8 @@ class Attempts:
         finally:
             learned()
         outcome = await self._record(recording)
+        if recording.queue is not None:
+            target.backlog += 1
         self._log(recording, counted=outcome is not None)
         return outcome
 
@@ -194,13 +197,14 @@ class Attempts:
         )
         return await self._record(Recording(owed, cancelled, self.clock.now()))
 
-    async def _leave_to_target(self, owed: Owed, target: Target) -> Outcome | None:
+    async def put_back(self, owed: Owed, target: Target) -> Outcome | None:
         """A disabled webhook keeps its deliveries in its own queue in the database."""
-        target.enabled = False
-        target.backlog += 1
         now = self.clock.now()
-        back = outcomes.give_back(owed.progress, now)
-        return await self._record(Recording(owed, back, now, queue=target.id))
+        outcome = await self._record(
+            Recording(owed, outcomes.give_back(owed.progress, now), now, queue=target.id)
+        )
+        target.backlog += 1  # not before it is there: it would be looked for, and forgotten
+        return outcome
 
     def _measure(self, recording: Recording, *, counted: bool) -> None:
         exchange, metrics = recording.exchange, self.metrics

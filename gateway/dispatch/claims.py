@@ -30,6 +30,10 @@ log = logging.getLogger("gateway.claims")
 
 BATCH: Final = 500
 REFILL: Final = 200
+PAUSE_WITHOUT_LEASE: Final = 0.2
+
+Claimed = tuple[Row[Any], str]
+"""A row, and the lease under which it was taken."""
 
 
 class Claims:
@@ -69,18 +73,26 @@ class Claims:
     async def run(self) -> None:
         """Until cancelled."""
         while True:
+            if self._dispatcher.stopping or not self._lease.holds():
+                await self._clock.sleep(PAUSE_WITHOUT_LEASE)  # nothing may be taken up
+                continue
             try:
                 await self._look_around()
                 await self._claim_due()
                 await self._refill()
             except Overloaded as problem:
                 log.warning("not claiming: %s", problem.message)
-                await self._clock.sleep(0.5)
+                await self._after_trouble(0.5)
             except Exception:
                 log.exception("claiming failed")
-                await self._clock.sleep(1)
+                await self._after_trouble(1)
             self._dispatcher.pump()
             await self._wait()
+
+    async def _after_trouble(self, seconds: float) -> None:
+        """Then looks anew: what was known of the next due time may be gone."""
+        await self._clock.sleep(seconds)
+        self._next_look = 0.0
 
     async def _wait(self) -> None:
         seconds = self._next_look - self._clock.monotonic()
@@ -109,16 +121,15 @@ class Claims:
             live = await leases.live(conn, now)
             ended = await leases.ended(conn, now)
             held = await lanes.held(conn, now)
-            if DUE_QUEUE in queues:
-                self._next_due = await deliveries.next_due(conn)
+            next_due = await deliveries.next_due(conn) if DUE_QUEUE in queues else None
+        if next_due is not None:
+            self.due(next_due)
         self._left_behind = {queue for queue in queues if is_leased(queue)} - live - {self._lease.id}
         empty = ended - queues
         if empty:
             async with self._store.transaction() as tx:
                 await leases.forget(tx.conn, empty, now)
-        for target_id, until in held.items():
-            if target_id in self._dispatcher.targets:
-                self._dispatcher.hold(self._dispatcher.targets[target_id], until)
+        self._dispatcher.see_holds(held)
         waiting = {queue for queue in queues if queue != DUE_QUEUE and not is_leased(queue)}
         await self._note_backlogs(waiting)
 
@@ -155,10 +166,13 @@ class Claims:
         taken = await self._claim(DUE_QUEUE, BATCH)
         await self._place(taken)
         if len(taken) == BATCH:
-            self._next_due = now
-        else:
-            async with self._store.reading() as conn:
-                self._next_due = await deliveries.next_due(conn)
+            return
+        # Forgotten before it is read anew: what is put down during the reading must not be overwritten.
+        self._next_due = None
+        async with self._store.reading() as conn:
+            next_due = await deliveries.next_due(conn)
+        if next_due is not None:
+            self.due(next_due)
 
     async def _refill(self) -> None:
         """Brings targets' backlogs in, a small number at a time each, so that none crowds out another."""
@@ -170,35 +184,35 @@ class Claims:
                 return
             marks = target.backlog
             taken = await self._claim(target.id, REFILL)
-            for row in taken:
-                self._dispatcher.take(target, _owed(row, self._lease.id))
+            for row, lease in taken:
+                self._dispatcher.take(target, _owed(row, lease))
             if len(taken) < REFILL and target.backlog == marks:
                 target.backlog = 0
             self._dispatcher.pump()
 
-    async def _claim(self, queue: str, limit: int) -> Sequence[Row[Any]]:
+    async def _claim(self, queue: str, limit: int) -> Sequence[Claimed]:
         if self._dispatcher.stopping or not self._lease.holds():
             return []
+        lease = self._lease.id  # another one may be taken meanwhile
         async with self._store.transaction() as tx:
-            taken = await deliveries.claim(tx.conn, queue, self._lease.id, now=self._clock.now(), limit=limit)
+            taken = await deliveries.claim(tx.conn, queue, lease, now=self._clock.now(), limit=limit)
             reached("claim.before_commit")
         reached("claim.after_commit")
-        return taken
+        return [(row, lease) for row in taken]
 
-    async def _place(self, rows: Sequence[Row[Any]]) -> None:
+    async def _place(self, taken: Sequence[Claimed]) -> None:
         """Into memory, or into the target's own queue when it can take nothing at the moment."""
         put_off: list[tuple[str, str, str]] = []
         now, monotonic = self._clock.now(), self._clock.monotonic()
-        for row in rows:
+        for row, lease in taken:
             target = await self._target_of(row)
-            owed = _owed(row, self._lease.id)
             if target is None:
-                put_off.append((row.target_id, row.id, self._lease.id))
+                put_off.append((row.target_id, row.id, lease))
             elif self._dispatcher.has_room(target) and not target.blocked(now, monotonic):
-                self._dispatcher.take(target, owed)
+                self._dispatcher.take(target, _owed(row, lease))
             else:
                 target.backlog += 1
-                put_off.append((target.id, row.id, self._lease.id))
+                put_off.append((target.id, row.id, lease))
         if put_off:
             async with self._store.transaction() as tx:
                 await deliveries.move(tx.conn, put_off)

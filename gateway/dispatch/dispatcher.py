@@ -22,6 +22,7 @@ from gateway.dispatch.target import Target
 from gateway.domain.delivery import DUE_QUEUE
 from gateway.domain.owed import Owed
 from gateway.domain.webhook import Webhook
+from gateway.errors import Overloaded
 from gateway.metrics import Metrics
 from gateway.store.directory import Directory
 
@@ -64,6 +65,7 @@ class Dispatcher:
         self.kept = 0
         self.in_flight = 0
         self.stopping = False
+        self._holds: dict[str, int] | None = None  # None until the database has said which targets are held
         self.due_hint: Callable[[int], None] = lambda due_at: None
         self.wake_claims: Callable[[], None] = lambda: None
         directory.on_change(self._organization_changed)
@@ -77,7 +79,7 @@ class Dispatcher:
             return target.id
         if self.stopping or not self._lease.holds():
             return DUE_QUEUE
-        if not self.has_room(target):
+        if not self.has_room(target) or (target.kept >= SHARE_OF_EACH and self._blocked(target)):
             return target.id
         self._keep(target)
         return self._lease.id
@@ -98,7 +100,8 @@ class Dispatcher:
             self.due_hint(self._clock.now())
         elif owed.queue == target.id:
             target.backlog += 1
-            self.wake_claims()
+            if target.waiting < SHARE_OF_EACH and not self._blocked(target):
+                self.wake_claims()
         else:
             self._let_go(target)  # the lease changed meanwhile: it will be claimed again from the old one
 
@@ -110,6 +113,7 @@ class Dispatcher:
         if target is None:
             target = self.targets[webhook.id] = Target(webhook.id, webhook.org_id)
             self._apply(target, webhook)
+            self._hold(target, (self._holds or {}).get(target.id, 0))
         return target
 
     def has_room(self, target: Target) -> bool:
@@ -129,8 +133,14 @@ class Dispatcher:
             gate.call(self._wake)
         self._pump()
 
-    def hold(self, target: Target, until: int) -> None:
-        """Another node was told to leave this target alone."""
+    def see_holds(self, holds: dict[str, int]) -> None:
+        """Which targets are to be left alone, as this node or another was told, before it started or since.
+        Nothing is sent before this is known."""
+        self._holds = holds
+        for target_id in holds.keys() & self.targets.keys():
+            self._hold(self.targets[target_id], holds[target_id])
+
+    def _hold(self, target: Target, until: int) -> None:
         if until > target.held_until:
             target.held_until = until
             self._wake_later(target)
@@ -156,7 +166,7 @@ class Dispatcher:
 
     def _pump(self) -> None:
         """Starts whatever may start. Bounded by the places in flight; each start is one task."""
-        if self.stopping or not self._lease.holds():
+        if self.stopping or self._holds is None or not self._lease.holds():
             return
         now, monotonic = self._clock.now(), self._clock.monotonic()
         while self.in_flight < MOST_IN_FLIGHT and (target := self._turns.next()) is not None:
@@ -179,8 +189,7 @@ class Dispatcher:
 
     def _start(self, target: Target) -> None:
         owed = target.pop()
-        if owed.event is not None:
-            self._payload_bytes -= len(owed.event.data)
+        self._account_for(owed)
         target.in_flight += 1
         self.in_flight += 1
         task = asyncio.create_task(self._run(target, owed, target.untried, self._hosts[target.host]))
@@ -195,10 +204,14 @@ class Dispatcher:
             if untried:
                 self._untried.leave(self._wake)
             self._wake(target)
-            if target.blocked(self._clock.now(), self._clock.monotonic()):
+            if self._blocked(target):
                 self._wake_later(target)
             self._pump()
 
+        if owed.queue != self._lease.id:  # of a lease that was lost: the delivery is claimed anew
+            place_is_free()
+            self._let_go(target)
+            return
         try:
             outcome = await self._attempts.make(owed, target, place_is_free)
         except Exception:
@@ -212,6 +225,9 @@ class Dispatcher:
             self.due_hint(outcome.due_at)
         if target.backlog and target.waiting < SHARE_OF_EACH:
             self.wake_claims()
+
+    def _blocked(self, target: Target) -> bool:
+        return target.blocked(self._clock.now(), self._clock.monotonic())
 
     def _wake_later(self, target: Target) -> None:
         """A hold ends and a breaker probes without anybody else touching the target."""
@@ -257,17 +273,39 @@ class Dispatcher:
             task.add_done_callback(self._tasks.discard)
 
     async def _see_changes(self, org_id: str, affected: list[Target]) -> None:
-        view = await self._directory.organization(org_id)
+        while True:
+            try:
+                view = await self._directory.organization(org_id)
+                break
+            except Overloaded:  # a change that is never seen would leave a target disabled for ever
+                await self._clock.sleep(PAUSE_AFTER_TROUBLE_SECONDS)
         for target in affected:
             webhook = view.webhooks.get(target.id) if view else None
             if webhook is None:
+                self._empty(target)  # its deliveries are cancelled
                 self._forget_if_idle(target)
                 continue
             self._apply(target, webhook)
+            if not target.enabled:
+                self._send_home(target)
             self._wake(target)
             if target.backlog and target.enabled:
                 self.wake_claims()
         self._pump()
+
+    def _send_home(self, target: Target) -> None:
+        """What a disabled target is owed waits in the database, not in places that others need."""
+        for owed in target.take_all():
+            self._account_for(owed)
+            task = asyncio.create_task(self._put_back(target, owed))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _put_back(self, target: Target, owed: Owed) -> None:
+        try:
+            await self._attempts.put_back(owed, target)
+        finally:
+            self._let_go(target)
 
     def _forget_if_idle(self, target: Target) -> None:
         if target.kept == 0:
@@ -279,12 +317,14 @@ class Dispatcher:
             self._empty(target)
 
     def _empty(self, target: Target) -> None:
-        for owed in (*target.urgent, *target.normal):
-            if owed.event is not None:
-                self._payload_bytes -= len(owed.event.data)
+        for owed in target.take_all():
+            self._account_for(owed)
             self._let_go(target)
-        target.urgent.clear()
-        target.normal.clear()
+
+    def _account_for(self, owed: Owed) -> None:
+        """It leaves the queue in memory."""
+        if owed.event is not None:
+            self._payload_bytes -= len(owed.event.data)
 
     async def stop(self, patience: float) -> None:
         """Starts nothing more, waits `patience` seconds for what is on the wire, then breaks it off."""

@@ -21,6 +21,7 @@ RENEW_SECONDS: Final = 3.0
 FRESH_SECONDS: Final = 8.0
 # Less than the lease itself, so that a node that is cut off falls silent before another may take over.
 TRUSTED_SECONDS: Final = leases.LEASE_MS / 1000 - 2.0
+NEVER: Final = -1e9
 
 
 class NodeLease:
@@ -29,7 +30,7 @@ class NodeLease:
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
         self._clock = clock
-        self._renewed = -1e9
+        self._renewed = NEVER
         self.id = ""
         self.node = f"{socket.gethostname()}:{os.getpid()}"
 
@@ -62,10 +63,13 @@ class NodeLease:
                     self._renewed = asked
                     continue
                 log.warning("lease lost, taking a new one", extra={"lease": self.id})
+                self._renewed = NEVER
                 await lost()
                 await self.take()
             except Overloaded as problem:
                 log.warning("lease not renewed: %s", problem.message, extra={"lease": self.id})
+            except Exception:
+                log.exception("lease not renewed", extra={"lease": self.id})
 
     async def end(self) -> None:
         async with self._store.transaction() as tx:

@@ -65,7 +65,10 @@ async def _tell_targets(tx: Transaction, recordings: list[Recording]) -> None:
     }
     if holds:
         await lanes.hold(tx.conn, holds)
-    news = {r.owed.target_id: r.news for r in recordings if r.news is not None}
+    news: dict[str, Health] = {}
+    for r in recordings:
+        if r.news is not None:
+            news[r.news.target_id] = _together(news.get(r.news.target_id), r.news)
     if news:
         await health.write(tx.conn, news.values())
     for recording in recordings:
@@ -74,13 +77,28 @@ async def _tell_targets(tx: Transaction, recordings: list[Recording]) -> None:
             await webhooks.disable(tx, owed.org_id, owed.target_id, "gone", recording.ended_at)
 
 
+def _together(before: Health | None, latest: Health) -> Health:
+    """The news of one target in one transaction as one: the latest, without forgetting what came before."""
+    if before is None:
+        return latest
+    latest.first_success_at = before.first_success_at or latest.first_success_at
+    if latest.failing_since is not None:
+        latest.success_at = before.success_at
+        if before.failing_since is not None:
+            latest.failing_since = before.failing_since
+            latest.failures += before.failures
+    return latest
+
+
 def _delivery_row(recording: Recording) -> tuple[Any, ...]:
     owed, outcome, exchange = recording.owed, recording.outcome, recording.exchange
     final = outcome.status is not Status.PENDING
     queue = None if final else recording.queue or DUE_QUEUE
+    # In its target's own queue a delivery waits for the target, not for a time: the oldest goes first.
+    due_at = owed.created_at if recording.queue else outcome.due_at
     error = None if exchange is None else error_word(exchange)
     return (
-        outcome.status.value, queue, outcome.due_at, outcome.attempts_made, outcome.steps_used,
+        outcome.status.value, queue, None if final else due_at, outcome.attempts_made, outcome.steps_used,
         recording.ended_at if final else None, outcome.reason.value if outcome.reason else None,
         exchange.status_code if exchange else None, error, owed.id, owed.queue, owed.attempts_made,
     )  # fmt: skip

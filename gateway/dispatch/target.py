@@ -74,6 +74,13 @@ class Target:
     def pop(self) -> Owed:
         return self.urgent.popleft() if self.urgent else self.normal.popleft()
 
+    def take_all(self) -> list[Owed]:
+        """Everything that waits, in the order in which it would have gone."""
+        waiting = [*self.urgent, *self.normal]
+        self.urgent.clear()
+        self.normal.clear()
+        return waiting
+
     def learn(self, exchange: Exchange, outcome: Outcome, monotonic: float) -> None:
         """Adjusts the flow to what the receiver did."""
         self.breaker.record(exchange.answered, monotonic)

@@ -47,7 +47,7 @@ class Cipher:
             raise SealBroken(f"{field} of {row} was sealed with another key")
         try:
             return self._aead.decrypt(sealed[3:15], sealed[15:], self._bind(row, field))
-        except InvalidTag as error:
+        except (InvalidTag, ValueError) as error:  # ValueError: cut short
             raise SealBroken(f"{field} of {row} does not open") from error
 
     def person(self, phone: str) -> bytes:
@@ -79,7 +79,7 @@ class MasterKeys:
             raise SealBroken(f"the data key of {org_id} was wrapped by a master key that is not given")
         try:
             return aead.decrypt(wrapped[:12], wrapped[12:], _wrap_bind(org_id, number))
-        except InvalidTag as error:
+        except (InvalidTag, ValueError) as error:  # ValueError: cut short
             raise SealBroken(f"the data key of {org_id} does not open") from error
 
     def check_value(self) -> bytes:
@@ -95,7 +95,7 @@ class MasterKeys:
             return False
         try:
             return aead.decrypt(nonce, sealed, b"check") == _CHECK
-        except InvalidTag:
+        except (InvalidTag, ValueError):
             return False
 
 

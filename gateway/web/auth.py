@@ -70,13 +70,18 @@ async def authenticate(headers: Headers, directory: Directory, clock: Clock) -> 
     return Principal(key.id, key.org_id, key.role, frozenset(key.scopes), actor)
 
 
+def refuse_foreign(principal: Principal, headers: Headers) -> None:
+    """Raises Forbidden when an organization's key comes with another organization's header."""
+    named = headers.get("x-hum-org")
+    if not principal.platform and named is not None and named != principal.org_id:
+        raise Forbidden("this key belongs to another organization", code="wrong_organization")
+
+
 def organization_of(principal: Principal, headers: Headers, *, reading: bool) -> str:
     """The organization the request concerns; `*` (only for reading, by a platform key) is all of them."""
     named = headers.get("x-hum-org")
-    if not principal.platform:
-        assert principal.org_id is not None
-        if named is not None and named != principal.org_id:
-            raise Forbidden("this key belongs to another organization", code="wrong_organization")
+    if principal.org_id is not None:
+        refuse_foreign(principal, headers)
         return principal.org_id
     if named is None or named == "":
         raise BadRequest(

@@ -100,6 +100,7 @@ class Endpoint:
         headers = Headers(scope=scope)
         principal = await self._principal(scope, headers)
         principal.require(operation.role, operation.scope)
+        auth.refuse_foreign(principal, headers)
         body = b""
         if operation.kind == "write" and operation.method != "DELETE":
             body = await services.bodies.read(scope, receive, self._limit)
@@ -136,8 +137,6 @@ class Endpoint:
         """Finds, or on a first write makes, the organization of the request; True when it was made."""
         operation, services = self._operation, self._services
         if operation.org == "none":
-            if not call.principal.platform:  # still not in another organization's name
-                auth.organization_of(call.principal, call.headers, reading=True)
             return False
         if operation.org == "optional" and call.principal.platform and "x-hum-org" not in call.headers:
             return False

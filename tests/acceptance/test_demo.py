@@ -7,7 +7,9 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,6 +23,13 @@ from gateway.domain import event_types
 
 TIMEOUT = 120
 DEMO = ("-m", "gateway", "demo")
+
+
+@pytest.fixture
+def place() -> Iterator[Path]:
+    """An empty directory with a short name: a Unix socket's path has about a hundred bytes."""
+    with tempfile.TemporaryDirectory(prefix="hum-") as directory:
+        yield Path(directory)
 
 
 def environ(directory: Path) -> dict[str, str]:
@@ -48,8 +57,8 @@ def broken(directory: Path, patch: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_the_whole_story(tmp_path: Path) -> None:
-    done = run(tmp_path, *DEMO)
+def test_the_whole_story(place: Path) -> None:
+    done = run(place, *DEMO)
     assert done.returncode == 0, done.stdout + done.stderr
     table = done.stdout.split("Retried")[0]
     shown = {line.split()[0]: line.split()[1:] for line in table.splitlines() if line.strip()}
@@ -63,13 +72,13 @@ def test_the_whole_story(tmp_path: Path) -> None:
     assert re.search(r"p50 \d+ ms, +p95 \d+ ms", done.stdout)
     assert "events/s" in done.stdout
     assert "Duplicates: 0." in done.stdout
-    assert list(tmp_path.iterdir()) == []
+    assert list(place.iterdir()) == []
 
 
-def test_a_receiver_with_another_secret_is_told(tmp_path: Path) -> None:
+def test_a_receiver_with_another_secret_is_told(place: Path) -> None:
     """The control: the same run must fail when nothing verifies."""
     done = broken(
-        tmp_path,
+        place,
         "from gateway.demo.receiver import Receiver\n"
         "Receiver.expect = lambda self, secret: setattr(self, '_secret', 'whsec_' + 'A' * 32)",
     )
@@ -79,10 +88,10 @@ def test_a_receiver_with_another_secret_is_told(tmp_path: Path) -> None:
     assert "All events arrived" not in done.stdout
 
 
-def test_an_event_that_gets_lost_is_told(tmp_path: Path) -> None:
+def test_an_event_that_gets_lost_is_told(place: Path) -> None:
     """The control: one event vanishes after its 200, so that only the counting can see it."""
     done = broken(
-        tmp_path,
+        place,
         "from gateway.demo import receiver, story\n"
         "story.ARRIVE_SECONDS = 4\n"
         "handle = receiver.Receiver._handle\n"
@@ -96,9 +105,9 @@ def test_an_event_that_gets_lost_is_told(tmp_path: Path) -> None:
     assert "1 accepted but never arrived" in done.stdout
 
 
-def test_a_missing_library_is_said_plainly(tmp_path: Path) -> None:
+def test_a_missing_library_is_said_plainly(place: Path) -> None:
     done = broken(
-        tmp_path,
+        place,
         "from importlib import util\n"
         "find = util.find_spec\n"
         "util.find_spec = lambda name: None if name == 'standardwebhooks' else find(name)",
@@ -109,9 +118,9 @@ def test_a_missing_library_is_said_plainly(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 0), (signal.SIGTERM, 143)])
-def test_kept_running_until_it_is_stopped(tmp_path: Path, number: signal.Signals, status: int) -> None:
+def test_kept_running_until_it_is_stopped(place: Path, number: signal.Signals, status: int) -> None:
     process = subprocess.Popen(
-        [sys.executable, *DEMO, "--keep"], cwd=tmp_path, env=environ(tmp_path),
+        [sys.executable, *DEMO, "--keep"], cwd=place, env=environ(place),
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     )  # fmt: skip
     try:
@@ -129,7 +138,7 @@ def test_kept_running_until_it_is_stopped(tmp_path: Path, number: signal.Signals
         process.wait()
     with pytest.raises(ProcessLookupError):
         os.kill(child, 0)
-    assert list(tmp_path.iterdir()) == []
+    assert list(place.iterdir()) == []
 
 
 def test_the_large_call_is_what_it_claims() -> None:

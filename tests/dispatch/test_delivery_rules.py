@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import base64
+import ssl
 import time
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
 import pytest
+import trustme
 from sqlalchemy import select
 
 from gateway.domain.exchange import STORED_BODY_BYTES
@@ -35,6 +37,19 @@ async def only_delivery(node: Node, webhook: dict[str, Any]) -> dict[str, Any]:
     return await node.delivery(row["id"])
 
 
+async def every(node: Node, **query: str) -> list[dict[str, Any]]:
+    """All deliveries, page by page."""
+    found: list[dict[str, Any]] = []
+    cursor: dict[str, str] = {}
+    while True:
+        parameters = {"limit": "200", "order": "asc", **query, **cursor}
+        page = (await node.call("GET", "/api/deliveries", params=parameters)).json()
+        found += page["data"]
+        if not page["data"]:
+            return found
+        cursor = {"cursor": page["next_cursor"]}
+
+
 async def webhook_now(node: Node, webhook: dict[str, Any]) -> dict[str, Any]:
     answer = await node.call("GET", f"/api/webhooks/{webhook['id']}")
     found: dict[str, Any] = answer.json()
@@ -57,13 +72,7 @@ async def test_every_final_status_ends_as_the_contract_says(any_database: str) -
         told = {item["id"]: s for item, s in zip(answer.json()["data"], BODY_STATUSES, strict=True)}
         await receiver.wait_for(len(told), timeout=30)
         await idle(node)
-        found = []
-        for since in range(0, len(told), 200):
-            cursor = {"cursor": page["next_cursor"]} if since else {}
-            page = (
-                await node.call("GET", "/api/deliveries", params={"limit": 200, "order": "asc", **cursor})
-            ).json()
-            found += page["data"]
+        found = [row for kind in ("delivered", "pending") for row in await every(node, status=kind)]
     wrong = [d for d in found if not _as_the_contract_says(d, told[d["event_id"]])]
     print(f"C1 {len(found)} final statuses, {len(wrong)} wrong, {len(receiver.requests)} requests")
     assert len(found) == len(BODY_STATUSES)
@@ -73,7 +82,12 @@ async def test_every_final_status_ends_as_the_contract_says(any_database: str) -
 
 
 def _as_the_contract_says(delivery: dict[str, Any], status: int) -> bool:
-    seen = (delivery["status"], delivery["last_status_code"], delivery["last_error"], delivery["attempts_made"])
+    seen = (
+        delivery["status"],
+        delivery["last_status_code"],
+        delivery["last_error"],
+        delivery["attempts_made"],
+    )
     if 200 <= status < 300:
         return seen == ("delivered", status, None, 1) and delivery["next_attempt_at"] is None
     if seen != ("pending", status, "http_status", 1):
@@ -127,9 +141,7 @@ async def test_statuses_that_only_a_raw_receiver_sends(sqlite_database: str) -> 
         await idle(node)
         kept = [await only_delivery(node, hook) for hook in hooks]
     seen = [(d["last_status_code"], d["last_error"], d["status"]) for d in kept]
-    assert seen == [
-        (code, error, "pending" if error else "delivered") for _, code, error in ODD
-    ]
+    assert seen == [(code, error, "pending" if error else "delivered") for _, code, error in ODD]
     assert len(receiver.requests) == len(ODD)
     print(f"C1 {len(ODD)} odd answers, each judged as it should be")
 
@@ -201,7 +213,9 @@ async def test_an_attempt_is_kept_and_shown_in_full(any_database: str) -> None:
 async def test_secrets_that_a_receiver_echoes_are_not_kept(any_database: str) -> None:
     value = "Customer/Value+with=odd characters"
     async with Receiver() as receiver, running_node(any_database, retry_schedule=LATER) as node:
-        hook = await node.webhook(receiver.url(), headers={"X-Api-Key": value, "Authorization": "Bearer t0k3n-abc"})
+        hook = await node.webhook(
+            receiver.url(), headers={"X-Api-Key": value, "Authorization": "Bearer t0k3n-abc"}
+        )
         plain = [hook["secret"], hook["secret"].removeprefix("whsec_"), value, "t0k3n-abc"]
         spellings = [s for text in plain for s in (text, _base64(text), quote(text, safe=""))]
         filler = "z" * (STORED_BODY_BYTES - 60)  # one echo lies across the cut
@@ -224,7 +238,9 @@ def _base64(text: str) -> str:
     return base64.b64encode(text.encode()).decode().rstrip("=")
 
 
-async def test_exhausted_after_exactly_one_attempt_more_than_the_schedule_has_waits(any_database: str) -> None:
+async def test_exhausted_after_exactly_one_attempt_more_than_the_schedule_has_waits(
+    any_database: str,
+) -> None:
     async with Receiver() as receiver, running_node(any_database) as node:
         receiver.respond(500)
         hook = await node.webhook(receiver.url(), retry_schedule=[1, 1])
@@ -232,7 +248,11 @@ async def test_exhausted_after_exactly_one_attempt_more_than_the_schedule_has_wa
         await receiver.wait_for(3, timeout=15)
         await idle(node)
         delivery = await only_delivery(node, hook)
-        assert (delivery["status"], delivery["reason"], delivery["attempts_made"]) == ("failed", "exhausted", 3)
+        assert (delivery["status"], delivery["reason"], delivery["attempts_made"]) == (
+            "failed",
+            "exhausted",
+            3,
+        )
         assert [attempt["number"] for attempt in delivery["attempts"]] == [1, 2, 3]
         assert delivery["completed_at"] is not None
         assert delivery["next_attempt_at"] is None
@@ -295,7 +315,10 @@ async def test_a_hold_survives_a_restart(any_database: str) -> None:
 
 
 async def test_failures_without_an_answer_have_their_words(any_database: str) -> None:
-    async with Receiver() as receiver, Receiver() as closed:
+    certificate = trustme.CA().issue_cert("127.0.0.1")
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    certificate.configure_cert(context)
+    async with Receiver() as receiver, Receiver(tls=context) as untrusted, Receiver() as closed:
         refused = closed.url()
         for path, behaviour in {
             "/timeout": r.silence(),
@@ -313,12 +336,10 @@ async def test_failures_without_an_answer_have_their_words(any_database: str) ->
             receiver.url("/reset"): ("reset", None),
             receiver.url("/closed"): ("reset", None),
             receiver.url("/protocol"): ("protocol", None),
-            receiver.url("/tls", scheme="https"): ("tls", None),
+            untrusted.url(): ("tls", None),
             "https://no-such-host.example.net/": ("target_unreachable", None),
         }
-        async with running_node(
-            any_database, retry_schedule=LATER, dns_servers="127.0.0.1:9"
-        ) as node:
+        async with running_node(any_database, retry_schedule=LATER, dns_servers="127.0.0.1:9") as node:
             hooks = {url: await node.webhook(url, timeout_ms=1000) for url in urls}
             await node.send()
             await idle(node)

@@ -1,4 +1,4 @@
-"""Turns: between an organization's arrival and its turn nobody else gets two, however much the others have."""
+"""Turns: between an organization's arrival and its turn nobody else gets two, however much they have."""
 
 from __future__ import annotations
 

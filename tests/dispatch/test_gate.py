@@ -1,4 +1,4 @@
-"""A gate never holds more than its limit, calls in the order of arrival, and forgets nobody who still wants in."""
+"""A gate holds no more than its limit, calls in order of arrival, and forgets nobody who still wants in."""
 
 from __future__ import annotations
 

@@ -25,7 +25,12 @@ def learn(
     headers = [("Retry-After", retry_after)] if retry_after is not None else []
     exchange = Exchange(now, 10, status_code=status, error=error, response_headers=headers)
     outcome = judge(
-        exchange, Progress(0, 0, now + 10**9), POLICY, now=now, holds_in_a_row=target.holds_in_a_row, chance=0.5
+        exchange,
+        Progress(0, 0, now + 10**9),
+        POLICY,
+        now=now,
+        holds_in_a_row=target.holds_in_a_row,
+        chance=0.5,
     )
     target.learn(exchange, outcome, monotonic=now / 1000)
     return outcome
@@ -79,7 +84,9 @@ def test_the_number_grows_by_one_with_each_success_up_to_the_cap() -> None:
         (None, "target_unreachable", 1),
     ],
 )
-def test_what_a_failure_does_to_the_number(status: int | None, error: ExchangeError | None, limit: int) -> None:
+def test_what_a_failure_does_to_the_number(
+    status: int | None, error: ExchangeError | None, limit: int
+) -> None:
     target = proven(at_once=32)
     learn(target, status, error=error)
     assert target.limit == limit

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from gateway.domain.ids import new_id
+from gateway.domain.webhook import Secret, Webhook
 from gateway.store.cipher import MasterKeys
 from gateway.store.engine import Database
 from gateway.store.migrate import migrate
@@ -83,10 +84,23 @@ def event_row(position: int, **values: Any) -> tuple[Any, ...]:
 def delivery_row(delivery_id: str, **values: Any) -> tuple[Any, ...]:
     """A row of `insert_deliveries`, waiting for its time."""
     row = {
-        "id": delivery_id, "position": 1, "org_id": "acme", "event_id": "evt_1", "event_type": "call.completed",
-        "target_type": "webhook", "target_id": "whk_1", "status": "pending", "queue": "due", "due_at": NOW,
-        "attempts_made": 0, "steps_used": 0, "ordering_key": None, "priority": 0, "expires_at": NOW + 86_400_000,
-        "created_at": NOW, "redelivery_of": None, "job_id": None, "test": False,
+        "id": delivery_id, "position": 1, "org_id": "acme", "event_id": "evt_1",
+        "event_type": "call.completed", "target_type": "webhook", "target_id": "whk_1", "status": "pending",
+        "queue": "due", "due_at": NOW, "attempts_made": 0, "steps_used": 0, "ordering_key": None,
+        "priority": 0, "expires_at": NOW + 86_400_000, "created_at": NOW, "redelivery_of": None,
+        "job_id": None, "test": False,
     }  # fmt: skip
     assert not values.keys() - row.keys(), values
     return tuple((row | values).values())
+
+
+def make_webhook(name: str = "whk_1", **values: Any) -> Webhook:
+    """A webhook with everything that has a default."""
+    fields = {
+        "id": name, "org_id": "acme", "position": 1, "revision_id": f"rev_{name}_1",
+        "url": "https://hooks.example.com/in?token=hidden_in_url", "headers": {"X-Env": "hidden_in_header"},
+        "events": ("call.completed", "sms.*"),
+        "secrets": (Secret(f"sec_{name}_1", "whsec_hidden_secret", NOW),),
+        "created_at": NOW, "updated_at": NOW,
+    }  # fmt: skip
+    return Webhook(**(fields | values))

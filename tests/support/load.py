@@ -6,7 +6,7 @@
     ... the gateway dies and comes back at another address: load.aim(new_url) ...
     await load.finish()
 
-A tenth of the requests are batches; a third can be repeated (an Idempotency-Key, or an external_id), and are,
+A tenth of the requests are batches; a share can be repeated (an Idempotency-Key, or an external_id), and are,
 until they are answered. Every event carries its own number, `data.n`, by which a receiver recognizes it.
 """
 
@@ -56,12 +56,15 @@ class Load:
         rate: float | None = 300,
         count: int | None = None,
         connections: int = 16,
+        repeatable: float = 1 / 3,
         seed: int = 1,
         type_: str = "load.tick",
     ) -> None:
-        """`rate` in events per second, None for as fast as possible; `count` events at most."""
+        """`rate` in events per second, None for as fast as possible; `count` events at most; `repeatable` is
+        the share of requests that can be repeated."""
         self.key, self._org, self._type = key, org, type_
         self._rate, self._count, self._connections = rate, count, connections
+        self._repeatable = repeatable
         self._random = random.Random(seed)
         self._run = f"{seed:x}{self._random.getrandbits(48):x}"
         self._address: tuple[str, int] | None = None
@@ -132,7 +135,7 @@ class Load:
         indexes = tuple(range(self.offered, self.offered + size))
         self.offered += size
         events = [self._event(index) for index in indexes]
-        headers, repeatable = "", self._random.random() < 1 / 3
+        headers, repeatable = "", self._random.random() < self._repeatable
         if repeatable and size == 1 and self._random.random() < 0.5:
             events[0]["external_id"] = f"x-{self._run}-{indexes[0]}"
         elif repeatable:

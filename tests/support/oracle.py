@@ -21,10 +21,11 @@ from typing import Any
 import asyncpg
 
 from tests.support.load import Load
-from tests.support.sink import Receipt, Sink
+from tests.support.sink import Sink
 
 _EVENTS = "SELECT id, deliveries FROM events"
 _DELIVERIES = "SELECT id, event_id, status, queue FROM deliveries"
+_NEWEST_LEASE = "SELECT max(id) FROM node_leases"  # their ids sort by time
 _INTEGRITY = "PRAGMA integrity_check"
 _TABLES_SQLITE = "SELECT name FROM sqlite_master WHERE type = 'table'"
 _TABLES_POSTGRESQL = "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
@@ -43,40 +44,42 @@ _STILL_OWED = frozenset({"pending", "failed"})
 
 @dataclass(frozen=True, slots=True)
 class DeliveryRow:
-    """A delivery as the database has it; `leased` to a node is what the API calls in flight."""
+    """A delivery as the database has it; one whose `queue` is a node's lease, the API calls in flight."""
 
     id: str
     event_id: str
     status: str
-    leased: bool
+    queue: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What the database says: event id → number of deliveries it was written with; all deliveries; and
-    whatever is wrong with the database itself."""
+    """What the database says: event id → number of deliveries it was written with; all deliveries; the node
+    lease that was taken last; and whatever is wrong with the database itself."""
 
     events: Mapping[str, int]
     deliveries: Mapping[str, DeliveryRow]
+    newest_lease: str | None
     unsound: Sequence[str]
 
     @property
-    def in_flight(self) -> set[str]:
-        return {row.id for row in self.deliveries.values() if row.status == "pending" and row.leased}
+    def in_flight(self) -> frozenset[str]:
+        """What the node that started last has in its hands."""
+        held = (row for row in self.deliveries.values() if row.status == "pending")
+        return frozenset(row.id for row in held if row.queue == self.newest_lease)
 
 
 async def read_state(database_url: str) -> State:
     """Reads the database, whether or not a gateway has died on it a moment ago. On SQLite no gateway may be
     writing meanwhile."""
-    found = await _read(database_url, [_EVENTS, _DELIVERIES, *_BROKEN.values()])
+    found = await _read(database_url, [_EVENTS, _DELIVERIES, _NEWEST_LEASE, *_BROKEN.values()])
     unsound = [row[0] for row in found.get(_INTEGRITY, ()) if row[0] != "ok"]
     for what, sql in _BROKEN.items():
         unsound += [f"{what}: {row[0]}" for row in found[sql]]
-    rows = (
-        DeliveryRow(id_, event_id, status, bool(queue and queue.startswith("lse_")))
-        for id_, event_id, status, queue in found[_DELIVERIES]
+    rows = (DeliveryRow(*row) for row in found[_DELIVERIES])
+    return State(
+        dict(map(tuple, found[_EVENTS])), {row.id: row for row in rows}, found[_NEWEST_LEASE][0][0], unsound
     )
-    return State(dict(map(tuple, found[_EVENTS])), {row.id: row for row in rows}, unsound)
 
 
 async def read_tables(database_url: str) -> set[str]:
@@ -114,8 +117,8 @@ def _read_sqlite(path: Path, queries: Sequence[str]) -> dict[str, Any]:
 class Verdict:
     """`lost`: event id → deliveries missing. `halved`: stored events with another number of deliveries than
     they were written with. `unexpected`: what arrived or is stored and nobody sent. `twofold`: numbers of
-    payloads that became two events. `duplicates`: deliveries that arrived again, by cause; `unexplained` are
-    those that were not in flight at a crash."""
+    payloads that became two events. `duplicates`: deliveries that arrived again, by cause: in flight at a
+    `crash`, so that their outcome was not recorded, or `unexplained`."""
 
     acknowledged: int = 0
     received: int = 0
@@ -218,17 +221,9 @@ def _count_duplicates(verdict: Verdict, sink: Sink, crashes: Sequence[Collection
     at_crashes = Counter(delivery_id for crash in crashes for delivery_id in crash)
     for delivery_id, receipts in sink.accepted.items():
         again = len(receipts) - 1
-        if not again:
-            continue
-        verdict.duplicates[_cause(receipts)] += again
-        if again > at_crashes[delivery_id]:
+        by_crash = min(again, at_crashes[delivery_id])
+        verdict.duplicates["crash"] += by_crash
+        if again > by_crash:
+            verdict.duplicates["unexplained"] += again - by_crash
             attempts = [receipt.attempt for receipt in receipts]
-            verdict.unexplained.append(
-                f"{delivery_id}: attempts {attempts}, {at_crashes[delivery_id]} crashes"
-            )
-
-
-def _cause(receipts: Sequence[Receipt]) -> str:
-    """The same attempt again: its outcome was never recorded. A later one: the gateway took the answer for a
-    failure."""
-    return "unrecorded" if len({receipt.attempt for receipt in receipts}) == 1 else "retried"
+            verdict.unexplained.append(f"{delivery_id}: attempts {attempts}, {by_crash} by crashes")

@@ -48,6 +48,7 @@ class Sink:
         self._fail_next = 0
         self._secrets: dict[str, str] = {}
         self._seen = 0
+        self._held: list[tuple[asyncio.Transport, bytes]] | None = None
         self._changed = asyncio.Event()
         self._server: asyncio.Server | None = None
         self._connections: set[_Connection] = set()
@@ -83,6 +84,16 @@ class Sink:
         """The next `count` requests get 500."""
         self._fail_next += count
 
+    def hold(self) -> None:
+        """From now on requests are taken and judged, but their answers wait for `release`."""
+        self._held = []
+
+    def release(self) -> None:
+        held, self._held = self._held or [], None
+        for transport, answer in held:
+            if not transport.is_closing():
+                transport.write(answer)
+
     @property
     def received(self) -> int:
         """Requests answered with 200, duplicates included."""
@@ -115,6 +126,13 @@ class Sink:
             self.deliveries_of[receipt.event_id].add(receipt.delivery_id)
         self._changed.set()
         return status
+
+    def answer(self, transport: asyncio.Transport, status: int) -> None:
+        content = b"HTTP/1.1 %d Status\r\nContent-Length: 0\r\n\r\n" % status
+        if self._held is not None:
+            self._held.append((transport, content))
+        else:
+            transport.write(content)
 
     def _status(self, verified: bool) -> int:
         if not verified:
@@ -171,4 +189,4 @@ class _Connection(asyncio.Protocol):
             del self._buffer[:over]
             status = self._sink.take(first.split(" ")[1], headers, body)
             assert self._transport is not None
-            self._transport.write(b"HTTP/1.1 %d Status\r\nContent-Length: 0\r\n\r\n" % status)
+            self._sink.answer(self._transport, status)
