@@ -38,7 +38,7 @@ def load_settings() -> Settings:
 )
 @click.pass_context
 def serve(ctx: click.Context, host: str, port: int, workers: int) -> None:
-    """Migrate forward if needed, then serve the API, the console and deliveries."""
+    """Migrate forward if needed, then serve the API and deliveries."""
     settings = load_settings()
     if workers > 1 and settings.is_sqlite:
         raise StartupError("--workers needs PostgreSQL: a SQLite file belongs to one process")
@@ -142,7 +142,7 @@ def revoke_key(key_id: str) -> None:
 
 
 @click.command()
-@click.option("--keep", is_flag=True, help="Leave it running and print the console's address.")
+@click.option("--keep", is_flag=True, help="Leave it running and print its addresses, a key and examples.")
 @click.pass_context
 def demo(ctx: click.Context, keep: bool) -> None:
     """Show the whole story on the embedded database; exits 0 only if all of it worked."""

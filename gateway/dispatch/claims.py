@@ -15,7 +15,7 @@ from sqlalchemy.engine import Row
 
 from gateway.checkpoints import reached
 from gateway.clock import Clock
-from gateway.dispatch.dispatcher import MOST_IN_MEMORY, SHARE_OF_EACH, Dispatcher
+from gateway.dispatch.dispatcher import SHARE_OF_EACH, Dispatcher
 from gateway.dispatch.lease import NodeLease
 from gateway.dispatch.target import Target
 from gateway.domain.delivery import DUE_QUEUE, is_leased
@@ -180,13 +180,14 @@ class Claims:
         for target in list(self._dispatcher.targets.values()):
             if not target.backlog or target.waiting >= SHARE_OF_EACH or target.blocked(now, monotonic):
                 continue
-            if self._dispatcher.kept >= MOST_IN_MEMORY + BATCH:
-                return
+            limit = min(REFILL, self._dispatcher.room(target))
+            if limit == 0:
+                continue
             marks = target.backlog
-            taken = await self._claim(target.id, REFILL)
+            taken = await self._claim(target.id, limit)
             for row, lease in taken:
                 self._dispatcher.take(target, _owed(row, lease))
-            if len(taken) < REFILL and target.backlog == marks:
+            if len(taken) < limit and target.backlog == marks:
                 target.backlog = 0
             self._dispatcher.pump()
 

@@ -116,11 +116,14 @@ class Dispatcher:
             self._hold(target, (self._holds or {}).get(target.id, 0))
         return target
 
+    def room(self, target: Target) -> int:
+        """How many more it may keep: a small share of the memory for certain, a larger one while there is
+        room."""
+        share = max(MOST_IN_MEMORY - self.kept, SHARE_OF_EACH - target.kept)
+        return max(min(share, MOST_PER_TARGET - target.kept), 0)
+
     def has_room(self, target: Target) -> bool:
-        """Each target has a small share of the memory for certain, and a larger one while there is room."""
-        if target.kept >= MOST_PER_TARGET:
-            return False
-        return self.kept < MOST_IN_MEMORY or target.kept < SHARE_OF_EACH
+        return self.room(target) > 0
 
     def take(self, target: Target, owed: Owed) -> None:
         """Puts a claimed delivery into memory."""

@@ -68,7 +68,7 @@ async def _tell_targets(tx: Transaction, recordings: list[Recording]) -> None:
     news: dict[str, Health] = {}
     for r in recordings:
         if r.news is not None:
-            news[r.news.target_id] = _together(news.get(r.news.target_id), r.news)
+            news[r.news.target_id] = together(news.get(r.news.target_id), r.news)
     if news:
         await health.write(tx.conn, news.values())
     for recording in recordings:
@@ -77,7 +77,7 @@ async def _tell_targets(tx: Transaction, recordings: list[Recording]) -> None:
             await webhooks.disable(tx, owed.org_id, owed.target_id, "gone", recording.ended_at)
 
 
-def _together(before: Health | None, latest: Health) -> Health:
+def together(before: Health | None, latest: Health) -> Health:
     """The news of one target in one transaction as one: the latest, without forgetting what came before."""
     if before is None:
         return latest

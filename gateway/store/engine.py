@@ -8,6 +8,7 @@ PostgreSQL: a pool; `synchronous_commit` must be on, and a forgotten transaction
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -160,10 +161,9 @@ def _count_statements(engine: AsyncEngine, count: Callable[[], None]) -> None:
         count()
 
 
-_OUR_MISTAKES = (
-    "no such", "syntax error", "has no column", "readonly database", "not a database", "too many",
-    "invalid input for query argument", "Error binding parameter",
-)  # fmt: skip
+# SQLite's words for a wrong statement, and for a file that may not be written (primary result codes).
+_OUR_SQLITE_MISTAKES = frozenset({sqlite3.SQLITE_ERROR, sqlite3.SQLITE_READONLY})
+_OUR_MISTAKES = ("not a database", "invalid input for query argument", "Error binding parameter")
 
 
 class _database_problems:  # noqa: N801 - reads as a statement
@@ -193,6 +193,9 @@ def is_unavailable(error: BaseException) -> bool:
 
 def _is_our_mistake(error: DBAPIError) -> bool:
     message = str(error.orig)
+    code = getattr(error.orig, "sqlite_errorcode", None)
+    if code is not None and code & 0xFF in _OUR_SQLITE_MISTAKES:
+        return True
     return any(mistake in message for mistake in _OUR_MISTAKES)
 
 

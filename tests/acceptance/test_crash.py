@@ -10,6 +10,7 @@ import random
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from statistics import median
 
 import pytest
 
@@ -57,12 +58,13 @@ async def _prove(kind: str, directory: Path, *, cycles: int, ceiling: int) -> No
         rescue = _slowest_rescue(stage)
     print(
         f"A1 {kind}: cycles={cycles} {verdict} replayed={stage.load.replayed}"
-        f" first delivery after restart max={max(firsts):.2f} s, rescue max={rescue:.1f} s"
+        f" first delivery after restart max={max(firsts):.2f} s median={median(firsts):.2f} s,"
+        f" rescue max={rescue:.1f} s"
     )
     verdict.check()
     _check_load(stage, verdict)
     assert max(firsts) <= FIRST_DELIVERY_SECONDS * ceiling
-    assert rescue <= RESCUE_SECONDS + MARGIN_SECONDS
+    assert rescue <= RESCUE_SECONDS + MARGIN_SECONDS * ceiling
 
 
 async def _crash_and_restart(
@@ -79,7 +81,7 @@ async def _crash_and_restart(
             await asyncio.sleep(chance.uniform(0.0, 0.2))
         else:
             firsts.append(await _first_delivery(stage))
-            await asyncio.sleep(chance.uniform(0.0, 0.9))
+            await asyncio.sleep(chance.uniform(0.0, 0.6))
         await stage.crash()
         await stage.start(broken_as=broken_as)
     firsts.append(await _first_delivery(stage))
@@ -109,6 +111,6 @@ def _rescued_after(stage: Stage, crash: Crash) -> float:
 def _check_load(stage: Stage, verdict: Verdict) -> None:
     """The proof is worth something only if there was a load, and if it met the crashes."""
     assert set(stage.load.answers) <= {202, 503}, stage.load.answers
-    assert verdict.acknowledged > 50 * len(stage.deaths)
+    assert verdict.acknowledged > 10 * len(stage.deaths)
     assert verdict.in_flight_at_crashes > 0
     assert stage.sink.refused > 0

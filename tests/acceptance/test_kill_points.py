@@ -40,7 +40,7 @@ async def _retries(stage: Stage) -> None:
     stage.load.start()
     await stage.died()
     assert stage.load.acknowledged, "it died before it had anything to claim"
-    assert stage.sink.refused == 20
+    assert stage.sink.refused, "nothing had failed"
 
 
 async def _stop(stage: Stage) -> None:

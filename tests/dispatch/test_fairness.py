@@ -106,10 +106,10 @@ def test_targets_of_an_organization_take_turns_too() -> None:
         turns.enlist(target)
     order = []
     for _ in range(6):
-        target = turns.next()
-        assert target is not None
-        order.append(target.id)
-        turns.enlist(target)
+        turn = turns.next()
+        assert turn is not None
+        order.append(turn.id)
+        turns.enlist(turn)
     assert order == ["0.0", "0.1", "0.2"] * 2
 
 

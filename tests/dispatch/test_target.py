@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from gateway.dispatch.record import together
 from gateway.dispatch.target import AFTER_FIRST_SUCCESS, MOST_AT_ONCE, Target
 from gateway.domain.exchange import Exchange, ExchangeError
 from gateway.domain.outcome import Outcome, Policy, Progress, judge
 from gateway.domain.owed import Owed
+from gateway.store.health import Health
 
 NOW = 1_795_208_709_123
 POLICY = Policy((5, 300), max_hold_seconds=3600)
@@ -166,3 +168,33 @@ def test_urgent_deliveries_go_first_and_each_kind_in_its_order() -> None:
     for number, urgent in ((1, False), (2, True), (3, False), (4, True)):
         target.push(owed(number, urgent=urgent))
     assert [target.pop().id for _ in range(4)] == ["dlv_2", "dlv_4", "dlv_1", "dlv_3"]
+
+
+def news(at: int, *, failed: bool = False, first: bool = False) -> Health:
+    return Health(
+        "whk_1",
+        "org_1",
+        success_at=None if failed else at,
+        first_success_at=at if first else None,
+        failing_since=at if failed else None,
+        failures=int(failed),
+    )
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        ([news(1, first=True), news(2, failed=True)], (1, 1, 2, 1)),
+        ([news(1, failed=True), news(2, failed=True), news(3, failed=True)], (None, None, 1, 3)),
+        ([news(1, failed=True), news(2, first=True)], (2, 2, None, 0)),
+        ([news(1), news(2)], (2, None, None, 0)),
+    ],
+)
+def test_news_of_one_transaction_are_told_as_one_and_none_is_forgotten(
+    told: list[Health], expected: tuple[int | None, int | None, int | None, int]
+) -> None:
+    whole: Health | None = None
+    for each in told:
+        whole = together(whole, each)
+    assert whole is not None
+    assert (whole.success_at, whole.first_success_at, whole.failing_since, whole.failures) == expected

@@ -133,26 +133,28 @@ async def test_what_a_dead_node_held_is_claimed_from_its_lease(store: Store) -> 
         (MINE, 1, {"status": "delivered", "queue": None}, False),
     ],
 )
-@pytest.mark.parametrize("status", ["delivered", "pending", "failed"])
 async def test_the_fence(
-    store: Store, given_queue: str, given_attempts: int, change: dict[str, Any], counts: bool, status: str
+    store: Store, given_queue: str, given_attempts: int, change: dict[str, Any], counts: bool
 ) -> None:
-    await put(
-        store,
-        delivery_row("other", queue=MINE),
-        delivery_row("d", **({"queue": MINE, "attempts_made": 1} | change)),
-    )
-    before = (await state(store))["d"]
+    statuses = ("delivered", "pending", "failed")
+    standing = {"queue": MINE, "attempts_made": 1} | change
+    await put(store, delivery_row("o", queue=MINE), *(delivery_row(name, **standing) for name in statuses))
+    before = await state(store)
     async with store.transaction() as tx:
-        rows = [outcome("other", MINE, 0), outcome("d", given_queue, given_attempts, status)]
-        counted = await record_outcomes(tx.conn, rows)
-    after = (await state(store))["d"]
-    assert counted == ({"other", "d"} if counts else {"other"})
-    if counts:
-        assert (after.status, after.attempts_made, after.last_status_code) == (status, 2, 200)
-        assert after.queue == ("due" if status == "pending" else None)
-    else:
-        assert after == before
+        rows = [outcome(status, given_queue, given_attempts, status) for status in statuses]
+        counted = await record_outcomes(tx.conn, [outcome("o", MINE, 0), *rows])
+    after = await state(store)
+    assert counted == ({"o", *statuses} if counts else {"o"})
+    for name in statuses:
+        if counts:
+            assert (after[name].status, after[name].attempts_made, after[name].last_status_code) == (
+                name,
+                2,
+                200,
+            )
+            assert after[name].queue == ("due" if name == "pending" else None)
+        else:
+            assert after[name] == before[name]
 
 
 async def test_one_attempt_is_recorded_once(store: Store) -> None:

@@ -41,8 +41,8 @@ async def found(store: Store, cipher: Cipher, name: str = "whk_1", org: str = "a
 
 FULL = make_webhook(
     description="für die Praxis ☎", filter="data.status == 'missed'", status="disabled",
-    disabled_reason="failing", timeout_ms=30_000, rate_limit_per_second=10, retry_schedule=(1, 5, 604_800), max_hold_seconds=60,
-    ordered=True, profile="standard", headers={}, events=("*",),
+    disabled_reason="failing", timeout_ms=30_000, rate_limit_per_second=10, retry_schedule=(1, 5, 604_800),
+    max_hold_seconds=60, ordered=True, profile="standard", headers={}, events=("*",),
     secrets=(Secret("sec_b", "whsec_b", NOW, True), Secret("sec_a", "whsec_a", NOW - 5, False, NOW + 5)),
 )  # fmt: skip
 

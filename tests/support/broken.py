@@ -15,6 +15,7 @@ from typing import Any
 
 import gateway.app
 from gateway.cli import main
+from gateway.clock import SystemClock
 from gateway.domain.exchange import Exchange
 from gateway.egress.client import EgressClient
 from gateway.ingest.accept import KIND, Accept, Acceptance, Accepted
@@ -35,7 +36,8 @@ class _AnswersEarly(Accept):
         assert self.commits is not None
         early = self._early[id(acceptance)] = asyncio.get_running_loop().create_future()
         self.commits.submit(KIND, acceptance, len(acceptance.events))
-        return await early
+        accepted: Accepted = await early
+        return accepted
 
     async def apply(self, tx: Transaction, acceptances: list[Any]) -> list[Accepted]:
         results = await super().apply(tx, acceptances)
@@ -46,7 +48,7 @@ class _AnswersEarly(Accept):
 
 
 def answers_early() -> None:
-    gateway.app.Accept = _AnswersEarly  # type: ignore[misc]
+    gateway.app.Accept = _AnswersEarly  # type: ignore[attr-defined]
 
 
 def events_first() -> None:
@@ -72,10 +74,9 @@ def records_first() -> None:
         task = asyncio.create_task(send())
         later.add(task)
         task.add_done_callback(later.discard)
-        now = gateway.app.SystemClock().now()
-        return Exchange(now, 0, status_code=200)
+        return Exchange(SystemClock().now(), 0, status_code=200)
 
-    EgressClient.post = pretend  # type: ignore[method-assign,assignment]
+    EgressClient.post = pretend  # type: ignore[method-assign]
 
 
 if __name__ == "__main__":
