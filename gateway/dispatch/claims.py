@@ -15,7 +15,7 @@ from sqlalchemy.engine import Row
 
 from gateway.checkpoints import reached
 from gateway.clock import Clock
-from gateway.dispatch.dispatcher import SHARE_OF_EACH, Dispatcher
+from gateway.dispatch.dispatcher import MOST_IN_MEMORY, SHARE_OF_EACH, Dispatcher
 from gateway.dispatch.lease import NodeLease
 from gateway.dispatch.target import Target
 from gateway.domain.delivery import DUE_QUEUE, is_leased
@@ -60,6 +60,7 @@ class Claims:
         self._next_look = 0.0
         self._next_due: int | None = 0
         self._left_behind: set[str] = set()
+        self._missing: set[str] = set()
         self._woken = asyncio.Event()
         dispatcher.due_hint = self.due
         dispatcher.wake_claims = self._woken.set
@@ -90,7 +91,8 @@ class Claims:
             await self._wait()
 
     async def _after_trouble(self, seconds: float) -> None:
-        """Then looks anew: what was known of the next due time may be gone."""
+        """Then looks anew: what was known of the next due time may be gone, and what was claimed unknown."""
+        self._dispatcher.in_doubt = True
         await self._clock.sleep(seconds)
         self._next_look = 0.0
 
@@ -132,6 +134,20 @@ class Claims:
         self._dispatcher.see_holds(held)
         waiting = {queue for queue in queues if queue != DUE_QUEUE and not is_leased(queue)}
         await self._note_backlogs(waiting)
+        if self._dispatcher.in_doubt:
+            await self._find_forgotten()
+
+    async def _find_forgotten(self) -> None:
+        """Takes what is leased to this node without being in its memory: the answer to a commit was lost.
+
+        Only what is missing at two looks: at one, a commit may be on its way into memory.
+        """
+        leased = await self._claim(self._lease.id, MOST_IN_MEMORY)
+        known = self._dispatcher.known()
+        missing = {row.id for row, _ in leased if row.id not in known}
+        await self._place([(row, lease) for row, lease in leased if row.id in missing & self._missing])
+        self._missing = missing - self._missing
+        self._dispatcher.in_doubt = bool(self._missing)
 
     async def _note_backlogs(self, target_ids: set[str]) -> None:
         for target_id in target_ids - self._dispatcher.targets.keys():

@@ -39,7 +39,8 @@ PAUSE_AFTER_TROUBLE_SECONDS: Final = 1.0
 
 
 class Dispatcher:
-    """The node's queue and its senders. `wake_claims` is called when the database may have work for it."""
+    """The node's queue and its senders. `wake_claims` is called when the database may have work for it;
+    `in_doubt` says that rows may be leased to this node of which it does not know."""
 
     def __init__(
         self,
@@ -65,6 +66,8 @@ class Dispatcher:
         self.kept = 0
         self.in_flight = 0
         self.stopping = False
+        self.in_doubt = False
+        self._under_way: set[str] = set()
         self._holds: dict[str, int] | None = None  # None until the database has said which targets are held
         self.due_hint: Callable[[int], None] = lambda due_at: None
         self.wake_claims: Callable[[], None] = lambda: None
@@ -85,6 +88,7 @@ class Dispatcher:
         return self._lease.id
 
     def release(self, queue: str, target_id: str) -> None:
+        self.in_doubt = True  # it may have been committed all the same
         if queue not in (DUE_QUEUE, target_id):
             self._let_go(self.targets[target_id])
 
@@ -129,6 +133,11 @@ class Dispatcher:
         """Puts a claimed delivery into memory."""
         self._keep(target)
         self._enqueue(target, owed)
+
+    def known(self) -> set[str]:
+        """The ids of all deliveries in memory."""
+        waiting = (owed.id for target in self.targets.values() for owed in (*target.urgent, *target.normal))
+        return self._under_way.union(waiting)
 
     def pump(self) -> None:
         """Starts what may start; also whoever was called at a gate and did not come."""
@@ -193,6 +202,7 @@ class Dispatcher:
     def _start(self, target: Target) -> None:
         owed = target.pop()
         self._account_for(owed)
+        self._under_way.add(owed.id)
         target.in_flight += 1
         self.in_flight += 1
         task = asyncio.create_task(self._run(target, owed, target.untried, self._hosts[target.host]))
@@ -213,17 +223,18 @@ class Dispatcher:
 
         if owed.queue != self._lease.id:  # of a lease that was lost: the delivery is claimed anew
             place_is_free()
-            self._let_go(target)
+            self._over(target, owed)
             return
         try:
             outcome = await self._attempts.make(owed, target, place_is_free)
         except Exception:
             log.exception("attempt broken off", extra={"delivery": owed.id})
             await self._clock.sleep(PAUSE_AFTER_TROUBLE_SECONDS)
+            self._under_way.discard(owed.id)
             self._enqueue(target, owed)
             self._pump()
             return
-        self._let_go(target)
+        self._over(target, owed)
         if outcome is not None and outcome.due_at is not None:
             self.due_hint(outcome.due_at)
         if target.backlog and target.waiting < SHARE_OF_EACH:
@@ -253,6 +264,10 @@ class Dispatcher:
     def _keep(self, target: Target) -> None:
         target.kept += 1
         self.kept += 1
+
+    def _over(self, target: Target, owed: Owed) -> None:
+        self._under_way.discard(owed.id)
+        self._let_go(target)
 
     def _let_go(self, target: Target) -> None:
         target.kept -= 1
@@ -300,6 +315,7 @@ class Dispatcher:
         """What a disabled target is owed waits in the database, not in places that others need."""
         for owed in target.take_all():
             self._account_for(owed)
+            self._under_way.add(owed.id)
             task = asyncio.create_task(self._put_back(target, owed))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
@@ -308,7 +324,7 @@ class Dispatcher:
         try:
             await self._attempts.put_back(owed, target)
         finally:
-            self._let_go(target)
+            self._over(target, owed)
 
     def _forget_if_idle(self, target: Target) -> None:
         if target.kept == 0:

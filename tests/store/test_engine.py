@@ -60,9 +60,6 @@ async def notes(database: Database) -> list[int]:
 )  # fmt: skip
 def test_urls_of_both_kinds(given_url: str, expected: str) -> None:
     assert normalize_url(given_url).render_as_string(hide_password=False) == expected
-
-
-def test_another_database_is_refused() -> None:
     with pytest.raises(StartupError, match="SQLite or PostgreSQL"):
         normalize_url("mysql://h/d")
 
@@ -150,12 +147,6 @@ async def test_synchronous_commit_off_is_refused(postgres_database: str, setting
                 await database.check()
         else:
             await database.check()
-
-
-async def test_the_server_ends_forgotten_transactions(postgres_database: str) -> None:
-    async with opened(postgres_database) as database, database.read() as conn:
-        assert await one(conn, "SHOW idle_in_transaction_session_timeout") == "30s"
-        assert await one(conn, "SHOW statement_timeout") == "30s"
 
 
 @pytest.mark.parametrize("place", ["no/such/directory/gateway.db", "file/gateway.db", "."])
