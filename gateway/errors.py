@@ -52,6 +52,7 @@ class Problem(Exception):
         self.code = code or self.default_code
         self.details = details or []
         self.retry_after = retry_after
+        self.headers: dict[str, str] = {}  # what the answer says besides
 
 
 class InvalidRequest(Problem):

@@ -111,6 +111,7 @@ def configure(level: str = "info", format: str = "text", stream: IO[str] | None 
         logger = logging.getLogger(name)
         logger.handlers.clear()
         logger.propagate = True
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     access = logging.getLogger("uvicorn.access")
     access.handlers.clear()
     access.propagate = False

@@ -11,8 +11,10 @@ import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
+import asyncpg
 from sqlalchemy import event, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
@@ -81,6 +83,8 @@ class Database:
 
     async def check(self) -> None:
         """Refuses a database on which an acknowledged event could be lost."""
+        if self.is_sqlite:
+            _check_sqlite_file(Path(self.url.database or ""))
         try:
             async with self.write() as conn:  # a directory or file that cannot be written shows here
                 if self.is_sqlite:
@@ -117,6 +121,14 @@ def normalize_url(url: str) -> URL:
     return parsed.set(drivername=driver)
 
 
+def _check_sqlite_file(path: Path) -> None:
+    """Whether the file can be a database; asked plainly first, for a clear answer."""
+    if path.is_dir():
+        raise StartupError(f"the database {path} is a directory")
+    if path.exists() and path.stat().st_size and path.open("rb").read(16) != b"SQLite format 3\0":
+        raise StartupError(f"{path} is not a database: it holds something else")
+
+
 def _sqlite_engine(url: URL, *, read_only: bool, size: int) -> AsyncEngine:
     engine = create_async_engine(
         url, pool_size=size, max_overflow=0, pool_timeout=5, pool_reset_on_return=None
@@ -141,13 +153,14 @@ def _sqlite_engine(url: URL, *, read_only: bool, size: int) -> AsyncEngine:
 
 
 def _postgresql_engine(url: URL) -> AsyncEngine:
-    query = dict(url.query)
-    host = query.pop("host", None)
-    arguments: dict[str, Any] = {"server_settings": _PG_SETTINGS, "timeout": 5}
-    if host is not None:
-        arguments["host"] = host
+    # asyncpg reads the URL itself, so that everything libpq knows (sslmode, host=/socket/directory, …) works.
+    dsn = url.set(drivername="postgresql").render_as_string(hide_password=False)
+
+    async def connect(*_: Any, **__: Any) -> Any:
+        return await asyncpg.connect(dsn, server_settings=_PG_SETTINGS, timeout=5)
+
     return create_async_engine(
-        url.set(query=query), connect_args=arguments, pool_size=12, max_overflow=8, pool_timeout=5
+        url.set(query={}), async_creator=connect, pool_size=12, max_overflow=8, pool_timeout=5
     )
 
 
@@ -187,7 +200,7 @@ def is_unavailable(error: BaseException) -> bool:
         if error.connection_invalidated or isinstance(error, OperationalError | InterfaceError):
             return not _is_our_mistake(error)
         state = getattr(error.orig, "sqlstate", None) or ""
-        return state[:2] in {"08", "53", "57", "40"} or state in {"55P03", "25P03"}
+        return state[:2] in {"08", "53", "57", "40"} or state in {"55P03", "25P03", "3D000"}
     return False
 
 

@@ -106,7 +106,7 @@ class Transaction:
             text("UPDATE install SET config_version = config_version + 1 RETURNING config_version")
         )
         version = result.scalar_one()
-        for org_id in self.changed - {None}:
+        for org_id in sorted(org_id for org_id in self.changed if org_id is not None):
             await self.conn.execute(
                 text("UPDATE organizations SET config_version = :version WHERE id = :id"),
                 {"version": version, "id": org_id},

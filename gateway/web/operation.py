@@ -114,10 +114,13 @@ class Endpoint:
             self._check_query(call)
             if operation.model is not None:
                 call.model = parse(operation.model, body)
-            created = await self._find_organization(call)
-            answer = await self._handle(call)
-            if created:
-                answer.headers["X-HUM-Org-Created"] = "true"
+            created = {"X-HUM-Org-Created": "true"} if await self._find_organization(call) else {}
+            try:
+                answer = await self._handle(call)
+            except Problem as problem:
+                problem.headers |= created
+                raise
+            answer.headers |= created
             return answer
         finally:
             services.bodies.done(body)

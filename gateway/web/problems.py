@@ -19,6 +19,7 @@ def problem_response(problem: Problem, request_id: str) -> Response:
         "request_id": request_id,
     }
     headers = {"X-Request-Id": request_id, "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+    headers |= problem.headers
     if problem.retry_after is not None:
         headers["Retry-After"] = str(max(1, math.ceil(problem.retry_after)))
     if problem.status == 401:

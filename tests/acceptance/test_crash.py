@@ -8,19 +8,20 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Sequence
+from itertools import pairwise
+from math import inf
 from pathlib import Path
 from statistics import median
 
 import pytest
 
 from tests.support.oracle import Verdict
-from tests.support.under_load import Crash, Stage, open_stage
+from tests.support.under_load import Stage, open_stage
 
 pytestmark = [pytest.mark.anyio, pytest.mark.proof]
 
 FIRST_DELIVERY_SECONDS = 3.0
-RESCUE_SECONDS = 20.0
+TAKEOVER_SECONDS = 20.0
 MARGIN_SECONDS = 10.0
 CEILING = 10  # quick runs share a busy machine: only `make prove` judges times
 
@@ -55,16 +56,16 @@ async def _prove(kind: str, directory: Path, *, cycles: int, ceiling: int) -> No
     async with open_stage(kind, directory, rate=300, fail_every=50) as stage:
         firsts = await _crash_and_restart(stage, random.Random(20261120), cycles=cycles)
         verdict = await stage.settle()
-        rescue = _slowest_rescue(stage)
+        takeover, whole = _waits(stage)
     print(
         f"A1 {kind}: cycles={cycles} {verdict} replayed={stage.load.replayed}"
         f" first delivery after restart max={max(firsts):.2f} s median={median(firsts):.2f} s,"
-        f" rescue max={rescue:.1f} s"
+        f" takeover max={takeover:.1f} s, through all deaths max={whole:.1f} s"
     )
     verdict.check()
     _check_load(stage, verdict)
     assert max(firsts) <= FIRST_DELIVERY_SECONDS * ceiling
-    assert rescue <= RESCUE_SECONDS + MARGIN_SECONDS * ceiling
+    assert takeover <= TAKEOVER_SECONDS + MARGIN_SECONDS * ceiling
 
 
 async def _crash_and_restart(
@@ -94,18 +95,22 @@ async def _first_delivery(stage: Stage) -> float:
     return time.monotonic() - stage.started_at
 
 
-def _slowest_rescue(stage: Stage) -> float:
-    """Seconds from a death until the last of what had been in flight then, and had not arrived, arrived."""
-    return max((_rescued_after(stage, crash) for crash in stage.deaths), default=0.0)
+def _waits(stage: Stage) -> tuple[float, float]:
+    """What the deliveries went through that were in flight at a death and had not arrived, in seconds.
 
-
-def _rescued_after(stage: Stage, crash: Crash) -> float:
-    first: Sequence[float] = [
-        min(receipt.at for receipt in stage.sink.accepted[id_])
-        for id_ in crash.in_flight
-        if id_ in stage.sink.accepted
-    ]
-    return max(max(first, default=crash.at) - crash.at, 0.0)
+    The longest takeover: from a death until the delivery arrived, or until the next death that found it in
+    another node's hands. And the longest time from the first death to the arrival: where one death follows
+    another it holds many takeovers, so it tells of the crash loop and is shown, not judged.
+    """
+    arrived = {id_: min(receipt.at for receipt in got) for id_, got in stage.sink.accepted.items()}
+    deaths: dict[str, list[float]] = {}
+    for crash in stage.deaths:
+        for id_ in crash.in_flight:
+            if arrived.get(id_, inf) > crash.at:
+                deaths.setdefault(id_, []).append(crash.at)
+    ways = [[*times, arrived.get(id_, inf)] for id_, times in deaths.items()]
+    takeovers = (later - sooner for way in ways for sooner, later in pairwise(way))
+    return max(takeovers, default=0.0), max((way[-1] - way[0] for way in ways), default=0.0)
 
 
 def _check_load(stage: Stage, verdict: Verdict) -> None:
