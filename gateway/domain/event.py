@@ -6,6 +6,7 @@ The quick path decodes once; only a request that looks wrong is read a second ti
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import re
@@ -26,7 +27,11 @@ PRIORITY_NAMES: Final = {number: name for name, number in PRIORITIES.items()}
 
 _EXTERNAL_ID = re.compile(r"[A-Za-z0-9_-]{1,128}\Z")
 _ORG_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}\Z")
+_PEOPLE_FIELDS: Final = frozenset({"from", "to", "phone", "contact_e164"})
 _PEOPLE = re.compile(rb'"(?:from|to|phone|contact_e164)"\s*:\s*"(\+[0-9]{6,15})"')
+_PEOPLE_LISTS = re.compile(rb'"(?:from|to|phone|contact_e164)"\s*:\s*\[([^\[\]{}]*)\]')
+_NUMBER = re.compile(rb'"(\+[0-9]{6,15})"')
+_E164 = re.compile(r"\+[0-9]{6,15}\Z")
 _MAX_LIFETIME_SECONDS: Final = DEFAULT_LIFETIME_MS // 1000
 
 
@@ -193,23 +198,34 @@ class EventParser:
 
 
 def people(data: bytes) -> set[str]:
-    """E.164 numbers that `data` names in `from`, `to`, `phone` or `contact_e164`, at any depth."""
+    """E.164 numbers that `data` names in `from`, `to`, `phone` or `contact_e164`, alone or in a list, at any
+    depth."""
     if b"\\u" in data:  # a number may hide behind escapes: read it properly
-        return {found.decode() for found in _PEOPLE.findall(_unescaped(data))}
-    return {found.decode() for found in _PEOPLE.findall(data)}
+        return _people_escaped(data)
+    found = set(_PEOPLE.findall(data))
+    if b"[" in data:
+        for numbers in _PEOPLE_LISTS.findall(data):
+            found.update(_NUMBER.findall(numbers))
+    return {number.decode() for number in found}
 
 
 def is_org_id(text: str) -> bool:
     return _ORG_ID.match(text) is not None and text not in (".", "..")
 
 
-def _unescaped(data: bytes) -> bytes:
-    try:
-        return json.dumps(json.loads(data, parse_int=str, parse_float=str), ensure_ascii=False).encode(
-            "utf-8", "replace"
-        )
-    except (ValueError, RecursionError):
-        return data
+def _people_escaped(data: bytes) -> set[str]:
+    found: set[str] = set()
+
+    def look(pairs: list[tuple[str, Any]]) -> None:
+        # Every pair is seen here, also where a later one of the same name would replace it.
+        for name, value in pairs:
+            if name in _PEOPLE_FIELDS:
+                texts = value if isinstance(value, list) else [value]
+                found.update(text for text in texts if isinstance(text, str) and _E164.match(text))
+
+    with contextlib.suppress(ValueError, RecursionError):
+        json.loads(data, object_pairs_hook=look, parse_int=str, parse_float=str)
+    return found
 
 
 def _mistakes(given: EventInput, data: bytes) -> list[Detail]:
@@ -285,7 +301,10 @@ def _pairs(raw: bytes) -> list[tuple[str, Any]] | Any:
 
 
 def _has_duplicates(raw: bytes) -> bool:
-    names = [name for name, _ in _pairs(raw)]
+    try:
+        names = [name for name, _ in _pairs(raw)]
+    except RecursionError:
+        raise InvalidRequest.field("", "is nested too deeply") from None
     return len(names) != len(set(names))
 
 

@@ -6,6 +6,7 @@ lets large tables be partitioned by id. Ids never contain a dot: the Standard We
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 
@@ -24,6 +25,16 @@ def new_id(prefix: str, now: int, entropy: bytes | None = None) -> str:
 def first_id(prefix: str, now: int) -> str:
     """The smallest id of that millisecond: where a time range begins."""
     return new_id(prefix, now, bytes(10))
+
+
+def delivery_id(event_id: str, target_id: str) -> str:
+    """The id of the delivery that an event owes a target: the same whenever it is asked for, and sorting by
+    the event's time."""
+    opaque = event_id.partition("_")[2]
+    digest = hashlib.blake2b(f"{event_id} {target_id}".encode(), digest_size=10).digest()
+    value = int.from_bytes(digest, "big")
+    pairs = [_PAIRS[(value >> shift) & 1023] for shift in range(70, -1, -10)]
+    return "dlv_" + opaque[:10] + "".join(pairs)
 
 
 def is_id(text: str) -> bool:

@@ -6,7 +6,7 @@ in the same insert and handed to its dispatcher once the commit is done, without
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from gateway.checkpoints import reached
@@ -29,11 +29,14 @@ MAX_WAIT_SECONDS: Final = 0.25
 @dataclass(slots=True)
 class Acceptance:
     """One request's events (each with its organization), to be committed together. In mode `each` the
-    problem of one leaves the others alone."""
+    problem of one leaves the others alone. Moment and ids are settled before the first commit is tried: when
+    the word that it succeeded is lost, the second try writes the same rows again, which changes nothing."""
 
     events: list[tuple[OrgView, NewEvent]]
     claim: Claim | None = None
     mode: Literal["atomic", "each"] = "atomic"
+    at: int = 0
+    ids: list[str] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -65,17 +68,18 @@ class Accept:
             raise Overloaded("the disk is nearly full", code="storage_full", retry_after=5)
         if self.commits.expected_wait() > MAX_WAIT_SECONDS:
             raise Overloaded("more events arrive than can be made durable in time", retry_after=1)
+        acceptance.at = self._clock.now()
+        acceptance.ids = [new_id("evt", acceptance.at) for _ in acceptance.events]
         accepted: Accepted = await self.commits.submit(KIND, acceptance, len(acceptance.events))
         return accepted
 
     async def apply(self, tx: Transaction, acceptances: list[Any]) -> list[Accepted]:
         """The writer of the group commit: all requests in one transaction."""
         await self._see_other_nodes_changes(tx)
-        now = self._clock.now()
-        planned = [await self._plan(acceptance, now) for acceptance in acceptances]
-        standing = await self._claim(tx, acceptances, planned, now)
+        planned = [await self._plan(acceptance) for acceptance in acceptances]
+        standing = await self._claim(tx, acceptances, planned)
         earlier = _earlier_requests(acceptances, standing)
-        rows = Rows(self._handover, now)
+        rows = Rows(self._handover)
         tx.on_commit(rows.hand_over)
         tx.on_rollback(rows.release)
         new_plans = [p for i, plans in enumerate(planned) if i not in earlier for p in plans]
@@ -97,20 +101,20 @@ class Accept:
         if self._several_nodes:
             await self._directory.refresh(await tx.positions.begin(tx))
 
-    async def _plan(self, acceptance: Acceptance, now: int) -> list[Planned]:
+    async def _plan(self, acceptance: Acceptance) -> list[Planned]:
         plans = []
-        for view, new in acceptance.events:
+        for event_id, (view, new) in zip(acceptance.ids, acceptance.events, strict=True):
             org = self._directory.known(view.id) or await self._directory.living(view.id)
-            event_id = new_id("evt", now)
-            plans.append(Planned(event_id, org, new, repeat.external_claim(event_id, org, new, now)))
+            claim = repeat.external_claim(event_id, org, new, acceptance.at)
+            plans.append(Planned(event_id, acceptance.at, org, new, claim))
         return plans
 
     async def _claim(
-        self, tx: Transaction, acceptances: list[Any], planned: list[list[Planned]], now: int
+        self, tx: Transaction, acceptances: list[Any], planned: list[list[Planned]]
     ) -> repeat.Standing:
         claims = [acceptance.claim for acceptance in acceptances if acceptance.claim is not None]
         claims += [plan.claim for plans in planned for plan in plans if plan.claim is not None]
-        return await idempotency.claim(tx.conn, claims, now) if claims else {}
+        return await idempotency.claim(tx.conn, claims, self._clock.now()) if claims else {}
 
     async def _keep_answers(
         self, tx: Transaction, acceptances: list[Acceptance], results: dict[int, Accepted]

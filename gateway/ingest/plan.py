@@ -10,7 +10,7 @@ import msgspec
 from gateway.checkpoints import reached
 from gateway.clock import format_time
 from gateway.domain.event import Event, NewEvent, people
-from gateway.domain.ids import new_id
+from gateway.domain.ids import delivery_id
 from gateway.domain.owed import Owed
 from gateway.domain.webhook import Webhook
 from gateway.errors import Problem
@@ -49,6 +49,7 @@ class Planned:
     """One event on its way into the transaction; `result` is what its client will hear."""
 
     id: str
+    at: int
     org: OrgView
     new: NewEvent
     claim: Claim | None
@@ -60,7 +61,6 @@ class Rows:
     """What one transaction writes, and what it hands over once it is committed."""
 
     handover: Handover
-    now: int
     events: list[tuple[Any, ...]] = field(default_factory=list)
     people: list[tuple[Any, ...]] = field(default_factory=list)
     deliveries: list[tuple[Any, ...]] = field(default_factory=list)
@@ -75,7 +75,7 @@ class Rows:
         for plan, webhooks in zip(fresh, receivers, strict=True):
             event = self._add_event(plan, position, len(webhooks))
             for offset, webhook in enumerate(webhooks, 1):
-                self._add_delivery(plan.new, event, webhook, position + offset)
+                self._add_delivery(plan, event, webhook, position + offset)
             position += 1 + len(webhooks)
         reached("accept.before_insert")
         await event_rows.insert_events(tx.conn, self.events)
@@ -93,7 +93,7 @@ class Rows:
             self.handover.release(owed.queue, owed.target_id)
 
     def _add_event(self, plan: Planned, position: int, deliveries: int) -> Event:
-        new, now, org = plan.new, self.now, plan.org
+        new, now, org = plan.new, plan.at, plan.org
         timestamp = now if new.occurred_at is None else new.occurred_at
         cipher = org.organization.cipher
         self.events.append(
@@ -108,10 +108,10 @@ class Rows:
         plan.result = Answer(plan.id, new.type, format_time(timestamp), format_time(now), deliveries)
         return Event(plan.id, org.id, new.type, timestamp, new.data, new.traceparent)
 
-    def _add_delivery(self, new: NewEvent, event: Event, webhook: Webhook, position: int) -> None:
-        now = self.now
+    def _add_delivery(self, plan: Planned, event: Event, webhook: Webhook, position: int) -> None:
+        new, now = plan.new, plan.at
         owed = Owed(
-            id=new_id("dlv", now),
+            id=delivery_id(event.id, webhook.id),
             org_id=event.org_id,
             target_id=webhook.id,
             event=event,

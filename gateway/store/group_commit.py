@@ -76,6 +76,7 @@ class GroupCommit:
         self._idle.set()
         self._seconds_per_weight = 0.0
         self._task: asyncio.Task[None] | None = None
+        self._closed = False
 
     def add(self, name: str, kind: Kind) -> None:
         """A further kind of item, before the start."""
@@ -86,6 +87,8 @@ class GroupCommit:
 
     def submit(self, kind: str, item: Any, weight: int = 1) -> asyncio.Future[Any]:
         """Resolves to what the writer returned for the item, after the commit; or raises its problem."""
+        if self._closed:
+            raise Overloaded("the gateway is stopping", retry_after=1)
         done = asyncio.get_running_loop().create_future()
         self._waiting.append(_Waiting(kind, item, weight, time.monotonic(), done))
         self._weight += weight
@@ -112,6 +115,7 @@ class GroupCommit:
             return
         self._urgent.set()
         await self._idle.wait()
+        self._closed = True
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
 
