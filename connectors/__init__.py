@@ -1,1 +1,4 @@
-"""The integrator's side of the CRM connector contract. Never imports `gateway`: two readings of one contract check each other."""
+"""The integrator's side of the CRM connector contract.
+
+Never imports `gateway`: two readings of one contract check each other.
+"""

@@ -9,7 +9,6 @@ import asyncio
 import logging
 import os
 from collections.abc import Coroutine
-from pathlib import Path
 from typing import Any, Final
 
 from gateway.checkpoints import reached
@@ -24,7 +23,7 @@ from gateway.dispatch.payloads import Payloads
 from gateway.domain.address import AllowedNetworks
 from gateway.domain.event import EventParser
 from gateway.egress.client import EgressClient
-from gateway.errors import Overloaded, StartupError
+from gateway.errors import Overloaded
 from gateway.ingest import accept
 from gateway.ingest.accept import Accept
 from gateway.manage import housekeeping
@@ -36,6 +35,7 @@ from gateway.store import migrate as migrations
 from gateway.store.directory import Directory
 from gateway.store.engine import Database
 from gateway.store.group_commit import GroupCommit, Kind
+from gateway.store.lock import make_directory
 from gateway.store.store import Store, open_store
 from gateway.web.body import BodyBudget
 from gateway.web.call import Services
@@ -232,10 +232,3 @@ async def open_migrated_store(settings: Settings, metrics: Metrics, clock: Clock
     except BaseException:
         await database.close()
         raise
-
-
-def make_directory(path: Path) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StartupError(f"cannot make the directory {path.parent}: {error.strerror}") from None

@@ -191,6 +191,9 @@ def _hidden_text(value: object) -> object:
     return value
 
 
+# Settings of parts that are still to come: taken, checked, and said to be idle.
+_LATER = ("PUBLIC_URL", "TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN", "TWILIO_LOOKUP_URL")
+
 Whole = BeforeValidator(_whole)
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
 
@@ -245,7 +248,8 @@ class Settings(BaseModel):
         problems += _contradictions(values)
         if problems:
             raise StartupError("\n".join(problems))
-        return settings
+        idle = tuple(f"{PREFIX}{name} has no effect in this version" for name in _LATER if name in given)
+        return settings.model_copy(update={"warnings": warnings + idle}) if idle else settings
 
     @property
     def is_sqlite(self) -> bool:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import resource
 import socket
 from collections.abc import AsyncIterator
-from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
 import uvloop
 
-from gateway.app import STOP_PATIENCE_SECONDS, make_directory, open_gateway, open_migrated_store
+from gateway.app import STOP_PATIENCE_SECONDS, open_gateway, open_migrated_store
 from gateway.clock import SystemClock
 from gateway.config import Settings, installed_version
 from gateway.errors import StartupError
@@ -22,7 +23,7 @@ from gateway.metrics import Metrics
 from gateway.offline import Offline
 from gateway.store import migrate as migrations
 from gateway.store.engine import Database
-from gateway.store.lock import DatabaseLock, control_socket_path
+from gateway.store.lock import control_socket_path
 from gateway.web.routes import for_operator
 from gateway.web.server import bind_tcp, bind_unix, make_server, stop_on_signals
 from gateway.web.workers import run_workers
@@ -34,19 +35,22 @@ FILES_NEEDED: Final = 4_096
 
 
 def serve(settings: Settings, host: str, port: int, workers: int) -> int:
-    """Runs until a signal; returns the exit status. Raises StartupError."""
+    """Runs until a signal; returns the exit status. On SQLite the caller holds the database's lock. Raises
+    StartupError."""
     configure(settings.log_level, settings.log_format)
     _raise_file_limit()
     if workers > 1 and settings.is_sqlite:
         raise StartupError("--workers needs PostgreSQL: a SQLite database has one process")
     if workers > 1:
         return run_workers(bind_tcp(host, port), workers, lambda sock: _run(settings, sock))
-    with _locked(settings):
-        return _run(settings, bind_tcp(host, port))
+    if settings.is_sqlite:
+        os.umask(0o077)  # database, key and log of changes are their owner's alone
+    return _run(settings, bind_tcp(host, port))
 
 
 def migrate(settings: Settings) -> str:
-    """Brings the database's schema forward; what was done, for the operator."""
+    """Brings the database's schema forward; what was done, for the operator. On SQLite the caller holds the
+    database's lock."""
 
     async def run() -> str:
         database = Database(settings.database_url)
@@ -57,8 +61,7 @@ def migrate(settings: Settings) -> str:
             await database.close()
         return f"schema {after}" + ("" if before == after else f" (was {before or 'empty'})")
 
-    with _locked(settings):
-        return asyncio.run(run())
+    return asyncio.run(run())
 
 
 @asynccontextmanager
@@ -117,12 +120,3 @@ def _raise_file_limit() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
     if wanted < FILES_NEEDED:
         log.warning("only %d files may be open at once: raise the hard limit to %d", wanted, FILES_WANTED)
-
-
-def _locked(settings: Settings) -> AbstractContextManager[object]:
-    """The lock on a SQLite file; on PostgreSQL any number of processes may work."""
-    path = settings.sqlite_path
-    if path is None:
-        return nullcontext()
-    make_directory(path)
-    return DatabaseLock(path)

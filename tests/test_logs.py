@@ -104,7 +104,8 @@ def test_level(stream: io.StringIO) -> None:
 
 def test_uvicorn_goes_through_it_without_its_access_lines(stream: io.StringIO) -> None:
     configure("info", "text", stream)
-    logging.getLogger("uvicorn.error").info("Started", extra={"color_message": "\x1b[36mStarted"})
+    logging.getLogger("uvicorn.error").info("Started server process")
+    logging.getLogger("uvicorn.error").warning("Trouble", extra={"color_message": "\x1b[36mTrouble"})
     logging.getLogger("uvicorn.access").info('"GET /api/contacts/+13175550123"')
     assert stream.getvalue().count("\n") == 1
-    assert stream.getvalue().endswith("uvicorn.error  Started\n")
+    assert stream.getvalue().endswith("uvicorn.error  Trouble\n")

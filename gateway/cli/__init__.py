@@ -44,17 +44,24 @@ def _message(error: Exception) -> str | None:
     if isinstance(error, StartupError):
         return str(error)
     if isinstance(error, Problem):
-        return "\n".join([error.message, *(f"  {item.field}: {item.message}" for item in error.details)])
+        details = [f"{item.field}: {item.message}" for item in error.details]
+        return "\n".join([error.message, *_further(error.message, details)])
     from gateway.cli.output import clean
     from gateway.client import GatewayError  # httpx: not before something went wrong
 
     if not isinstance(error, GatewayError):
         return None
     lines = [error.message if error.status == 0 else f"{error.message} ({error.status} {error.code})"]
-    lines += [f"  {item.get('field', '')}: {item.get('message', '')}" for item in error.details]
+    details = [f"{item.get('field', '')}: {item.get('message', '')}" for item in error.details]
+    lines += _further(error.message, details)
     if error.request_id:
         lines.append(f"  request: {error.request_id}")
     return clean("\n".join(lines))
+
+
+def _further(message: str, details: list[str]) -> list[str]:
+    """The details that the message does not already tell."""
+    return [f"  {detail}" for detail in details if detail not in message]
 
 
 def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:

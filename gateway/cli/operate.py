@@ -42,18 +42,25 @@ def serve(ctx: click.Context, host: str, port: int, workers: int) -> None:
     settings = load_settings()
     if workers > 1 and settings.is_sqlite:
         raise StartupError("--workers needs PostgreSQL: a SQLite file belongs to one process")
-    from gateway.process import serve as run
+    from gateway.store.lock import locked
 
-    ctx.exit(run(settings, host, port, workers))
+    with locked(settings.sqlite_path):  # before the heavy imports: a second gateway is refused at once
+        from gateway.process import serve as run
+
+        status = run(settings, host, port, workers)
+    ctx.exit(status)
 
 
 @click.command()
 def migrate() -> None:
     """Bring the database to this version's schema."""
     settings = load_settings()
-    from gateway.process import migrate as run
+    from gateway.store.lock import locked
 
-    click.echo(run(settings))
+    with locked(settings.sqlite_path):
+        from gateway.process import migrate as run
+
+        click.echo(run(settings))
 
 
 @click.command()
@@ -126,7 +133,7 @@ def list_keys(as_json: bool) -> None:
     if as_json:
         show_json(found)
         return
-    names = ("id", "name", "org_id", "role", "scopes", "created_at", "expires_at", "last_used_at")
+    names = ("id", "name", "org_id", "role", "scopes", "created_at", "expires_at", "revoked_at")
     show_table(found, [(name, member(name)) for name in names])
 
 

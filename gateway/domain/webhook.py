@@ -149,6 +149,16 @@ class WebhookUpdate(_Request):
     api_version: Literal["2026-11-20"] | None = None
 
 
+class WebhookEnable(_Request):
+    """`POST /api/webhooks/{id}/enable`: what becomes of the deliveries that have gathered meanwhile."""
+
+    pending: Literal["deliver", "discard"] = "deliver"
+
+
+class WebhookDisable(_Request):
+    """`POST /api/webhooks/{id}/disable`: nothing to say."""
+
+
 def refuse_unavailable(request: WebhookCreate | WebhookUpdate) -> None:
     """Options of the contract that this version does not serve yet are refused, never silently ignored."""
     given = request.model_fields_set

@@ -13,7 +13,14 @@ from gateway.domain.address import AllowedNetworks
 from gateway.domain.headers import check_headers
 from gateway.domain.ids import new_id
 from gateway.domain.secret import check_imported, new_secret
-from gateway.domain.webhook import Secret, Webhook, WebhookCreate, WebhookUpdate, refuse_unavailable
+from gateway.domain.webhook import (
+    Secret,
+    Webhook,
+    WebhookCreate,
+    WebhookEnable,
+    WebhookUpdate,
+    refuse_unavailable,
+)
 from gateway.errors import Conflict, Detail, InvalidRequest, NotFound
 from gateway.store import deliveries, health, lanes, organizations, webhooks
 from gateway.store.directory import OrgView
@@ -98,6 +105,16 @@ async def update(
         await health.recovered(tx.conn, after.id)
         await deliveries.wake_target(tx.conn, after.id, now)
     return after
+
+
+async def enable(
+    tx: Transaction, org: OrgView, webhook_id: str, request: WebhookEnable, rules: Rules, now: int
+) -> Webhook:
+    """Enables the webhook; what has gathered is delivered, oldest first, or cancelled."""
+    if request.pending == "discard":
+        await _find(tx, org, webhook_id)
+        await deliveries.cancel_pending(tx.conn, webhook_id, now)
+    return await update(tx, org, webhook_id, WebhookUpdate(enabled=True), rules, now)
 
 
 async def delete(tx: Transaction, org: OrgView, webhook_id: str, now: int) -> None:

@@ -13,6 +13,7 @@ import hashlib
 import os
 import stat
 import tempfile
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from types import TracebackType
 
@@ -24,6 +25,14 @@ SOCKET_PATH_LIMIT = 100
 
 class DatabaseInUseError(StartupError):
     """Another process holds the lock: reach it over the control socket, or wait."""
+
+
+def make_directory(file: Path) -> None:
+    """The directory that a file is to be in, for its owner only. Raises StartupError."""
+    try:
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise StartupError(f"cannot make the directory {file.parent}: {error.strerror}") from None
 
 
 def _real(database: Path) -> Path:
@@ -51,8 +60,8 @@ class DatabaseLock:
         """
         if self._descriptor is not None:
             return
+        make_directory(self.path)
         try:
-            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         except OSError as error:
             raise StartupError(f"cannot lock {self.database}: {error.strerror} ({self.path})") from None
@@ -81,6 +90,15 @@ class DatabaseLock:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.release()
+
+
+def locked(database: Path | None) -> AbstractContextManager[object]:
+    """The lock on a SQLite file, taken on entering; None (PostgreSQL) takes none. Also settles, before
+    anything is written, that there will be a path for the control socket."""
+    if database is None:
+        return nullcontext()
+    control_socket_path(database)
+    return DatabaseLock(database)
 
 
 def control_socket_path(database: Path) -> Path:

@@ -149,13 +149,15 @@ async def test_synchronous_commit_off_is_refused(postgres_database: str, setting
             await database.check()
 
 
-@pytest.mark.parametrize("place", ["no/such/directory/gateway.db", "file/gateway.db", "."])
+@pytest.mark.parametrize("place", ["no/such/directory/gateway.db", "file/gateway.db"])
 async def test_a_file_that_cannot_be_opened_stops_the_start(tmp_path: Path, place: str) -> None:
     (tmp_path / "file").touch()
     database = Database(f"sqlite:///{tmp_path / place}")
     with pytest.raises(StartupError, match="cannot be reached: unable to open"):
         await database.check()
     await database.close()
+    with pytest.raises(StartupError, match="is a directory"):
+        await Database(f"sqlite:///{tmp_path}").check()
     while any("_connection_worker" in thread.name for thread in threading.enumerate()):
         await asyncio.sleep(0)  # the driver's thread ends by itself
 
@@ -266,7 +268,7 @@ async def refusing_server(sqlstate: str) -> tuple[asyncio.Server, str]:
 
 @pytest.mark.parametrize(
     ("sqlstate", "for_now"),
-    [("57P03", True), ("53300", True), ("57P01", True), ("", True), ("3D000", False), ("28P01", False)],
+    [("57P03", True), ("53300", True), ("57P01", True), ("", True), ("3D000", True), ("28P01", False)],
     ids=["starting", "full", "stopping", "hangs up", "no such database", "wrong password"],
 )
 async def test_a_server_that_turns_us_away(sqlstate: str, for_now: bool) -> None:

@@ -45,5 +45,3 @@ def database_url(kind: str, directory: Path) -> Iterator[str]:
     else:
         with postgres_url() as url:
             yield url
-
-

@@ -19,7 +19,7 @@ _LISTENING = re.compile(r"listening on (http://\S+)")
 
 
 class GatewayProcess:
-    """`hum-gateway serve` on a port that the system chooses. `entry` may name another script to run instead of
+    """`hum-gateway serve` on a port that the system chooses. `entry` may name another script to run than
     `-m gateway`, for tests that end the process at a named place."""
 
     def __init__(

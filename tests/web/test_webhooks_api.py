@@ -261,3 +261,22 @@ async def test_lists_go_on_by_cursor(node: Node) -> None:
             seen, cursor = seen + [entry["id"] for entry in page["data"]], page["next_cursor"]
         assert seen == expected
         assert (cursor is None) == (order == "desc")
+
+
+@pytest.mark.parametrize("pending", ["deliver", "discard"])
+async def test_enabling_delivers_or_discards_what_has_gathered(any_database: str, pending: str) -> None:
+    async with running_node(any_database) as node, Receiver() as receiver:
+        receiver.respond(500, times=1)
+        made = await node.webhook(receiver.url(), retry_schedule=[600])
+        await node.send()
+        await receiver.wait_for(1, timeout=10)
+        path = f"/api/webhooks/{made['id']}"
+        disabled = await node.call("POST", f"{path}/disable")
+        assert (disabled.status_code, disabled.json()["disabled_reason"]) == (200, "by_user")
+        await node.send()  # owed to nobody while it is disabled
+        enabled = await node.call("POST", f"{path}/enable", json={"pending": pending})
+        assert (enabled.status_code, enabled.json()["status"]) == (200, "enabled")
+        deliveries = await node.deliveries()
+        assert [d["status"] for d in deliveries] == ["pending" if pending == "deliver" else "cancelled"]
+        wrong = await node.call("POST", f"{path}/enable", json={"pending": "perhaps"})
+        assert wrong.json()["details"][0]["field"] == "pending"

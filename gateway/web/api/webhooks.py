@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from gateway.domain.webhook import Webhook, WebhookCreate, WebhookUpdate
+from gateway.domain.webhook import (
+    Webhook,
+    WebhookCreate,
+    WebhookDisable,
+    WebhookEnable,
+    WebhookUpdate,
+)
 from gateway.errors import NotFound
 from gateway.manage import webhooks as manage
 from gateway.store import webhooks as rows
@@ -58,6 +64,21 @@ async def update_webhook(call: Call) -> Answer:
     return Answer(_shape(call, webhook, health.get(webhook.id)))
 
 
+async def enable_webhook(call: Call) -> Answer:
+    services = call.services
+    async with services.transaction() as tx:
+        webhook = await manage.enable(
+            tx, call.the_org, call.path["id"], call.model, services.rules, services.clock.now()
+        )
+        health = await rows.health(tx.conn, [webhook.id])
+    return Answer(_shape(call, webhook, health.get(webhook.id)))
+
+
+async def disable_webhook(call: Call) -> Answer:
+    call.model = WebhookUpdate(enabled=False)
+    return await update_webhook(call)
+
+
 async def delete_webhook(call: Call) -> Answer:
     services = call.services
     async with services.transaction() as tx:
@@ -91,6 +112,14 @@ OPERATIONS = (
     Operation(
         "PATCH", "/api/webhooks/{id}", "updateWebhook", update_webhook, "admin", "manage", "write",
         "Change a webhook by merge patch.", model=WebhookUpdate,
+    ),
+    Operation(
+        "POST", "/api/webhooks/{id}/enable", "enableWebhook", enable_webhook, "admin", "manage", "write",
+        "Deliver again; what has gathered goes out, oldest first, or is discarded.", model=WebhookEnable,
+    ),
+    Operation(
+        "POST", "/api/webhooks/{id}/disable", "disableWebhook", disable_webhook, "admin", "manage", "write",
+        "Stop delivering, and make no deliveries until it is enabled.", model=WebhookDisable,
     ),
     Operation(
         "DELETE", "/api/webhooks/{id}", "deleteWebhook", delete_webhook, "admin", "manage", "write",
