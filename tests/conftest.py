@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -31,3 +32,18 @@ def sqlite_database(tmp_path: Path) -> str:
 def postgres_database(tmp_path: Path) -> Iterator[str]:
     with database_url("postgresql", tmp_path) as url:
         yield url
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """What the proofs print, together, also when they ran in several processes."""
+    said = {
+        report.nodeid: [line for line in report.capstdout.splitlines() if line.strip()]
+        for report in terminalreporter.getreports("passed")
+        if "proof" in report.keywords and report.when == "call"
+    }
+    if said:
+        terminalreporter.section("proofs")
+        for nodeid, lines in sorted(said.items()):
+            terminalreporter.line(nodeid.removeprefix("tests/"))
+            for line in lines:
+                terminalreporter.line(f"    {line}")
