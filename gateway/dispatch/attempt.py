@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from gateway.checkpoints import reached
-from gateway.clock import Clock
+from gateway.clock import Clock, format_time
 from gateway.dispatch.payloads import Payloads
 from gateway.dispatch.record import KIND, Recording
 from gateway.dispatch.target import Target
@@ -238,6 +238,6 @@ class Attempts:
                 "status": exchange.status_code,
                 "error": exchange.error,
                 "duration_ms": exchange.duration_ms,
-                "next_at": outcome.due_at,
+                "next_at": None if outcome.due_at is None else format_time(outcome.due_at),
             },
         )

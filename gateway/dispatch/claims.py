@@ -15,7 +15,7 @@ from sqlalchemy.engine import Row
 
 from gateway.checkpoints import reached
 from gateway.clock import Clock
-from gateway.dispatch.dispatcher import MOST_IN_MEMORY, SHARE_OF_EACH, Dispatcher
+from gateway.dispatch.dispatcher import SHARE_OF_EACH, Dispatcher
 from gateway.dispatch.lease import NodeLease
 from gateway.dispatch.target import Target
 from gateway.domain.delivery import DUE_QUEUE, is_leased
@@ -142,10 +142,12 @@ class Claims:
 
         Only what is missing at two looks: at one, a commit may be on its way into memory.
         """
-        leased = await self._claim(self._lease.id, MOST_IN_MEMORY)
+        lease = self._lease.id
+        async with self._store.reading() as conn:
+            leased = await deliveries.leased(conn, lease)
         known = self._dispatcher.known()
-        missing = {row.id for row, _ in leased if row.id not in known}
-        await self._place([(row, lease) for row, lease in leased if row.id in missing & self._missing])
+        missing = {row.id for row in leased if row.id not in known}
+        await self._place([(row, lease) for row in leased if row.id in missing & self._missing])
         self._missing = missing - self._missing
         self._dispatcher.in_doubt = bool(self._missing)
 

@@ -36,6 +36,7 @@ MOST_PER_TARGET: Final = 2_000
 SHARE_OF_EACH: Final = 20  # places a target has even when memory is full
 MOST_PAYLOAD_BYTES: Final = 64 * 1024 * 1024
 PAUSE_AFTER_TROUBLE_SECONDS: Final = 1.0
+LONGEST_PAUSE_AFTER_TROUBLE_SECONDS: Final = 300.0
 
 
 class Dispatcher:
@@ -229,7 +230,10 @@ class Dispatcher:
             outcome = await self._attempts.make(owed, target, place_is_free)
         except Exception:
             log.exception("attempt broken off", extra={"delivery": owed.id})
-            await self._clock.sleep(PAUSE_AFTER_TROUBLE_SECONDS)
+            # It may have been sent: what fails again and again must not reach the receiver every second.
+            pause = PAUSE_AFTER_TROUBLE_SECONDS * 2**owed.troubles
+            owed.troubles += 1
+            await self._clock.sleep(min(pause, LONGEST_PAUSE_AFTER_TROUBLE_SECONDS))
             self._under_way.discard(owed.id)
             self._enqueue(target, owed)
             self._pump()

@@ -25,6 +25,7 @@ class Owed:
     created_at: int
     event_id: str = ""
     redelivery_of: str | None = None
+    troubles: int = 0  # how often this gateway itself failed to work on it since it came into memory
 
     def __post_init__(self) -> None:
         if self.event is not None:

@@ -38,6 +38,10 @@ class Acceptance:
     at: int = 0
     ids: list[str] = field(default_factory=list)
 
+    def settle(self, now: int) -> None:
+        self.at = now
+        self.ids = [new_id("evt", now) for _ in self.events]
+
 
 @dataclass(slots=True)
 class Accepted:
@@ -68,8 +72,7 @@ class Accept:
             raise Overloaded("the disk is nearly full", code="storage_full", retry_after=5)
         if self.commits.expected_wait() > MAX_WAIT_SECONDS:
             raise Overloaded("more events arrive than can be made durable in time", retry_after=1)
-        acceptance.at = self._clock.now()
-        acceptance.ids = [new_id("evt", acceptance.at) for _ in acceptance.events]
+        acceptance.settle(self._clock.now())
         accepted: Accepted = await self.commits.submit(KIND, acceptance, len(acceptance.events))
         return accepted
 

@@ -89,6 +89,12 @@ async def claim(conn: AsyncConnection, queue: str, lease: str, *, now: int, limi
     return taken
 
 
+async def leased(conn: AsyncConnection, lease: str) -> Sequence[Row[Any]]:
+    """Everything that a lease covers, as `claim` would give it."""
+    query = text(f"SELECT {_CLAIMED} FROM deliveries WHERE status = 'pending' AND queue = :lease")  # noqa: S608
+    return (await conn.execute(query, {"lease": lease})).all()
+
+
 async def waiting_queues(conn: AsyncConnection) -> list[str]:
     """The names of all queues in which something waits: one index probe for each, however long they are."""
     return list((await conn.execute(_QUEUES)).scalars())

@@ -34,6 +34,7 @@ class _AnswersEarly(Accept):
 
     async def accept(self, acceptance: Acceptance) -> Accepted:
         assert self.commits is not None
+        acceptance.settle(SystemClock().now())
         early = self._early[id(acceptance)] = asyncio.get_running_loop().create_future()
         self.commits.submit(KIND, acceptance, len(acceptance.events))
         accepted: Accepted = await early
