@@ -141,6 +141,10 @@ class Gateway:
         self.draining = True
         self.dispatcher.stopping = True
 
+    def hurry(self) -> None:
+        """Breaks off what is on the wire; it is given back without using an attempt."""
+        self.dispatcher.break_off()
+
     async def stop(self, patience: float = STOP_PATIENCE_SECONDS) -> None:
         """Lets what is on the wire finish for `patience` seconds, gives everything else back, closes."""
         self.drain()
@@ -222,6 +226,7 @@ async def open_gateway(settings: Settings, clock: Clock | None = None) -> Gatewa
 async def open_migrated_store(settings: Settings, metrics: Metrics, clock: Clock) -> Store:
     path = settings.sqlite_path
     if path is not None:
+        os.umask(0o077)  # database, key and write-ahead log are their owner's alone
         make_directory(path)
     keys = master_keys(settings)
     database = Database(settings.database_url, count=metrics.sql_statements.inc)

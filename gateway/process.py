@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import resource
 import socket
 from collections.abc import AsyncIterator
@@ -43,8 +42,6 @@ def serve(settings: Settings, host: str, port: int, workers: int) -> int:
         raise StartupError("--workers needs PostgreSQL: a SQLite database has one process")
     if workers > 1:
         return run_workers(bind_tcp(host, port), workers, lambda sock: _run(settings, sock))
-    if settings.is_sqlite:
-        os.umask(0o077)  # database, key and log of changes are their owner's alone
     return _run(settings, bind_tcp(host, port))
 
 
@@ -92,12 +89,17 @@ async def _serve(settings: Settings, sock: socket.socket) -> None:
         sockets.append(bind_unix(control))
     await gateway.start()
 
-    asked_to_stop = gateway.clock.monotonic()
+    asked_to_stop, patience = gateway.clock.monotonic(), STOP_PATIENCE_SECONDS
 
     def stop() -> None:
-        nonlocal asked_to_stop
-        if not gateway.draining:
-            asked_to_stop = gateway.clock.monotonic()
+        nonlocal asked_to_stop, patience
+        if gateway.draining:
+            patience = 0.0  # asked twice: what is on the wire is broken off and given back
+            gateway.hurry()
+            return
+        asked_to_stop = gateway.clock.monotonic()
+        in_flight = gateway.dispatcher.in_flight
+        log.info("stopping: %d attempts on the wire get up to %d s", in_flight, patience)
         gateway.drain()
         for server in servers:
             server.should_exit = True
@@ -108,7 +110,7 @@ async def _serve(settings: Settings, sock: socket.socket) -> None:
     await asyncio.gather(*(server.serve(sockets=[own]) for server, own in zip(servers, sockets, strict=True)))
     if control is not None:
         control.unlink(missing_ok=True)
-    await gateway.stop(STOP_PATIENCE_SECONDS - (gateway.clock.monotonic() - asked_to_stop))
+    await gateway.stop(patience - (gateway.clock.monotonic() - asked_to_stop))
     log.info("stopped")
 
 

@@ -16,7 +16,7 @@ from typing import Final, Protocol
 from gateway.checkpoints import reached
 from gateway.clock import Clock, format_time
 from gateway.dispatch.payloads import Payloads
-from gateway.dispatch.record import KIND, Recording
+from gateway.dispatch.record import KIND, Recording, error_word
 from gateway.dispatch.target import Target
 from gateway.dispatch.webhook import Request, build_request
 from gateway.domain import outcome as outcomes
@@ -34,6 +34,11 @@ from gateway.store.health import Health
 log = logging.getLogger("gateway.attempt")
 
 HEALTH_EVERY_MS: Final = 1000
+_LEVELS: Final = {
+    Verdict.DELIVERED: logging.DEBUG,
+    Verdict.FAILED: logging.WARNING,  # given up for good
+    Verdict.GONE: logging.WARNING,
+}
 
 
 class Post(Protocol):
@@ -220,7 +225,7 @@ class Attempts:
             metrics.duplicates_possible.labels("shutdown").inc()
 
     def _log(self, recording: Recording, *, counted: bool) -> None:
-        level = logging.DEBUG if recording.outcome.verdict is Verdict.DELIVERED else logging.INFO
+        level = _LEVELS.get(recording.outcome.verdict, logging.INFO)
         if not log.isEnabledFor(level):
             return
         owed, exchange, outcome = recording.owed, recording.exchange, recording.outcome
@@ -236,7 +241,7 @@ class Attempts:
                 "attempt": owed.attempts_made + 1,
                 "outcome": outcome.verdict.value if counted else "stale",
                 "status": exchange.status_code,
-                "error": exchange.error,
+                "error": error_word(exchange),
                 "duration_ms": exchange.duration_ms,
                 "next_at": None if outcome.due_at is None else format_time(outcome.due_at),
             },

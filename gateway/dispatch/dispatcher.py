@@ -349,6 +349,11 @@ class Dispatcher:
         if owed.event is not None:
             self._payload_bytes -= len(owed.event.data)
 
+    def break_off(self) -> None:
+        """Ends what is on the wire at this moment."""
+        if self._attempts.sending:
+            log.warning("breaking off %d attempts", self._attempts.break_off())
+
     async def stop(self, patience: float) -> None:
         """Starts nothing more, waits `patience` seconds for what is on the wire, then breaks it off."""
         self.stopping = True
@@ -357,8 +362,7 @@ class Dispatcher:
         deadline = self._clock.monotonic() + patience
         while self.in_flight and self._clock.monotonic() < deadline:
             await self._clock.sleep(0.02)
-        if self._attempts.sending:
-            log.warning("breaking off %d attempts", self._attempts.break_off())
+        self.break_off()
         pending = [task for task in self._tasks if not (task.get_name().startswith(("wake", "see")))]
         if pending:
             await asyncio.wait(pending, timeout=2)

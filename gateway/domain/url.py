@@ -33,6 +33,7 @@ _AUTHORITY: Final = re.compile(r"(\[[^\]]*\]|[^:\[\]]*)(?::([0-9]*))?", re.ASCII
 _LABEL: Final = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?", re.ASCII)
 _NUMBER: Final = re.compile(r"[0-9]+|0x[0-9a-f]*", re.ASCII)
 _QUAD: Final = re.compile(r"(?:(?:0|[1-9][0-9]{0,2})\.){3}(?:0|[1-9][0-9]{0,2})", re.ASCII)
+_OPERATOR: Final = "; the operator may open networks with HUM_GATEWAY_ALLOW_NETWORKS"
 _UNESCAPED: Final = "/?:@!$&'()*+,;=-._~%[]"
 
 
@@ -93,23 +94,23 @@ def _check_literal(target: TargetUrl, allowed: AllowedNetworks, org_id: str | No
     assert target.literal is not None
     judged = allowed.judge(target.literal, org_id)
     if not judged.allowed:
-        message = f"this address is not open to webhooks ({judged.name})"
+        message = f"this address is not open to webhooks ({judged.name}){_OPERATOR}"
         raise InvalidRequest.field(field, message, code="target_denied")
     if allowed.covers(target.literal, org_id):
         return
     if target.scheme == "http":
-        raise InvalidRequest.field(field, "must use https")
+        raise InvalidRequest.field(field, f"must use https{_OPERATOR}")
     if mistake := _port_mistake(target.port, plain=False):
         raise InvalidRequest.field(field, mistake)
 
 
 def _check_name(target: TargetUrl, has_networks: bool) -> None:
     if target.scheme == "http" and not has_networks:
-        raise ValueError("must use https")
+        raise ValueError(f"must use https{_OPERATOR}")
     labels = target.host.split(".")
     private = any(target.host == s or target.host.endswith("." + s) for s in _PRIVATE_SUFFIXES)
     if (len(labels) == 1 or private) and not has_networks:
-        raise ValueError("the host must be a name of the public internet")
+        raise ValueError(f"the host must be a name of the public internet{_OPERATOR}")
     if mistake := _port_mistake(target.port, plain=has_networks):
         raise ValueError(mistake)
 
