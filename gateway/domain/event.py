@@ -29,8 +29,7 @@ _EXTERNAL_ID = re.compile(r"[A-Za-z0-9_-]{1,128}\Z")
 _ORG_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}\Z")
 _PEOPLE_FIELDS: Final = frozenset({"from", "to", "phone", "contact_e164"})
 _PEOPLE = re.compile(rb'"(?:from|to|phone|contact_e164)"\s*:\s*"(\+[0-9]{6,15})"')
-_PEOPLE_LISTS = re.compile(rb'"(?:from|to|phone|contact_e164)"\s*:\s*\[([^\[\]{}]*)\]')
-_NUMBER = re.compile(rb'"(\+[0-9]{6,15})"')
+_PEOPLE_LIST = re.compile(rb'"(?:from|to|phone|contact_e164)"\s*:\s*\[')
 _E164 = re.compile(r"\+[0-9]{6,15}\Z")
 _MAX_LIFETIME_SECONDS: Final = DEFAULT_LIFETIME_MS // 1000
 
@@ -200,20 +199,17 @@ class EventParser:
 def people(data: bytes) -> set[str]:
     """E.164 numbers that `data` names in `from`, `to`, `phone` or `contact_e164`, alone or in a list, at any
     depth."""
-    if b"\\u" in data:  # a number may hide behind escapes: read it properly
-        return _people_escaped(data)
-    found = set(_PEOPLE.findall(data))
-    if b"[" in data:
-        for numbers in _PEOPLE_LISTS.findall(data):
-            found.update(_NUMBER.findall(numbers))
-    return {number.decode() for number in found}
+    found = {number.decode() for number in _PEOPLE.findall(data)}
+    if b"\\u" in data or _PEOPLE_LIST.search(data):  # escapes and lists need a proper reading
+        found |= _people_parsed(data)
+    return found
 
 
 def is_org_id(text: str) -> bool:
     return _ORG_ID.match(text) is not None and text not in (".", "..")
 
 
-def _people_escaped(data: bytes) -> set[str]:
+def _people_parsed(data: bytes) -> set[str]:
     found: set[str] = set()
 
     def look(pairs: list[tuple[str, Any]]) -> None:

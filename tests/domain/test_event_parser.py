@@ -261,10 +261,12 @@ def walked(value: Any) -> set[str]:
     """The numbers of a parsed document, found by walking through it."""
     if isinstance(value, Pairs):
         own = {
-            v for k, v in value
-            if k in ("from", "to", "phone", "contact_e164") and isinstance(v, str)
-            and re.fullmatch(r"\+[0-9]{6,15}", v)
-        }  # fmt: skip
+            one
+            for k, v in value
+            if k in ("from", "to", "phone", "contact_e164")
+            for one in (v if isinstance(v, list) else [v])
+            if isinstance(one, str) and re.fullmatch(r"\+[0-9]{6,15}", one)
+        }
         return own.union(*(walked(v) for _, v in value))
     return set().union(*map(walked, value)) if isinstance(value, list) else set()
 
