@@ -6,6 +6,7 @@
     ├── Unauthorized              401  api_key_required, api_key_invalid
     ├── Forbidden                 403  insufficient_scope, wrong_organization
     ├── NotFound                  404  not_found
+    ├── RequestTimeout            408  request_timeout
     ├── Conflict                  409  conflict and its kin
     ├── Gone                      410  organization_erased
     ├── PayloadTooLarge           413  payload_too_large
@@ -83,6 +84,11 @@ class Forbidden(Problem):
 class NotFound(Problem):
     status = 404
     default_code = "not_found"
+
+
+class RequestTimeout(Problem):
+    status = 408
+    default_code = "request_timeout"
 
 
 class Conflict(Problem):

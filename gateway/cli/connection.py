@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 DEFAULT_URL = "http://127.0.0.1:8080"
 
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON; of a list, the bare array.")
 
 
 def client_command(*, takes_url: bool = False) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -54,12 +54,14 @@ def _open(url: str | None, key_env: str, org: str | None) -> GatewayClient:
 
     key = os.environ.get(key_env, "").strip()
     if not key:
-        raise click.ClickException(f"no API key: set {key_env}, or name another variable with --key-env")
+        what = f"{key_env} is empty" if key_env in os.environ else f"set {key_env}"
+        raise click.ClickException(f"no API key: {what}, or name another variable with --key-env")
     try:
         return GatewayClient(
             url or os.environ.get("HUM_GATEWAY_URL") or DEFAULT_URL,
             key,
             org or os.environ.get("HUM_GATEWAY_ORG"),
+            notice=lambda text: click.echo(text, err=True),
         )
     except ValueError as error:
         raise click.ClickException(str(error)) from None

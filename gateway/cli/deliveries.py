@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gateway.cli.connection import client_command
-from gateway.cli.output import Json, clean, indent, member, show_fields, show_json, show_table
+from gateway.cli.output import Column, Json, clean, indent, member, show_fields, show_json, show_table
 from gateway.cli.values import Moment
 
 if TYPE_CHECKING:
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
 
 BODY_SHOWN = 400  # characters of a receiver's answer
 
-_COLUMNS = [
-    ("id", member("id")),
-    ("type", member("event_type")),
-    ("target", member("target", "id")),
-    ("status", lambda row: _status(row)),
-    ("attempts", member("attempts_made")),
-    ("last", lambda row: row.get("last_status_code") or row.get("last_error")),
-    ("created", member("created_at")),
-    ("next attempt", member("next_attempt_at")),
+COLUMNS = [
+    Column("id", member("id")),
+    Column("type", member("event_type"), 2),
+    Column("target", member("target", "id"), 5),
+    Column("status", lambda row: _status(row)),
+    Column("attempts", member("attempts_made"), 3),
+    Column("last", lambda row: row.get("last_status_code") or row.get("last_error")),
+    Column("created", member("created_at"), 4),
+    Column("next attempt", member("next_attempt_at"), 1),
 ]
 
 
@@ -57,24 +57,36 @@ def list_deliveries(
     if as_json:
         show_json(list(found))
     else:
-        show_table(found, _COLUMNS)
+        show_table(found, COLUMNS)
 
 
 @deliveries.command("get")
 @click.argument("delivery_id")
 @click.option("--payload", "with_payload", is_flag=True, help="Show the payload too.")
+@click.option("--body", "body_only", is_flag=True, help="Print the request's body alone, byte for byte.")
 @client_command()
-def get(client: GatewayClient, as_json: bool, delivery_id: str, with_payload: bool) -> None:
-    """Show one delivery and each of its attempts."""
+def get(client: GatewayClient, as_json: bool, delivery_id: str, with_payload: bool, body_only: bool) -> None:
+    """Show one delivery and each of its attempts.
+
+    With --json, `attempts` holds what each attempt sent and got: url, request_headers, status_code,
+    response_headers, response_body.
+    """
     from msgspec import Raw
     from msgspec.json import decode
 
+    if body_only and (as_json or with_payload):
+        raise click.UsageError("--body goes without --json and --payload")
     answer = client.raw_delivery(delivery_id)
     if as_json:
         show_json(answer)
         return
     parts = decode(answer, type=dict[str, Raw])
     payload = parts.pop("payload", None)
+    if body_only:
+        if payload is None or bytes(payload) == b"null":
+            raise click.ClickException(f"the body of {delivery_id} is not kept, or not open to this key")
+        click.echo(bytes(payload), nl=False)
+        return
     delivery: Json = {name: decode(value) for name, value in parts.items()}
     shown = delivery | {"status": _status(delivery), "target": _target(delivery)}
     show_fields(shown, skip=("attempts", "reason"))
@@ -98,7 +110,8 @@ def _target(delivery: Json) -> str:
 
 
 def _show_attempt(attempt: Json) -> None:
-    """A line with time, result, duration and address; below it the first part of the answer."""
+    """A line with time, result, duration and address; below it the URL, what went wrong in a sentence, and
+    the first part of the answer."""
     code = attempt.get("status_code")
     result = " ".join(str(part) for part in (f"HTTP {code}" if code else None, _error(attempt)) if part)
     good = isinstance(code, int) and 200 <= code < 300 and not attempt.get("error")
@@ -112,10 +125,13 @@ def _show_attempt(attempt: Json) -> None:
         "(the other secret was refused first)" if attempt.get("swapped_from") else "",
     ]
     click.echo("  ".join(part for part in parts if part))
+    for field in ("url", "error_detail"):
+        if attempt.get(field):
+            click.echo("    " + clean(str(attempt[field])))
     body = clean(" ".join(str(attempt.get("response_body") or "").split()))
     if body:
         cut = len(body) > BODY_SHOWN or attempt.get("response_truncated")
-        click.echo("    " + body[:BODY_SHOWN] + (" …" if cut else ""))
+        click.echo("    answered: " + body[:BODY_SHOWN] + (" …" if cut else ""))
 
 
 def _error(attempt: Json) -> str | None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from gateway.cli.connection import client_command
-from gateway.cli.output import indent, member, show_fields, show_json, show_table
+from gateway.cli.output import Column, indent, member, show_fields, show_json, show_table
 from gateway.cli.values import Duration, Moment
 
 if TYPE_CHECKING:
@@ -97,9 +97,8 @@ def list_events(
     if as_json:
         show_json(list(found))
         return
-    show_table(
-        found, [(name, member(name)) for name in ("id", "type", "timestamp", "accepted_at", "external_id")]
-    )
+    ranks = {"id": 0, "type": 1, "timestamp": 2, "accepted_at": 4, "external_id": 3}
+    show_table(found, [Column(name, member(name), rank) for name, rank in ranks.items()])
 
 
 @events.command("get")
@@ -130,4 +129,7 @@ def types(client: GatewayClient, as_json: bool) -> None:
     if as_json:
         show_json(found)
     else:
-        show_table(found, [("name", member("name")), ("description", member("description"))])
+        show_table(
+            found,
+            [Column("name", member("name")), Column("description", member("description"), 1, elastic=True)],
+        )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import time
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any
@@ -109,6 +111,12 @@ def _printable(text: str) -> str:
     return text if text.isprintable() else "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
+def _reason(error: OSError) -> str:
+    # A resolver's errors (gaierror) have numbers of their own, below zero.
+    number = error.errno or 0
+    return os.strerror(number) if number > 0 else str(error.strerror or error)
+
+
 @click.command()
 @click.option("--secret", "given", multiple=True, help="A secret; several during a rotation.")
 @click.option("--secret-env", "names", multiple=True, help="Variable that holds a secret.")
@@ -144,13 +152,15 @@ def listen(
     receiver = Receiver(
         known, fail_every=fail_every, allow_body_only=allow_body_only, show_body=show_body, emit=click.echo
     )
+    shown = f"[{host}]" if ":" in host else host
     try:
         listener = socket.create_server(
             (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET
         )
     except OSError as error:
-        raise click.ClickException(f"cannot listen on {host}:{port}: {error.strerror}") from None
-    shown = f"[{host}]" if ":" in host else host
+        # The code's own text: create_server's repeats the address.
+        reason = "it is in use" if error.errno == errno.EADDRINUSE else _reason(error)
+        raise click.ClickException(f"cannot listen on {shown}:{port}: {reason}") from None
     click.echo(f"listening on http://{shown}:{listener.getsockname()[1]}", err=True)
     config = uvicorn.Config(receiver, lifespan="off", log_config=None, access_log=False, server_header=False)
     try:

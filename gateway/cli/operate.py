@@ -76,12 +76,25 @@ def status(as_json: bool) -> None:
     from gateway.cli.operator import Operator
     from gateway.cli.output import show_fields, show_json
 
-    with Operator(load_settings()) as operator:
+    settings = _existing()
+    with Operator(settings) as operator:
         found = operator.status()
+    if settings.sqlite_path and "database" in found:
+        # As this command was reached by it; a gateway says it relative to its own directory.
+        found["database"] = f"sqlite:///{settings.sqlite_path.absolute()}"
     if as_json:
         show_json(found)
     else:
         show_fields(found)
+
+
+def _existing() -> Settings:
+    """The settings, of a database that is there: looking at one must not make it. Raises StartupError."""
+    settings = load_settings()
+    path = settings.sqlite_path
+    if path is not None and not path.exists():
+        raise StartupError(f"there is no database {path.absolute()}")
+    return settings
 
 
 @click.group()
@@ -110,8 +123,13 @@ def create_key(as_json: bool, scopes: str | None, **wanted: Any) -> None:
     from gateway.cli.output import cell, show_json
 
     listed = [scope.strip() for scope in scopes.split(",") if scope.strip()] if scopes else None
-    with Operator(load_settings()) as operator:
+    settings = load_settings()
+    path = settings.sqlite_path
+    new = path is not None and not path.exists()
+    with Operator(settings) as operator:
         made = operator.create_key(scopes=listed, **wanted)
+    if new and path is not None:
+        click.echo(f"made a new database: {path.absolute()}", err=True)
     if as_json:
         show_json(made)
         return
@@ -126,15 +144,19 @@ def create_key(as_json: bool, scopes: str | None, **wanted: Any) -> None:
 def list_keys(as_json: bool) -> None:
     """List keys; their text is not kept."""
     from gateway.cli.operator import Operator
-    from gateway.cli.output import member, show_json, show_table
+    from gateway.cli.output import Column, member, show_json, show_table
 
-    with Operator(load_settings()) as operator:
+    with Operator(_existing()) as operator:
         found = operator.list_keys()
     if as_json:
         show_json(found)
         return
-    names = ("id", "name", "org_id", "role", "scopes", "created_at", "expires_at", "revoked_at")
-    show_table(found, [(name, member(name)) for name in names])
+    elastic = ("name", "scopes")
+    ranks = {
+        "id": 0, "name": 1, "org_id": 4, "role": 2, "scopes": 5, "created_at": 7, "expires_at": 6,
+        "revoked_at": 3,
+    }  # fmt: skip
+    show_table(found, [Column(name, member(name), rank, name in elastic) for name, rank in ranks.items()])
 
 
 @keys.command("revoke")
@@ -143,7 +165,7 @@ def revoke_key(key_id: str) -> None:
     """Revoke a key at once."""
     from gateway.cli.operator import Operator
 
-    with Operator(load_settings()) as operator:
+    with Operator(_existing()) as operator:
         operator.revoke_key(key_id)
     click.echo(f"revoked {key_id}", err=True)
 

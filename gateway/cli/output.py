@@ -4,17 +4,32 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import sys
+import time
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import click
 
 Json = dict[str, Any]
-Column = tuple[str, Callable[[Json], object]]
 
 _PART = re.compile(r'"(?:\\.|[^"\\])*"|[{}\[\],:]|[^\s{}\[\],:"]+')
-_PIPE_WIDTH = 400  # columns when nobody watches: rows must not be wrapped for grep
+_GAP = 2  # between two columns on a terminal
+_ELASTIC_WIDTH = 20  # what an elastic column keeps at least
+_MOMENT = re.compile(r"([0-9]{4})-([0-9]{2}-[0-9]{2})T([0-9]{2}:[0-9]{2})(:[0-9]{2})\.[0-9]+Z\Z")
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a table. On a terminal too narrow for all of them, those of the highest rank go first;
+    an elastic one may be cut with an ellipsis, all others are shown whole or not at all."""
+
+    title: str
+    read: Callable[[Json], object]
+    rank: int = 0
+    elastic: bool = False
 
 
 def clean(text: str) -> str:
@@ -51,24 +66,75 @@ def _escaped(part: str) -> str:
 
 
 def show_table(rows: Iterable[Json], columns: Sequence[Column]) -> None:
-    """One line per row. Cells are shown as they are: no markup, no colour codes out of data."""
+    """One line per row: fitted to a terminal, complete in a pipe."""
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    found = list(rows)
+    if not found:
+        click.echo("nothing found", err=True)
+        return
+    print_table(found, columns, width)
+
+
+def print_table(rows: Sequence[Json], columns: Sequence[Column], width: int | None) -> None:
+    """Without a `width`, every column with its full times. Cells are shown as they are: no markup, no colour
+    codes out of data."""
     from rich.box import SIMPLE_HEAD
+    from rich.cells import cell_len
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for title, _ in columns:
-        table.add_column(title, no_wrap=title == "id", overflow="fold")
-    empty = True
-    for row in rows:
-        empty = False
-        table.add_row(*(Text(cell(read(row))) for _, read in columns))
-    if empty:
-        click.echo("nothing found", err=True)
-        return
-    console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else _PIPE_WIDTH, highlight=False)
+    cells = [[cell(column.read(row)) for row in rows] for column in columns]
+    if width is not None:
+        this_year = time.strftime("%Y", time.gmtime())
+        cells = [[short_time(text, this_year) for text in entries] for entries in cells]
+    natural = [
+        max(map(cell_len, [column.title, *entries])) for column, entries in zip(columns, cells, strict=True)
+    ]
+    empty = {index for index, entries in enumerate(cells) if all(text == "-" for text in entries)}
+    widths = dict(fit(columns, natural, empty, width) if width is not None else enumerate(natural))
+    room = sum(widths.values()) + _GAP * len(widths)
+    padding = (0, _GAP - 1, 0, 0)  # the divider is one more
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=padding)
+    for index, fitted in widths.items():
+        table.add_column(columns[index].title, no_wrap=True, width=fitted, overflow="ellipsis")
+    for number in range(len(rows)):
+        table.add_row(*(Text(cells[index][number]) for index in widths))
+    console = Console(file=sys.stdout, width=room, highlight=False)
     console.print(table)
+
+
+def fit(
+    columns: Sequence[Column], natural: Sequence[int], empty: set[int], width: int
+) -> list[tuple[int, int]]:
+    """Which columns go into `width`, in their order, and how wide each is. Those of rank 0 always do; one
+    that has nothing to say comes last."""
+    least = [
+        min(own, _ELASTIC_WIDTH) if column.elastic else own
+        for column, own in zip(columns, natural, strict=True)
+    ]
+    order = sorted(range(len(columns)), key=lambda index: (index in empty, columns[index].rank))
+    chosen: list[int] = []
+    left = width + _GAP
+    for index in order:
+        if columns[index].rank == 0 or least[index] + _GAP <= left:
+            chosen.append(index)
+            left -= least[index] + _GAP
+    widths = {index: least[index] for index in chosen}
+    for index in chosen:
+        more = max(0, min(natural[index] - least[index], left))
+        widths[index] += more
+        left -= more
+    return sorted(widths.items())
+
+
+def short_time(text: str, this_year: str) -> str:
+    """`11-20 23:48:21` for a time in UTC, `2025-11-20 23:48` for one of another year; other text as it is."""
+    found = _MOMENT.match(text)
+    if not found:
+        return text
+    year, day, minute, second = found.groups()
+    return f"{day} {minute}{second}" if year == this_year else f"{year}-{day} {minute}"
 
 
 def show_fields(row: Json, skip: Iterable[str] = ()) -> None:

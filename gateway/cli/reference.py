@@ -18,7 +18,11 @@ Operator's commands read the settings of [settings.md](settings.md). `keys` and 
 runs (through its Unix socket) and while it does not (on the database).
 
 Client commands talk to the HTTP API. They read `HUM_GATEWAY_URL`, `HUM_GATEWAY_KEY` and `HUM_GATEWAY_ORG`,
-print tables, or JSON with `--json`, and try five times at most when the gateway is unreachable or overloaded.
+print tables, or JSON with `--json`: of a list, the bare array of its rows. On a terminal a table fits its
+width: times are short and in UTC, and the least important columns are left out first; in a pipe it has every
+column and whole times. They try twice within a second when nobody listens, five times at most when the
+gateway is overloaded or does not answer, and say on standard error what they wait for. Deleting a webhook and
+discarding what it has collected ask first; where nobody can be asked, they need `--yes`.
 `webhooks create` and `update` have a `--url` of their own; the gateway's is `--gateway-url` everywhere.
 """
 

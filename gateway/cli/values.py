@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 import time
 
 import click
 
-from gateway.clock import format_time
+from gateway.clock import format_time, parse_time
 
 _DURATION = re.compile(r"([0-9]{1,9})([smhd]?)\Z")
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -41,12 +42,18 @@ class Moment(click.ParamType[str]):
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> str:
         text = str(value)
-        if not _DURATION.match(text):
-            return text
         try:
+            if not _DURATION.match(text):
+                parse_time(text)
+                return text
             return format_time(time.time_ns() // 1_000_000 - 1000 * parse_duration(text))
         except (ValueError, OverflowError):
-            self.fail(f"{text!r} is neither a time nor a duration such as 2h", param, ctx)
+            self.fail(
+                f"{text!r} is neither a time such as 2026-11-20T21:05:09Z"
+                " nor how long ago: 45s, 15m, 12h or 90d",
+                param,
+                ctx,
+            )
 
 
 def pairs(entries: tuple[str, ...], separator: str) -> list[tuple[str, str]]:
@@ -62,10 +69,25 @@ def pairs(entries: tuple[str, ...], separator: str) -> list[tuple[str, str]]:
 
 def environment(name: str) -> str:
     """The value of an environment variable that must be there. Raises click.ClickException."""
-    value = os.environ.get(name, "").strip()
-    if not value:
+    value = os.environ.get(name)
+    if value is None:
         raise click.ClickException(f"the environment variable {name} is not set")
-    return value
+    if not value.strip():
+        raise click.ClickException(f"the environment variable {name} is empty")
+    return value.strip()
+
+
+def confirm(question: str, yes: bool) -> None:
+    """Asks before something is lost, unless `yes`. Raises where nobody can be asked."""
+    if yes:
+        return
+    if not interactive():
+        raise click.ClickException("this cannot be undone, and nobody is there to ask: repeat it with --yes")
+    click.confirm(question, abort=True)
+
+
+def interactive() -> bool:
+    return sys.stdin.isatty()
 
 
 def secrets(given: tuple[str, ...], names: tuple[str, ...]) -> list[str]:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from gateway.cli.connection import client_command
-from gateway.cli.output import Json, member, show_fields, show_json, show_table
-from gateway.cli.values import environment, pairs
+from gateway.cli.output import Column, Json, member, show_fields, show_json, show_table
+from gateway.cli.values import confirm, environment, pairs
 
 if TYPE_CHECKING:
     from gateway.client import GatewayClient
@@ -30,12 +29,18 @@ def _settings(required: bool) -> Callable[[Callable[..., None]], Callable[..., N
         ),
         click.option("--description", help="For people."),
         click.option(
-            "--header", "headers", multiple=True, help="NAME=VALUE, sent with every request; repeatable."
+            "--header",
+            "headers",
+            multiple=True,
+            help="NAME=VALUE, sent with every request; repeatable. In an update, NAME= removes the header.",
         ),
         click.option("--filter", help="A condition over the event; an empty one removes it."),
         click.option("--timeout-ms", type=int, help="Whole exchange, 1000 to 30000."),
         click.option("--rate-limit", type=float, help="Requests per second."),
-        click.option("--retry-schedule", help="Seconds before each next attempt, comma-separated."),
+        click.option(
+            "--retry-schedule",
+            help="Seconds before each next attempt, comma-separated; default for the gateway's own.",
+        ),
         click.option("--max-hold-seconds", type=int, help="Longest Retry-After that is honoured."),
         click.option(
             "--ordered/--unordered", default=None, help="Whether events of one key go one at a time."
@@ -51,24 +56,30 @@ def _settings(required: bool) -> Callable[[Callable[..., None]], Callable[..., N
     return decorate
 
 
-def _body(given: dict[str, Any]) -> Json:
-    """The request's members out of the options that were given."""
+def _body(given: dict[str, Any], *, update: bool = False) -> Json:
+    """The request's members out of the options that were given; in an update, None removes."""
+    removed: Json = {}
     body = {name: value for name, value in given.items() if value is not None}
     body["rate_limit_per_second"] = body.pop("rate_limit", None)
     if "events" in body:
         body["events"] = [entry.strip() for entry in body["events"].split(",") if entry.strip()]
-    if "retry_schedule" in body:
+    if body.get("retry_schedule") == "default":
+        del body["retry_schedule"]
+        if update:
+            removed["retry_schedule"] = None
+    elif "retry_schedule" in body:
         try:
             body["retry_schedule"] = [int(wait) for wait in body["retry_schedule"].split(",")]
         except ValueError:
             raise click.BadParameter(
-                "must be whole seconds, comma-separated", param_hint="--retry-schedule"
+                "must be whole seconds, comma-separated, or default", param_hint="--retry-schedule"
             ) from None
-    body["headers"] = dict(pairs(body.get("headers") or (), "=")) or None
+    headers = dict(pairs(body.get("headers") or (), "="))
+    body["headers"] = {name: value or (None if update else "") for name, value in headers.items()} or None
     body = {name: value for name, value in body.items() if value is not None}
     if body.get("filter") == "":
         body["filter"] = None
-    return body
+    return body | removed
 
 
 def _show(webhook: Json, as_json: bool) -> None:
@@ -106,8 +117,12 @@ def list_webhooks(client: GatewayClient, as_json: bool, limit: int) -> None:
     if as_json:
         show_json(list(found))
         return
-    names = ("id", "url", "events", "status", "disabled_reason", "failing_since", "description")
-    show_table(found, [(name, member(name)) for name in names])
+    elastic = ("url", "events", "description")
+    ranks = {
+        "id": 0, "url": 1, "events": 3, "status": 0, "disabled_reason": 2, "failing_since": 4,
+        "description": 5,
+    }  # fmt: skip
+    show_table(found, [Column(name, member(name), rank, name in elastic) for name, rank in ranks.items()])
 
 
 @webhooks.command("get")
@@ -124,7 +139,7 @@ def get(client: GatewayClient, as_json: bool, webhook_id: str) -> None:
 @client_command(takes_url=True)
 def update(client: GatewayClient, as_json: bool, webhook_id: str, **given: Any) -> None:
     """Change what is given, and nothing else. A new origin needs all header values again."""
-    body = _body(given)
+    body = _body(given, update=True)
     if not body:
         raise click.UsageError("nothing to change")
     _show(client.update_webhook(webhook_id, **body), as_json)
@@ -132,12 +147,11 @@ def update(client: GatewayClient, as_json: bool, webhook_id: str, **given: Any) 
 
 @webhooks.command("delete")
 @click.argument("webhook_id")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--yes", is_flag=True, help="Do not ask; needed where nobody can be asked.")
 @client_command()
 def delete(client: GatewayClient, as_json: bool, webhook_id: str, yes: bool) -> None:
     """Delete a webhook: pending deliveries are cancelled, history stays."""
-    if not yes and sys.stdin.isatty():
-        click.confirm(f"Delete {webhook_id} and cancel its pending deliveries?", abort=True)
+    confirm(f"Delete {webhook_id} and cancel its pending deliveries?", yes)
     client.delete_webhook(webhook_id)
     if as_json:
         show_json({"id": webhook_id, "deleted": True})
@@ -148,9 +162,12 @@ def delete(client: GatewayClient, as_json: bool, webhook_id: str, yes: bool) -> 
 @webhooks.command("enable")
 @click.argument("webhook_id")
 @click.option("--pending", type=click.Choice(("deliver", "discard")), help="What was collected meanwhile.")
+@click.option("--yes", is_flag=True, help="Do not ask before discarding; needed where nobody can be asked.")
 @client_command()
-def enable(client: GatewayClient, as_json: bool, webhook_id: str, pending: str | None) -> None:
+def enable(client: GatewayClient, as_json: bool, webhook_id: str, pending: str | None, yes: bool) -> None:
     """Deliver again."""
+    if pending == "discard":
+        confirm(f"Discard what {webhook_id} has collected?", yes)
     _show(client.enable_webhook(webhook_id, pending=pending), as_json)
 
 

@@ -18,6 +18,8 @@ Json = dict[str, Any]
 Params = Mapping[str, str | int | bool | None]
 
 TRIES = 5
+TRIES_TO_CONNECT = 2  # where nobody listens, waiting longer seldom helps
+PATIENCE = 1.0  # seconds; a longer wait is announced
 LONGEST_WAIT = 60.0  # seconds; a server that asks for more gets no further try
 _LOOPBACK = re.compile(r"(localhost|127\.[0-9.]+|::1)\Z")
 
@@ -50,7 +52,8 @@ class GatewayError(Exception):
 class HttpClient:
     """A connection to one gateway with one key, for one thread. Close it, or use it as a context manager.
 
-    `timeout` is in seconds, for each phase of a request. `sleep` waits between tries.
+    `timeout` is in seconds, for each phase of a request. `sleep` waits between tries; `notice` is told in one
+    line why, when it takes longer than a second.
     """
 
     def __init__(
@@ -62,6 +65,7 @@ class HttpClient:
         transport: httpx.BaseTransport | None = None,
         timeout: float = 30.0,
         sleep: Callable[[float], None] = time.sleep,
+        notice: Callable[[str], None] | None = None,
     ) -> None:
         headers = {"Accept": "application/json", "User-Agent": "hum-gateway-client/1"}
         if key:
@@ -76,6 +80,7 @@ class HttpClient:
             raise ValueError(f"{url}: must be an http:// or https:// URL")
         self.url = url.rstrip("/")
         self._sleep = sleep
+        self._notice = notice or (lambda text: None)
         self._http = httpx.Client(
             base_url=base,
             headers=headers,
@@ -122,8 +127,8 @@ class HttpClient:
         """The answer's own bytes. `json`: a value to encode, or bytes that are JSON already and stay so.
 
         A POST carries an Idempotency-Key (made here when not given), so that trying it again is safe. GET and
-        POST are tried again after a connection error; every method after 429 and 503; five tries in all.
-        Raises GatewayError.
+        POST are tried again after a connection error; every method after 429 and 503, and when there was no
+        connection; five tries in all, two when there is none. Raises GatewayError.
         """
         headers = {}
         content = json if isinstance(json, bytes) else None if json is None else encode(json)
@@ -134,20 +139,25 @@ class HttpClient:
         query = {name: _query(value) for name, value in (params or {}).items() if value is not None}
         for number in range(1, TRIES + 1):
             error: GatewayError
+            slow, tries = False, TRIES
             again = method in ("GET", "POST")
             try:
                 response = self._http.request(method, path, params=query, content=content, headers=headers)
             except httpx.TransportError as cause:
                 error = GatewayError(0, "unreachable", f"cannot reach {self.url}: {_reason(cause)}")
-                again = again or isinstance(cause, httpx.ConnectError)
+                slow = isinstance(cause, httpx.TimeoutException)
+                if isinstance(cause, httpx.ConnectError):
+                    again, tries = True, TRIES_TO_CONNECT
             else:
                 if response.is_success:
                     return response.content
                 error = error_of(response)
                 again = response.status_code in (429, 503)
             wait = error.retry_after if error.retry_after is not None else 0.25 * 2**number
-            if not again or number == TRIES or wait > LONGEST_WAIT:
+            if not again or number >= tries or wait > LONGEST_WAIT:
                 raise error
+            if slow or wait > PATIENCE:
+                self._notice(f"{_brief(error)}; trying again in {wait:.0f} s")
             self._sleep(wait)
         raise AssertionError("unreachable")
 
@@ -174,6 +184,10 @@ def encode(value: object) -> bytes:
 
 def _query(value: str | int | bool) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _brief(error: GatewayError) -> str:
+    return error.message if error.status == 0 else f"the gateway answered {error.status} {error.code}"
 
 
 def _reason(cause: httpx.TransportError) -> str:

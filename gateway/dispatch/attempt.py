@@ -16,7 +16,7 @@ from typing import Final, Protocol
 from gateway.checkpoints import reached
 from gateway.clock import Clock, format_time
 from gateway.dispatch.payloads import Payloads
-from gateway.dispatch.record import KIND, Recording, error_word
+from gateway.dispatch.record import KIND, Recording, error_word, recording
 from gateway.dispatch.target import Target
 from gateway.dispatch.webhook import Request, build_request
 from gateway.domain import outcome as outcomes
@@ -87,13 +87,14 @@ class Attempts:
                 return await self._record(Recording(owed, outcomes.expire(owed.progress), self.clock.now()))
             request = self._build(webhook, event, owed)
             exchange = await self._send(request, webhook, owed)
-            recording = self._judge(owed, target, webhook, org, request, exchange)
+            made = self._judge(owed, target, webhook, org, request, exchange)
         finally:
             learned()
-        outcome = await self._record(recording)
-        if recording.queue is not None:
+        owed.event = None  # sent; while it waits to be recorded its payload need not
+        outcome = await self._record(made)
+        if made.queue is not None:
             target.backlog += 1
-        self._log(recording, counted=outcome is not None)
+        self._log(made, counted=outcome is not None)
         return outcome
 
     def break_off(self) -> int:
@@ -155,8 +156,10 @@ class Attempts:
         if outcome.verdict is not Verdict.ABORTED:
             target.learn(exchange, outcome, self.clock.monotonic())
         news = self._news(owed, target, exchange, outcome, now, first=target.proven and not proven_before)
-        queue = target.id if outcome.verdict is Verdict.GONE else None
-        return Recording(owed, outcome, now, webhook, request, exchange, org.organization.cipher, news, queue)
+        made = recording(owed, outcome, now, webhook, request, exchange, org.organization.cipher)
+        made.news = news
+        made.queue = target.id if outcome.verdict is Verdict.GONE else None
+        return made
 
     def _news(
         self, owed: Owed, target: Target, exchange: Exchange, outcome: Outcome, now: int, *, first: bool
@@ -182,13 +185,13 @@ class Attempts:
             error=exchange.error,
         )
 
-    async def _record(self, recording: Recording) -> Outcome | None:
+    async def _record(self, made: Recording) -> Outcome | None:
         reached("attempt.before_record")
         # Shielded: whoever stops this task must not lose what is known of the attempt.
-        counted = await asyncio.shield(self.commits.submit(KIND, recording))
+        counted = await asyncio.shield(self.commits.submit(KIND, made))
         reached("attempt.after_record")
-        self._measure(recording, counted=counted)
-        return recording.outcome if counted else None
+        self._measure(made, counted=counted)
+        return made.outcome if counted else None
 
     async def _drop(self, owed: Owed, target: Target) -> Outcome | None:
         """The webhook was deleted, which has cancelled, or is cancelling, what it was owed."""
@@ -211,24 +214,24 @@ class Attempts:
         target.backlog += 1  # not before it is there: it would be looked for, and forgotten
         return outcome
 
-    def _measure(self, recording: Recording, *, counted: bool) -> None:
-        exchange, metrics = recording.exchange, self.metrics
+    def _measure(self, made: Recording, *, counted: bool) -> None:
+        exchange, metrics = made.exchange, self.metrics
         if exchange is None:
             return
-        verdict = recording.outcome.verdict
+        verdict = made.outcome.verdict
         metrics.attempts.labels(verdict.value if counted else "stale").inc()
         metrics.attempt_seconds.observe(exchange.duration_ms / 1000)
         if verdict is Verdict.DELIVERED:
-            elapsed = exchange.started_at + exchange.duration_ms - recording.owed.created_at
+            elapsed = exchange.started_at + exchange.duration_ms - made.owed.created_at
             metrics.accept_to_delivered_seconds.observe(max(elapsed, 0) / 1000)
         elif verdict is Verdict.ABORTED:
             metrics.duplicates_possible.labels("shutdown").inc()
 
-    def _log(self, recording: Recording, *, counted: bool) -> None:
-        level = _LEVELS.get(recording.outcome.verdict, logging.INFO)
+    def _log(self, made: Recording, *, counted: bool) -> None:
+        level = _LEVELS.get(made.outcome.verdict, logging.INFO)
         if not log.isEnabledFor(level):
             return
-        owed, exchange, outcome = recording.owed, recording.exchange, recording.outcome
+        owed, exchange, outcome = made.owed, made.exchange, made.outcome
         assert exchange is not None
         log.log(
             level,

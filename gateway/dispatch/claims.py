@@ -118,7 +118,7 @@ class Claims:
             return
         self._next_look = self._clock.monotonic() + self._look_every
         now = self._clock.now()
-        async with self._store.reading() as conn:
+        async with self._store.looking_up() as conn:
             queues = set(await deliveries.waiting_queues(conn))
             live = await leases.live(conn, now)
             ended = await leases.ended(conn, now)
@@ -143,7 +143,7 @@ class Claims:
         Only what is missing at two looks: at one, a commit may be on its way into memory.
         """
         lease = self._lease.id
-        async with self._store.reading() as conn:
+        async with self._store.looking_up() as conn:
             leased = await deliveries.leased(conn, lease)
         known = self._dispatcher.known()
         missing = {row.id for row in leased if row.id not in known}
@@ -153,7 +153,7 @@ class Claims:
 
     async def _note_backlogs(self, target_ids: set[str]) -> None:
         for target_id in target_ids - self._dispatcher.targets.keys():
-            async with self._store.reading() as conn:
+            async with self._store.looking_up() as conn:
                 org_id = await deliveries.organization_of_target(conn, target_id)
             view = await self._directory.organization(org_id) if org_id else None
             webhook = view.webhooks.get(target_id) if view else None
@@ -187,7 +187,7 @@ class Claims:
             return
         # Forgotten before it is read anew: what is put down during the reading must not be overwritten.
         self._next_due = None
-        async with self._store.reading() as conn:
+        async with self._store.looking_up() as conn:
             next_due = await deliveries.next_due(conn)
         if next_due is not None:
             self.due(next_due)
@@ -198,7 +198,8 @@ class Claims:
         for target in list(self._dispatcher.targets.values()):
             if not target.backlog or target.waiting >= SHARE_OF_EACH or target.blocked(now, monotonic):
                 continue
-            limit = min(REFILL, self._dispatcher.room(target))
+            # Behind an open breaker one delivery is the probe; the others stay where they are.
+            limit = 1 if target.breaker.open else min(REFILL, self._dispatcher.room(target))
             if limit == 0:
                 continue
             marks = target.backlog

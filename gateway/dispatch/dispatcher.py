@@ -31,6 +31,8 @@ log = logging.getLogger("gateway.dispatch")
 MOST_IN_FLIGHT: Final = 1024
 MOST_UNTRIED: Final = 640
 MOST_PER_HOST: Final = 256
+MOST_PER_ORGANIZATION: Final = 384
+MOST_UNRECORDED: Final = 5_000  # then nothing more is sent until the database has caught up
 MOST_IN_MEMORY: Final = 20_000
 MOST_PER_TARGET: Final = 2_000
 SHARE_OF_EACH: Final = 20  # places a target has even when memory is full
@@ -61,6 +63,7 @@ class Dispatcher:
         self.targets: dict[str, Target] = {}
         self._turns = Turns()
         self._hosts: dict[str, Gate[Target]] = {}
+        self._orgs: dict[str, Gate[Target]] = {}
         self._untried: Gate[Target] = Gate(MOST_UNTRIED)
         self._tasks: set[asyncio.Task[None]] = set()
         self._payload_bytes = 0
@@ -83,7 +86,7 @@ class Dispatcher:
             return target.id
         if self.stopping or not self._lease.holds():
             return DUE_QUEUE
-        if not self.has_room(target) or (target.kept >= SHARE_OF_EACH and self._blocked(target)):
+        if self._blocked(target) or not self.has_room(target):
             return target.id
         self._keep(target)
         return self._lease.id
@@ -142,7 +145,7 @@ class Dispatcher:
 
     def pump(self) -> None:
         """Starts what may start; also whoever was called at a gate and did not come."""
-        for gate in (self._untried, *self._hosts.values()):
+        for gate in (self._untried, *self._hosts.values(), *self._orgs.values()):
             gate.call(self._wake)
         self._pump()
 
@@ -182,6 +185,8 @@ class Dispatcher:
         if self.stopping or self._holds is None or not self._lease.holds():
             return
         now, monotonic = self._clock.now(), self._clock.monotonic()
+        if self._attempts.commits.waiting > MOST_UNRECORDED:
+            return
         while self.in_flight < MOST_IN_FLIGHT and (target := self._turns.next()) is not None:
             if target.ready(now, monotonic) and self._enter_gates(target):
                 self._start(target)
@@ -190,15 +195,24 @@ class Dispatcher:
         self._metrics.in_flight.set(self.in_flight)
 
     def _enter_gates(self, target: Target) -> bool:
+        """A place with the target's host, its organization, and among the untried if it is one of them."""
+        entered: list[Gate[Target]] = []
+        for gate in self._gates(target):
+            if not gate.enter(target):
+                for other in entered:
+                    other.leave(self._wake)
+                return False
+            entered.append(gate)
+        return True
+
+    def _gates(self, target: Target) -> list[Gate[Target]]:
         host = self._hosts.get(target.host)
         if host is None:
             host = self._hosts[target.host] = Gate(MOST_PER_HOST)
-        if not host.enter(target):
-            return False
-        if target.untried and not self._untried.enter(target):
-            host.leave(self._wake)
-            return False
-        return True
+        org = self._orgs.get(target.org_id)
+        if org is None:
+            org = self._orgs[target.org_id] = Gate(MOST_PER_ORGANIZATION)
+        return [host, org, self._untried] if target.untried else [host, org]
 
     def _start(self, target: Target) -> None:
         owed = target.pop()
@@ -206,19 +220,19 @@ class Dispatcher:
         self._under_way.add(owed.id)
         target.in_flight += 1
         self.in_flight += 1
-        task = asyncio.create_task(self._run(target, owed, target.untried, self._hosts[target.host]))
+        task = asyncio.create_task(self._run(target, owed, self._gates(target)))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _run(self, target: Target, owed: Owed, untried: bool, host: Gate[Target]) -> None:
+    async def _run(self, target: Target, owed: Owed, gates: list[Gate[Target]]) -> None:
         def place_is_free() -> None:
             target.in_flight -= 1
             self.in_flight -= 1
-            host.leave(self._wake)
-            if untried:
-                self._untried.leave(self._wake)
+            for gate in gates:
+                gate.leave(self._wake)
             self._wake(target)
             if self._blocked(target):
+                self._send_home(target)
                 self._wake_later(target)
             self._pump()
 
@@ -241,6 +255,7 @@ class Dispatcher:
         self._over(target, owed)
         if outcome is not None and outcome.due_at is not None:
             self.due_hint(outcome.due_at)
+        self._pump()
         if target.backlog and target.waiting < SHARE_OF_EACH:
             self.wake_claims()
 
@@ -316,7 +331,8 @@ class Dispatcher:
         self._pump()
 
     def _send_home(self, target: Target) -> None:
-        """What a disabled target is owed waits in the database, not in places that others need."""
+        """What a target is owed that gets nothing at present waits in the database, not in places that others
+        need; there it can be seen waiting, and expires in time."""
         for owed in target.take_all():
             self._account_for(owed)
             self._under_way.add(owed.id)
@@ -327,6 +343,9 @@ class Dispatcher:
     async def _put_back(self, target: Target, owed: Owed) -> None:
         try:
             await self._attempts.put_back(owed, target)
+        except Exception:
+            log.exception("not put back", extra={"delivery": owed.id})
+            self.in_doubt = True
         finally:
             self._over(target, owed)
 

@@ -36,17 +36,21 @@ class Payloads:
         await asyncio.sleep(0)
         asked, self._asked = self._asked, {}
         try:
-            async with self._store.reading() as conn:
+            async with self._store.looking_up() as conn:
                 rows = await events.payloads(conn, asked)
-            found = {row.id: await self._open(row) for row in rows}
         except Exception as error:  # noqa: BLE001 - everybody who asked must hear of it
             for future in asked.values():
                 if not future.done():
                     future.set_exception(error)
             return
+        found = {row.id: row for row in rows}
         for event_id, future in asked.items():
-            if not future.done():
-                future.set_result(found.get(event_id))
+            if future.done():
+                continue
+            try:
+                future.set_result(await self._open(found[event_id]) if event_id in found else None)
+            except Exception as error:  # noqa: BLE001 - the trouble of this one alone
+                future.set_exception(error)
 
     async def _open(self, row: Any) -> Event | None:
         sealed = row.payload

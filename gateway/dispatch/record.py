@@ -7,7 +7,7 @@ attempt is kept all the same, for it did happen.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from gateway.checkpoints import reached
@@ -18,7 +18,7 @@ from gateway.domain.outcome import Outcome, Verdict
 from gateway.domain.owed import Owed
 from gateway.domain.secret import mask
 from gateway.domain.webhook import Webhook
-from gateway.store import attempts, deliveries, health, lanes, webhooks
+from gateway.store import attempts, deliveries, health, lanes, organizations, webhooks
 from gateway.store.cipher import Cipher
 from gateway.store.health import Health
 from gateway.store.transaction import Transaction
@@ -29,29 +29,47 @@ KIND: Final = "record"
 @dataclass(slots=True)
 class Recording:
     """One outcome to be written. Without `exchange` nothing went onto the wire: the delivery expired, or is
-    put where it belongs (`queue`)."""
+    put where it belongs (`queue`). `attempt` is the row of the attempt, masked and sealed."""
 
     owed: Owed
     outcome: Outcome
     ended_at: int
-    webhook: Webhook | None = None
-    request: Request | None = None
     exchange: Exchange | None = None
-    cipher: Cipher | None = None
+    attempt: tuple[Any, ...] | None = None
     news: Health | None = None
     queue: str | None = None
 
 
+def recording(
+    owed: Owed,
+    outcome: Outcome,
+    ended_at: int,
+    webhook: Webhook,
+    request: Request,
+    exchange: Exchange,
+    cipher: Cipher,
+) -> Recording:
+    """The recording of an attempt. What it holds is small: answers wait here when the database is slow."""
+    attempt = None
+    if outcome.verdict is not Verdict.ABORTED:
+        attempt = _attempt_row(owed, outcome, webhook, request, exchange, cipher)
+    slim = replace(exchange, response_headers=[], response_body=b"")
+    return Recording(owed, outcome, ended_at, slim, attempt)
+
+
 async def apply(tx: Transaction, recordings: list[Any]) -> list[bool]:
     """The writer of the group commit. True for an outcome that counted, False for a stale one."""
+    gone = {r.owed.org_id for r in recordings if r.outcome.verdict is Verdict.GONE}
+    if gone:  # first, as everybody who changes webhooks does: nobody then waits for the other
+        await organizations.lock(tx.conn, *gone)
     rows = [_delivery_row(recording) for recording in recordings]
     reached("record.before_update")
     counted = await deliveries.record_outcomes(tx.conn, rows)
     reached("record.after_update")
     refused = [r.owed.id for r in recordings if r.owed.id not in counted]
     happened = counted | (await deliveries.cancelled_among(tx.conn, refused) if refused else set())
-    kept = [r for r in recordings if r.exchange is not None and r.outcome.verdict is not Verdict.ABORTED]
-    await attempts.insert_attempts(tx.conn, [_attempt_row(r) for r in kept if r.owed.id in happened])
+    made = [r.attempt for r in recordings if r.attempt is not None and r.owed.id in happened]
+    await attempts.insert_attempts(tx.conn, made)
     counting = [r for r in recordings if r.owed.id in counted]
     await _tell_targets(tx, counting)
     return [recording.owed.id in counted for recording in recordings]
@@ -111,16 +129,14 @@ def error_word(exchange: Exchange) -> str | None:
     return None if exchange.succeeded else "http_status"
 
 
-def _attempt_row(recording: Recording) -> tuple[Any, ...]:
-    owed, exchange, request, webhook = (
-        recording.owed, recording.exchange, recording.request, recording.webhook,
-    )  # fmt: skip
-    assert exchange and request and webhook and recording.cipher
+def _attempt_row(
+    owed: Owed, outcome: Outcome, webhook: Webhook, request: Request, exchange: Exchange, cipher: Cipher
+) -> tuple[Any, ...]:
     hidden = [*(secret.value for secret in webhook.secrets), *webhook.headers.values()]
     number = owed.attempts_made + 1
     body = exchange.response_body
     sealed = attempts.seal_fields(
-        recording.cipher,
+        cipher,
         f"{owed.id}|{number}",
         signatures=list(request.signatures),
         error_detail=mask(exchange.error_detail, hidden),
@@ -132,5 +148,5 @@ def _attempt_row(recording: Recording) -> tuple[Any, ...]:
         owed.id, number, owed.org_id, webhook.revision_id, exchange.started_at, exchange.duration_ms,
         request.timestamp, signatures, exchange.remote_ip, exchange.status_code, exchange.error, detail,
         headers, stored_body, exchange.response_truncated or len(body) > STORED_BODY_BYTES,
-        recording.outcome.verdict is Verdict.HELD, None,
+        outcome.verdict is Verdict.HELD, None,
     )  # fmt: skip

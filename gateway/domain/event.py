@@ -10,6 +10,7 @@ import contextlib
 import hashlib
 import json
 import re
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -22,6 +23,8 @@ from gateway.errors import BadRequest, Detail, InvalidRequest, PayloadTooLarge, 
 
 API_VERSION: Final = "2026-11-20"
 MAX_BATCH: Final = 1000
+MAX_DETAILS: Final = 100
+ENVELOPE_BYTES: Final = 16 * 1024
 PRIORITIES: Final = {"normal": 0, "high": 1}
 PRIORITY_NAMES: Final = {number: name for name, number in PRIORITIES.items()}
 
@@ -146,6 +149,8 @@ class EventParser:
             return problem
 
     def _one(self, raw: bytes, where: str) -> NewEvent:
+        if len(raw) > self._max + ENVELOPE_BYTES:  # before anything looks closer at it
+            raise self._too_large(len(raw), where)
         try:
             given = self._event.decode(raw)
         except msgspec.ValidationError:
@@ -158,11 +163,15 @@ class EventParser:
         if _repeats_a_key(raw, data, EventInput):
             raise _diagnose(raw, EventInput, where)
         if len(data) > self._max:
-            raise PayloadTooLarge(
-                f"{_join(where, 'data')} has {len(data)} bytes, at most {self._max} are taken",
-                details=[Detail(_join(where, "data"), f"must be at most {self._max} bytes")],
-            )
+            raise self._too_large(len(data), where)
         return self._checked(given, data, raw, where)
+
+    def _too_large(self, size: int, where: str) -> PayloadTooLarge:
+        field = _join(where, "data")
+        return PayloadTooLarge(
+            f"{field} has {size} bytes, at most {self._max} are taken",
+            details=[Detail(field, f"must be at most {self._max} bytes")],
+        )
 
     def _checked(self, given: EventInput, data: bytes, raw: bytes, where: str) -> NewEvent:
         mistakes = list(_mistakes(given, data))
@@ -317,8 +326,8 @@ def _diagnose(raw: bytes, kind: type[msgspec.Struct], where: str) -> Problem:
         return InvalidRequest.field(where, "is nested too deeply or not valid JSON")
     details = [
         Detail(_join(where, name), "stands more than once")
-        for name in dict.fromkeys(names)
-        if names.count(name) > 1
+        for name, count in Counter(names).items()
+        if count > 1
     ]
     details += [Detail(_join(where, name), "is not a field") for name in values if name not in fields]
     for name, field in fields.items():
@@ -330,7 +339,7 @@ def _diagnose(raw: bytes, kind: type[msgspec.Struct], where: str) -> Problem:
             msgspec.json.decode(values[name], type=field.type)
         except msgspec.ValidationError as error:
             details.append(Detail(_join(where, name), _plain(str(error))))
-    return _invalid(details or [Detail(where, "is not as described")])
+    return _invalid(details[:MAX_DETAILS] or [Detail(where, "is not as described")])
 
 
 def _plain(message: str) -> str:

@@ -15,6 +15,7 @@ from gateway.errors import Detail, InvalidRequest
 MAX_HEADERS: Final = 20
 MAX_NAME: Final = 64
 MAX_VALUE: Final = 4096
+MAX_VALUES: Final = 8192
 
 _NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
 _VALUE: Final = re.compile(r"[\x20-\x7e]*", re.ASCII)
@@ -47,6 +48,8 @@ def check_headers(headers: Mapping[str, str], *, field: str = "headers") -> dict
     details: list[Detail] = []
     if len(headers) > MAX_HEADERS:
         details.append(Detail(field, f"must be at most {MAX_HEADERS} headers"))
+    if sum(map(len, headers.values())) > MAX_VALUES:
+        details.append(Detail(field, f"the values must be at most {MAX_VALUES} characters together"))
     seen: set[str] = set()
     for name, value in headers.items():
         mistakes = [name_mistake(name), value_mistake(value)]

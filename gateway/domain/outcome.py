@@ -9,10 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from gateway.domain.delivery import Reason, Status, Step, after
 from gateway.domain.exchange import Exchange
 from gateway.domain.retry import hold_seconds, retry_after, wait_before_next
+
+PAUSE_AFTER_ABORT_MS: Final = 500
 
 
 class Verdict(StrEnum):
@@ -68,7 +71,7 @@ def judge(
 ) -> Outcome:
     """The outcome of an attempt that ended at `now` (ms). `chance` in [0, 1) is the jitter's."""
     if exchange.error == "aborted":
-        return give_back(progress, now)
+        return give_back(progress, now + PAUSE_AFTER_ABORT_MS)
     attempts = progress.attempts_made + 1
     if exchange.succeeded:
         return Outcome(Verdict.DELIVERED, _then(Step.SUCCEED), None, attempts, progress.steps_used)

@@ -78,7 +78,7 @@ def mask(text: _Text, secrets: Iterable[str]) -> _Text:
     return _replaced(text, found_bytes, MASK.encode()) if found_bytes else text
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=256)
 def _needles(secrets: tuple[str, ...]) -> tuple[tuple[str, bytes], ...]:
     """Every spelling to look for, as str and as bytes. Cached: one target has the same secrets every time."""
     spellings: set[str] = set()
@@ -126,6 +126,12 @@ def _base64(raw: bytes) -> Iterator[str]:
                 yield certain
 
 
+def _next(text: _Text, needle: _Text, start: int, end: int) -> int:
+    """The next find that reaches beyond `end`: a last overlapping one, else the first behind it."""
+    overlapping = text.rfind(needle, start + 1, end + len(needle) - 1)
+    return overlapping if overlapping >= 0 else text.find(needle, end)
+
+
 def _replaced(text: _Text, needles: list[_Text], mark: _Text) -> _Text:
     # All finds in the original first, overlapping ones as one: replacing one after the other would leave the
     # rest of a secret that overlaps another.
@@ -133,8 +139,11 @@ def _replaced(text: _Text, needles: list[_Text], mark: _Text) -> _Text:
     for needle in needles:
         start = text.find(needle)
         while start >= 0:
-            spans.append((start, start + len(needle)))
-            start = text.find(needle, start + 1)
+            end = start + len(needle)
+            spans.append((start, end))
+            # From the end on, and not from the next character: a text of one letter would be found, and
+            # copied, at every place. What overlaps the end is found from its last possible beginning.
+            start = _next(text, needle, start, end)
     pieces: list[_Text] = []
     end = 0
     for first, last in sorted(spans):

@@ -78,6 +78,10 @@ def failure(problem: BaseException, contact: Contact, *, literal: bool, answered
     return "protocol", "the answer could not be understood"
 
 
+# Not the receiver's doing: the attempt is given back and uses nothing up.
+_OUR_SHORTAGE = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+
+
 def _denied(problem: BaseException) -> str | None:
     if isinstance(problem, aiohttp.ClientConnectorError):
         problem = problem.os_error
@@ -99,6 +103,8 @@ def _socket(problem: OSError, contact: Contact, answered: bool) -> Failure:
     cause = problem.os_error if isinstance(problem, aiohttp.ClientConnectorError) else problem
     if isinstance(cause, ssl.SSLError) or isinstance(problem, ssl.SSLError) or "[SSL" in str(cause):
         return "tls", f"the TLS handshake failed ({getattr(cause, 'reason', None) or 'alert'})"
+    if cause.errno in _OUR_SHORTAGE:
+        return "aborted", "the gateway itself has no room for a further connection"
     if cause.errno == errno.ECONNREFUSED:
         return "connect_refused", "the connection was refused"
     if cause.errno in _UNROUTED:

@@ -6,6 +6,7 @@ in the same insert and handed to its dispatcher once the commit is done, without
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
@@ -73,7 +74,7 @@ class Accept:
         if self.commits.expected_wait() > MAX_WAIT_SECONDS:
             raise Overloaded("more events arrive than can be made durable in time", retry_after=1)
         acceptance.settle(self._clock.now())
-        accepted: Accepted = await self.commits.submit(KIND, acceptance, len(acceptance.events))
+        accepted: Accepted = await self.commits.submit(KIND, acceptance, _rows(acceptance))
         return accepted
 
     async def apply(self, tx: Transaction, acceptances: list[Any]) -> list[Accepted]:
@@ -129,6 +130,13 @@ class Accept:
                 sealed = repeat.seal_answers(_cipher(acceptance), acceptance.claim, accepted.answers)
                 kept.append((acceptance.claim, sealed))
         await idempotency.keep_answers(tx.conn, kept)
+
+
+def _rows(acceptance: Acceptance) -> int:
+    """How many rows it will write: its events and what they are owed to."""
+    kinds = Counter((view.id, new.type) for view, new in acceptance.events)
+    views = {view.id: view for view, _ in acceptance.events}
+    return sum(count * (1 + len(views[org].owed(type_))) for (org, type_), count in kinds.items())
 
 
 def _earlier_requests(acceptances: list[Acceptance], standing: repeat.Standing) -> dict[int, Any]:

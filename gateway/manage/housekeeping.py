@@ -34,7 +34,7 @@ async def run(store: Store, clock: Clock) -> None:
 
 async def expire(store: Store, now: int) -> int:
     """Ends pending deliveries that have expired and forgets old idempotency keys; how many deliveries."""
-    async with store.reading() as conn:
+    async with store.looking_up() as conn:
         overdue = await deliveries.overdue(conn, now)
     async with store.transaction() as tx:
         await idempotency.forget_expired(tx.conn, now)

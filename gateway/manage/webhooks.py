@@ -110,9 +110,10 @@ async def update(
 async def enable(
     tx: Transaction, org: OrgView, webhook_id: str, request: WebhookEnable, rules: Rules, now: int
 ) -> Webhook:
-    """Enables the webhook; what has gathered is delivered, oldest first, or cancelled."""
-    if request.pending == "discard":
-        await _find(tx, org, webhook_id)
+    """Enables the webhook; what has gathered is delivered, oldest first, or cancelled. One that is enabled
+    already stays as it is: what it is owed is on its way."""
+    before = await _find(tx, org, webhook_id)
+    if request.pending == "discard" and not before.enabled:
         await deliveries.cancel_pending(tx.conn, webhook_id, now)
     return await update(tx, org, webhook_id, WebhookUpdate(enabled=True), rules, now)
 

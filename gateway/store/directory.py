@@ -97,7 +97,7 @@ class Directory:
 
     async def everybody(self) -> list[OrgView]:
         """Every living organization; for the platform's own reading."""
-        async with self._store.reading() as conn:
+        async with self._store.looking_up() as conn:
             ids = (await conn.execute(select(organizations_table.c.id))).scalars().all()
         views = [await self.organization(org_id) for org_id in ids]
         return [view for view in views if view is not None and view.organization.erased_at is None]
@@ -108,7 +108,7 @@ class Directory:
         if found is not None:
             return found
         generation = self._keys_generation
-        async with self._store.reading() as conn:
+        async with self._store.looking_up() as conn:
             found = await api_keys.find_by_hash(conn, digest)
         if found is not None and generation == self._keys_generation:
             if len(self._keys) >= _KEYS_REMEMBERED:
@@ -120,7 +120,7 @@ class Directory:
         """Drops what other nodes have changed. `version` is the one in `install`, when it is known."""
         if version is not None and version == self.version:
             return
-        async with self._store.reading() as conn:
+        async with self._store.looking_up() as conn:
             if version is None:
                 version = (await conn.execute(select(install.c.config_version))).scalar_one()
             if version == self.version:
@@ -139,7 +139,7 @@ class Directory:
     async def _load(self, org_id: str) -> OrgView | None:
         while True:
             generation = self._generation.get(org_id, 0)
-            async with self._store.reading() as conn:
+            async with self._store.looking_up() as conn:
                 organization = await organizations.find(conn, self._store.keys, org_id)
                 found = (
                     await webhooks.of_organization(conn, organization.cipher, org_id) if organization else []

@@ -54,7 +54,7 @@ class Database:
         self._write_lock = asyncio.Lock()
         if self.is_sqlite:
             self._writer = _sqlite_engine(self.url, read_only=False, size=1)
-            self._reader = _sqlite_engine(self.url, read_only=True, size=4)
+            self._reader = _sqlite_engine(self.url, read_only=True, size=8)
         else:
             self._writer = self._reader = _postgresql_engine(self.url)
         for engine in {self._writer, self._reader}:
@@ -131,7 +131,12 @@ def _check_sqlite_file(path: Path) -> None:
 
 def _sqlite_engine(url: URL, *, read_only: bool, size: int) -> AsyncEngine:
     engine = create_async_engine(
-        url, pool_size=size, max_overflow=0, pool_timeout=5, pool_reset_on_return=None
+        url,
+        pool_size=size,
+        max_overflow=0,
+        pool_timeout=5,
+        pool_reset_on_return=None,
+        hide_parameters=True,  # they are personal data, and error texts go into logs
     )
 
     @event.listens_for(engine.sync_engine, "connect")
@@ -160,7 +165,12 @@ def _postgresql_engine(url: URL) -> AsyncEngine:
         return await asyncpg.connect(dsn, server_settings=_PG_SETTINGS, timeout=5)
 
     return create_async_engine(
-        url.set(query={}), async_creator=connect, pool_size=12, max_overflow=8, pool_timeout=5
+        url.set(query={}),
+        async_creator=connect,
+        hide_parameters=True,
+        pool_size=12,
+        max_overflow=8,
+        pool_timeout=5,
     )
 
 

@@ -14,11 +14,14 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from gateway.errors import Overloaded, Problem
 from gateway.store.engine import is_unavailable
 from gateway.store.transaction import Transaction
+
+# How often a batch is tried without its refused items before the rest goes one by one.
+MOST_ROUNDS: Final = 4
 
 Apply = Callable[[Transaction, list[Any]], Awaitable[list[Any]]]
 
@@ -98,6 +101,11 @@ class GroupCommit:
             self._urgent.set()
         return done
 
+    @property
+    def waiting(self) -> int:
+        """How many items wait to be written."""
+        return len(self._waiting)
+
     def expected_wait(self) -> float:
         """Seconds that an item would wait now, estimated from the latest commits; 0 while at most one full
         transaction is waiting, because a slow disk alone is no overload."""
@@ -157,22 +165,27 @@ class GroupCommit:
 
     async def _write(self, batch: list[_Waiting]) -> bool:
         """False when the database is away: then the batch waits again, or its patience is over."""
-        try:
-            await self._commit(batch)
-        except RefusedItems as refused:
-            return await self._write_without(batch, refused)
-        except Exception as error:  # noqa: BLE001 - whatever it is, somebody waits for the answer
-            if isinstance(error, Overloaded) or is_unavailable(error):
-                self._wait_again(batch, error)
-                return False
-            if len(batch) == 1:
-                _fail(batch[0], error)
+        for _ in range(MOST_ROUNDS):
+            try:
+                await self._commit(batch)
+            except RefusedItems as refused:
+                batch = _without(batch, refused)
+                if not batch:
+                    return True
+            except Exception as error:  # noqa: BLE001 - whatever it is, somebody waits for the answer
+                if isinstance(error, Overloaded) or is_unavailable(error):
+                    self._wait_again(batch, error)
+                    return False
+                if len(batch) == 1:
+                    _fail(batch[0], error)
+                    return True
+                break
+            else:
                 return True
-            return await self._write_each(batch)
-        return True
+        return await self._write_each(batch)
 
     async def _write_each(self, batch: list[_Waiting]) -> bool:
-        """One of them is at fault: each on its own, so that it alone fails."""
+        """One of them is at fault, or one refusal follows from another: each on its own."""
         for index, entry in enumerate(batch):
             try:
                 await self._commit([entry])
@@ -207,15 +220,6 @@ class GroupCommit:
                 if not entry.done.done():
                     entry.done.set_result(value)
 
-    async def _write_without(self, batch: list[_Waiting], refused: RefusedItems) -> bool:
-        rest = []
-        for index, entry in enumerate(batch):
-            if index in refused.problems:
-                _fail(entry, refused.problems[index])
-            else:
-                rest.append(entry)
-        return await self._write(rest) if rest else True
-
     def _wait_again(self, batch: list[_Waiting], error: Exception) -> None:
         now = time.monotonic()
         for entry in reversed(batch):
@@ -225,6 +229,13 @@ class GroupCommit:
             else:
                 self._waiting.appendleft(entry)
                 self._weight += entry.weight
+
+
+def _without(batch: list[_Waiting], refused: RefusedItems) -> list[_Waiting]:
+    """The rest of the batch, once the refused items have heard of it."""
+    for index, problem in refused.problems.items():
+        _fail(batch[index], problem)
+    return [entry for index, entry in enumerate(batch) if index not in refused.problems]
 
 
 def _fail(entry: _Waiting, error: Exception) -> None:

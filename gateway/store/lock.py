@@ -98,6 +98,7 @@ def locked(database: Path | None) -> AbstractContextManager[object]:
     if database is None:
         return nullcontext()
     control_socket_path(database)
+    os.umask(0o077)  # what is made from here on is its owner's alone
     return DatabaseLock(database)
 
 

@@ -76,9 +76,10 @@ async def ensure_data_key(conn: AsyncConnection, keys: MasterKeys, org_id: str, 
     return made
 
 
-async def lock(conn: AsyncConnection, org_id: str) -> None:
-    """Keeps other transactions of this organization that also lock it waiting until this one ends."""
-    await conn.execute(select(organizations.c.id).where(organizations.c.id == org_id).with_for_update())
+async def lock(conn: AsyncConnection, *org_ids: str) -> None:
+    """Keeps other transactions of these organizations that also lock them waiting until this one ends."""
+    query = select(organizations.c.id).where(organizations.c.id.in_(org_ids)).order_by(organizations.c.id)
+    await conn.execute(query.with_for_update())
 
 
 async def _cipher(conn: AsyncConnection, keys: MasterKeys, org_id: str) -> Cipher | None:

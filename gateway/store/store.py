@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import Final
 
 from sqlalchemy import func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -18,6 +20,9 @@ from gateway.store.tables import api_keys, deliveries, events, install, webhooks
 from gateway.store.transaction import Positions, Transaction
 
 _ADVISORY_LOCK = 7_160_554_323
+
+
+PEOPLE_READING: Final = 5
 
 
 class Store:
@@ -38,6 +43,7 @@ class Store:
         self.positions = positions
         self.install_id = install_id
         self.platform_cipher = platform_cipher
+        self._people = asyncio.Semaphore(PEOPLE_READING)
         self._listeners: list[Callable[[set[str | None]], None]] = []
 
     def on_change(self, listener: Callable[[set[str | None]], None]) -> None:
@@ -65,6 +71,14 @@ class Store:
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:
+        """A connection for what people ask to see. Only so many at once: whoever asks for much must not keep
+        the gateway itself from its look-ups."""
+        async with self._people, self.database.read() as conn:
+            yield conn
+
+    @asynccontextmanager
+    async def looking_up(self) -> AsyncIterator[AsyncConnection]:
+        """A connection for what the gateway itself must know: keys, organizations, what is due."""
         async with self.database.read() as conn:
             yield conn
 

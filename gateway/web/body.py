@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from starlette.requests import ClientDisconnect
-from starlette.types import Receive, Scope
+from starlette.types import Message, Receive, Scope
 
 from gateway.errors import (
     BadRequest,
@@ -15,12 +16,14 @@ from gateway.errors import (
     InvalidRequest,
     Overloaded,
     PayloadTooLarge,
+    RequestTimeout,
     UnsupportedMediaType,
 )
 
 SMALL: Final = 1024 * 1024
 BATCH: Final = 16 * 1024 * 1024
 IN_FLIGHT: Final = 64 * 1024 * 1024
+READ_SECONDS: Final = 20.0
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -28,36 +31,61 @@ M = TypeVar("M", bound=BaseModel)
 class BodyBudget:
     """How much of request bodies is held at once, over all requests."""
 
-    def __init__(self, limit: int = IN_FLIGHT) -> None:
+    def __init__(self, limit: int = IN_FLIGHT, seconds: float = READ_SECONDS) -> None:
         self._limit = limit
+        self._seconds = seconds
         self.used = 0
 
     async def read(self, scope: Scope, receive: Receive, limit: int) -> bytes:
-        """The whole body. Raises PayloadTooLarge over `limit`, Overloaded when too much is under way.
+        """The whole body. Raises PayloadTooLarge over `limit`, Overloaded when too much is under way,
+        RequestTimeout when the client takes too long: what it holds meanwhile is taken from others.
 
         What was read is given back to the budget by `done` when the request is over.
         """
         declared = _content_length(scope)
         if declared is not None and declared > limit:
             raise _too_large(limit)
+        message = await receive()
+        if message["type"] == "http.request" and not message.get("more_body", False):
+            return self._whole(message.get("body", b""), limit)
+        try:
+            async with asyncio.timeout(self._seconds):
+                return await self._rest(message, receive, limit)
+        except TimeoutError:
+            raise RequestTimeout(f"the body did not arrive within {self._seconds:.0f} s") from None
+
+    def _whole(self, body: bytes, limit: int) -> bytes:
+        """A body that came in one piece."""
+        self._take(len(body), 0, limit)
+        return body
+
+    async def _rest(self, message: Message, receive: Receive, limit: int) -> bytes:
         chunks: list[bytes] = []
         size = 0
-        while True:
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                self.used -= size
-                raise ClientDisconnect
-            chunk = message.get("body", b"")
-            size += len(chunk)
-            self.used += len(chunk)
-            if size > limit or self.used > self._limit:
-                self.used -= size
-                if size > limit:
-                    raise _too_large(limit)
-                raise Overloaded("too many large requests at once", retry_after=1)
-            chunks.append(chunk)
-            if not message.get("more_body", False):
-                return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+        try:
+            while True:
+                if message["type"] == "http.disconnect":
+                    raise ClientDisconnect
+                chunk = message.get("body", b"")
+                self._take(len(chunk), size, limit)
+                size += len(chunk)
+                chunks.append(chunk)
+                if not message.get("more_body", False):
+                    return b"".join(chunks)
+                message = await receive()
+        except BaseException:
+            self.used -= size
+            raise
+
+    def _take(self, more: int, before: int, limit: int) -> None:
+        """Counts `more` bytes of a request that has `before`. Large requests leave a part of the budget to
+        the small ones."""
+        if before + more > limit:
+            raise _too_large(limit)
+        room = self._limit if before + more <= SMALL else self._limit * 3 // 4
+        if self.used + more > room:
+            raise Overloaded("too many large requests at once", retry_after=1)
+        self.used += more
 
     def done(self, body: bytes) -> None:
         self.used -= len(body)

@@ -30,6 +30,10 @@ def check_key(key: str) -> str:
     return key
 
 
+def _caller(call: Call) -> str:
+    return call.principal.org_id or call.principal.key_id
+
+
 class Repeats:
     """Answers a repeated request with its first result."""
 
@@ -41,7 +45,9 @@ class Repeats:
         named = call.headers.get("x-hum-org", "")  # where the operation is not about one, a body may be
         claim = Claim(
             call.org_id or (named if is_org_id(named) else "*"),
-            f"{operation.method} {operation.path} {call.principal.org_id or '*'}",
+            # The object's id and whose key it is belong to the request: neither another object nor another
+            # caller, who may have fewer rights, gets the first one's answer.
+            " ".join([operation.method, operation.path, *call.path.values(), _caller(call)]),
             check_key(key),
             hashlib.sha256(call.body).digest(),
             call.request_id,

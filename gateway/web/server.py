@@ -15,6 +15,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from gateway.errors import StartupError
+from gateway.web.protocol import LimitedProtocol
 
 GRACE_FOR_REQUESTS_SECONDS = 5
 
@@ -30,7 +31,7 @@ def make_server(app: ASGIApp, *, trusted_proxies: Sequence[str] = ()) -> uvicorn
     config = uvicorn.Config(
         app,
         loop="none",
-        http="httptools",
+        http=LimitedProtocol,
         ws="none",
         lifespan="off",
         log_config=None,

@@ -57,7 +57,7 @@ def run(gateway: FakeGateway, monkeypatch: pytest.MonkeyPatch) -> Callable[..., 
     monkeypatch.setattr(
         HttpClient.__init__,
         "__kwdefaults__",
-        {"transport": None, "timeout": 30.0, "sleep": lambda seconds: None},
+        {"transport": None, "timeout": 30.0, "sleep": lambda seconds: None, "notice": None},
     )
     for name in ("URL", "KEY", "ORG"):
         monkeypatch.delenv(f"HUM_GATEWAY_{name}", raising=False)

@@ -114,13 +114,48 @@ def test_two_posts_have_two_idempotency_keys(client: GatewayClient, gateway: Fak
 
 
 def test_five_tries_and_no_more(client: GatewayClient, gateway: FakeGateway, waits: Waits) -> None:
-    gateway.on("POST /api/events", httpx.ConnectError("refused"))
+    gateway.on("POST /api/events", httpx.ReadTimeout("slow"))
     with pytest.raises(GatewayError) as caught:
         client.send_event("a.b", {})
     assert (caught.value.status, caught.value.code) == (0, "unreachable")
     assert "http://gw.example" in caught.value.message
     assert len(gateway.requests) == 5
     assert len(waits.seconds) == 4
+
+
+@pytest.mark.parametrize("call", ["POST /api/events", "PATCH /api/webhooks/whk_1"])
+def test_where_nobody_listens_two_tries_within_a_second(
+    client: GatewayClient, gateway: FakeGateway, waits: Waits, call: str
+) -> None:
+    gateway.on(call, httpx.ConnectError("refused"))
+    with pytest.raises(GatewayError, match="cannot reach"):
+        client.request(*call.split())
+    assert len(gateway.requests) == 2
+    assert sum(waits.seconds) <= 1
+
+
+def test_a_long_wait_is_announced(gateway: FakeGateway, waits: Waits) -> None:
+    said: list[str] = []
+    overloaded = httpx.Response(503, headers={"Retry-After": "7"}, json={"error": "overloaded"})
+    gateway.on("POST /api/events", overloaded, httpx.ReadTimeout("slow"), OK)
+    client = GatewayClient(
+        "http://gw.example", "k", transport=gateway.transport, sleep=waits, notice=said.append
+    )
+    client.send_event("a.b", {})
+    assert said == [
+        "the gateway answered 503 overloaded; trying again in 7 s",
+        "cannot reach http://gw.example: no answer in time; trying again in 1 s",
+    ]
+
+
+def test_a_short_wait_is_not_announced(gateway: FakeGateway, waits: Waits) -> None:
+    said: list[str] = []
+    gateway.on("POST /api/events", httpx.Response(503, json={"error": "overloaded"}), OK)
+    client = GatewayClient(
+        "http://gw.example", "k", transport=gateway.transport, sleep=waits, notice=said.append
+    )
+    client.send_event("a.b", {})
+    assert said == []
 
 
 def test_a_wait_of_an_hour_is_reported_instead(

@@ -10,6 +10,7 @@ import httpx
 import pytest
 from click.testing import Result
 
+from gateway.cli import values
 from tests.cli.conftest import FakeGateway, body_of
 
 Run = Callable[..., Result]
@@ -176,9 +177,9 @@ def test_enable_disable_and_delete(run: Run, gateway: FakeGateway) -> None:
     gateway.on("POST /api/webhooks/whk_1/disable", httpx.Response(200, json=WEBHOOK))
     gateway.on("DELETE /api/webhooks/whk_1", httpx.Response(204))
     results = [
-        run("webhooks", "enable", "whk_1", "--pending", "discard"),
+        run("webhooks", "enable", "whk_1", "--pending", "discard", "--yes"),
         run("webhooks", "disable", "whk_1"),
-        run("webhooks", "delete", "whk_1"),
+        run("webhooks", "delete", "whk_1", "--yes"),
     ]
     assert [result.exit_code for result in results] == [0, 0, 0]
     assert [request.content for request in gateway.requests] == [b'{"pending":"discard"}', b"", b""]
@@ -207,6 +208,8 @@ def test_a_delivery_shows_each_attempt(run: Run, gateway: FakeGateway) -> None:
             "started_at": "2026-11-20T21:05:09.123Z",
             "duration_ms": 5000,
             "error": "connect_timeout",
+            "url": "https://r.example/hook",
+            "error_detail": "no connection within the time limit",
         },
         {
             "number": 2,
@@ -232,11 +235,69 @@ def test_a_delivery_shows_each_attempt(run: Run, gateway: FakeGateway) -> None:
     text = result.stdout
     assert "#1  2026-11-20T21:05:09.123Z  connect_timeout  5000 ms" in text
     assert "#2  2026-11-20T21:05:19.456Z  HTTP 500  12 ms  from 203.0.113.7" in text
-    assert "    no \\x1b[31m database [bold]xxx" in text
+    assert "    https://r.example/hook\n    no connection within the time limit\n" in text
+    assert "    answered: no \\x1b[31m database [bold]xxx" in text
     assert "\x1b" not in text
     assert "x" * 1000 not in text
     assert "secret_word" not in text
     assert "secret_word" in run("deliveries", "get", "dlv_1", "--payload").stdout
+
+
+@pytest.mark.parametrize("words", [("delete", "whk_1"), ("enable", "whk_1", "--pending", "discard")])
+def test_what_cannot_be_undone_is_asked_for(
+    run: Run, gateway: FakeGateway, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    gateway.on("DELETE /api/webhooks/whk_1", httpx.Response(204))
+    gateway.on("POST /api/webhooks/whk_1/enable", httpx.Response(200, json=WEBHOOK))
+    refused = run("webhooks", *words)
+    assert refused.exit_code == 1
+    assert "--yes" in refused.stderr
+    monkeypatch.setattr(values, "interactive", lambda: True)
+    assert run("webhooks", *words, input="n\n").exit_code == 1
+    assert gateway.requests == []
+    assert run("webhooks", *words, input="y\n").exit_code == 0
+    assert len(gateway.requests) == 1
+
+
+def test_an_update_removes_headers_and_restores_the_default_schedule(run: Run, gateway: FakeGateway) -> None:
+    gateway.on("PATCH /api/webhooks/whk_1", httpx.Response(200, json=WEBHOOK))
+    run("webhooks", "update", "whk_1", "--header", "X-A=", "--header", "X-B=2")
+    run("webhooks", "update", "whk_1", "--retry-schedule", "default")
+    assert [body_of(request) for request in gateway.requests] == [
+        {"headers": {"X-A": None, "X-B": "2"}},
+        {"retry_schedule": None},
+    ]
+
+
+def test_the_default_schedule_of_a_new_webhook(run: Run, gateway: FakeGateway) -> None:
+    gateway.on("POST /api/webhooks", httpx.Response(201, json=WEBHOOK))
+    run(
+        *("webhooks", "create", "--url", "https://r.example/", "--events", "*"),
+        *("--retry-schedule", "default"),
+    )
+    assert body_of(gateway.requests[0]) == {"url": "https://r.example/", "events": ["*"]}
+
+
+def test_the_body_of_a_delivery_comes_byte_for_byte(run: Run, gateway: FakeGateway) -> None:
+    body = b'{"id":"evt_1","data":{ "n":1.10 }}'
+    kept = httpx.Response(200, content=b'{"id":"dlv_1","payload":%b,"attempts":[]}' % body)
+    gateway.on("GET /api/deliveries/dlv_1", kept, httpx.Response(200, json={"payload": None}))
+    assert run("deliveries", "get", "dlv_1", "--body").stdout_bytes == body
+    hidden = run("deliveries", "get", "dlv_1", "--body")
+    assert (hidden.exit_code, hidden.stdout) == (1, "")
+    assert "not kept" in hidden.stderr
+
+
+def test_a_time_that_cannot_be_read_names_the_forms(run: Run, gateway: FakeGateway) -> None:
+    result = run("events", "list", "--since", "yesterday")
+    assert result.exit_code == 2
+    assert all(form in result.stderr for form in ("45s", "15m", "12h", "90d"))
+    assert gateway.requests == []
+
+
+def test_an_empty_key_is_called_empty(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HUM_GATEWAY_KEY", "")
+    assert "HUM_GATEWAY_KEY is empty" in run("events", "list").stderr
 
 
 def test_event_types(run: Run, gateway: FakeGateway) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -12,7 +13,9 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
+from click.testing import CliRunner
 
+from gateway.cli import main
 from gateway.cli.listen import Receiver
 from gateway.signing import sign
 
@@ -74,6 +77,19 @@ def test_the_command_receives_prints_and_stops(process: subprocess.Popen[str]) -
         assert client.get(address).status_code == 405
     process.send_signal(signal.SIGINT)
     assert process.wait(10) == 0
+
+
+def test_a_port_in_use_is_said_once() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        result = CliRunner().invoke(main, ["listen", "--secret", OLD, "--port", port])
+    assert result.exit_code == 1
+    assert result.stderr == f"Error: cannot listen on 127.0.0.1:{port}: it is in use\n"
+
+
+def test_an_empty_variable_is_called_empty(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EMPTY", "")
+    assert "EMPTY is empty" in CliRunner().invoke(main, ["listen", "--secret-env", "EMPTY"]).stderr
 
 
 def test_an_unusable_secret_shows_at_once() -> None:

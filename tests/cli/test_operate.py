@@ -27,6 +27,7 @@ from gateway.store.lock import DatabaseInUseError, DatabaseLock, control_socket_
 @pytest.fixture
 def database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     path = tmp_path / "gateway.db"
+    path.touch()
     monkeypatch.setenv("HUM_GATEWAY_DATABASE_URL", f"sqlite:///{path}")
     return path
 
@@ -187,6 +188,42 @@ def test_postgresql_is_opened_directly(office: Office, monkeypatch: pytest.Monke
     monkeypatch.setenv("HUM_GATEWAY_DATABASE_URL", "postgresql:///hum")
     monkeypatch.setenv("HUM_GATEWAY_MASTER_KEY", run("keygen").stdout.strip())
     assert json.loads(run("status", "--json").stdout) == {"serving": False}
+
+
+@pytest.mark.parametrize("words", [("status",), ("keys", "list"), ("keys", "revoke", "key_1")])
+def test_looking_makes_no_database(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HUM_GATEWAY_DATABASE_URL", "sqlite:///data/gateway.db")
+    (tmp_path / "data").mkdir()
+    result = run(*words)
+    assert result.exit_code == 1
+    assert result.stderr == f"Error: there is no database {tmp_path}/data/gateway.db\n"
+    assert list((tmp_path / "data").iterdir()) == []
+
+
+@pytest.mark.usefixtures("office")
+def test_a_key_says_when_it_made_the_database(database: Path) -> None:
+    words = ("keys", "create", "--org", "org_1", "--role", "admin")
+    assert "database" not in run(*words).stderr
+    database.unlink()
+    made = run(*words)
+    assert f"made a new database: {database}\n" in made.stderr
+    assert made.stdout == "hum_live_new\n"
+
+
+def test_status_shows_the_absolute_path(
+    office: Office, database: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(database.parent)
+    monkeypatch.setenv("HUM_GATEWAY_DATABASE_URL", "sqlite:///gateway.db")
+
+    async def status() -> dict[str, object]:
+        return {"database": "sqlite:///gateway.db"}
+
+    monkeypatch.setattr(office, "status", status)
+    assert str(database) in run("status").stdout
 
 
 @pytest.mark.parametrize(

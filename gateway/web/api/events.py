@@ -168,6 +168,8 @@ def _claim(call: Call, org_id: str, scope: str) -> Claim | None:
         return None
     expires = call.services.clock.now() + KEPT_MS
     digest = hashlib.sha256(call.body).digest()
+    if call.principal.platform:
+        scope += " platform"
     return Claim(org_id, scope, check_key(key), digest, call.request_id, expires)
 
 

@@ -20,6 +20,8 @@ async def create_key(call: Call) -> Answer:
     if request.platform:
         _may_make_platform_key(call, request)
     manage.check(request, org_id)
+    if not request.platform:
+        _may_give_role(call, request)
     services = call.services
     now = services.clock.now()
     if org_id is not None and not services.create_orgs:
@@ -74,6 +76,23 @@ def _may_make_platform_key(call: Call, request: KeyCreate) -> None:
     missing = wanted - call.principal.scopes
     if missing:
         raise Forbidden("a key cannot give scopes that it has not: " + ", ".join(sorted(missing)))
+
+
+_ROLE_BRINGS = {
+    "viewer": {"payload:read"},
+    "operator": {"payload:read", "events:write"},
+    "admin": {"payload:read", "events:write"},
+}
+
+
+def _may_give_role(call: Call, request: KeyCreate) -> None:
+    if not call.principal.platform:
+        return
+    missing = _ROLE_BRINGS[request.role or "admin"] - call.principal.scopes
+    if missing:
+        raise Forbidden(
+            f"the role {request.role} brings what this key has not: " + ", ".join(sorted(missing))
+        )
 
 
 OPERATIONS = (
