@@ -103,7 +103,10 @@ class Dispatcher:
             return  # deleted a moment ago: its deliveries were cancelled, or will be
         if owed.queue == self._lease.id and not self.stopping:
             self._enqueue(target, owed)
-            self._pump()
+            try:
+                self._pump()
+            except Exception:  # it is committed: whoever sent it must not hear of our trouble
+                log.exception("not started", extra={"delivery": owed.id})
         elif owed.queue == DUE_QUEUE:
             self.due_hint(self._clock.now())
         elif owed.queue == target.id:

@@ -140,7 +140,7 @@ async def test_deliveries_of_a_lost_lease_are_never_started(postgres_database: s
         troubled = asyncio.Event()
 
         class Troubled:
-            sending = attempts.sending
+            sending, commits = attempts.sending, attempts.commits
 
             async def make(self, owed: Any, target: Any, learned: Callable[[], None]) -> Outcome | None:
                 learned()

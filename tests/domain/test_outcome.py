@@ -9,7 +9,16 @@ import pytest
 
 from gateway.domain.delivery import FINAL, Reason, Status
 from gateway.domain.exchange import Exchange, ExchangeError
-from gateway.domain.outcome import Outcome, Policy, Progress, Verdict, expire, give_back, judge
+from gateway.domain.outcome import (
+    PAUSE_AFTER_ABORT_MS,
+    Outcome,
+    Policy,
+    Progress,
+    Verdict,
+    expire,
+    give_back,
+    judge,
+)
 
 NOW = 1_795_208_709_123
 SCHEDULE = (5, 300, 1800)
@@ -128,8 +137,9 @@ def test_retry_after_counts_only_with_429_and_503(status: int) -> None:
 def test_what_the_gateway_breaks_off_uses_nothing_up(steps: int) -> None:
     for status in (None, 200, 410, 429):
         outcome = judged(status, "aborted", steps=steps, header="60")
-        assert outcome == give_back(Progress(4, steps, LATER), NOW)
-        assert (outcome.verdict, outcome.status, outcome.due_at) == (Verdict.ABORTED, Status.PENDING, NOW)
+        soon = NOW + PAUSE_AFTER_ABORT_MS
+        assert outcome == give_back(Progress(4, steps, LATER), soon)
+        assert (outcome.verdict, outcome.status, outcome.due_at) == (Verdict.ABORTED, Status.PENDING, soon)
         assert (outcome.attempts_made, outcome.steps_used) == (4, steps)
 
 

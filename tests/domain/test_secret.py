@@ -145,3 +145,9 @@ def test_exactly_the_right_lengths_are_imported(raw: bytes) -> None:
         assert not 24 <= len(raw) <= 64
     else:
         assert 24 <= len(raw) <= 64
+
+
+def test_a_text_of_one_letter_is_masked_in_no_time() -> None:
+    """Every place is a find: they must not be looked at one by one."""
+    values = ["a" * (4096 - n) for n in range(2)]
+    assert mask("a" * 65_536 + "b", values) == MASK + "b"

@@ -152,7 +152,7 @@ class Readings:
             if held is not None:
                 await held()
 
-        monkeypatch.setattr(store, "reading", reading)
+        monkeypatch.setattr(store, "looking_up", reading)
 
 
 @pytest.fixture
