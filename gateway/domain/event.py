@@ -24,6 +24,7 @@ from gateway.errors import BadRequest, Detail, InvalidRequest, PayloadTooLarge, 
 API_VERSION: Final = "2026-11-20"
 MAX_BATCH: Final = 1000
 MAX_DETAILS: Final = 100
+LONGEST_EXACT_READING: Final = 5 * 1024 * 1024
 ENVELOPE_BYTES: Final = 16 * 1024
 PRIORITIES: Final = {"normal": 0, "high": 1}
 PRIORITY_NAMES: Final = {number: name for name, number in PRIORITIES.items()}
@@ -306,6 +307,8 @@ def _pairs(raw: bytes) -> list[tuple[str, Any]] | Any:
 
 
 def _has_duplicates(raw: bytes) -> bool:
+    if len(raw) > LONGEST_EXACT_READING:  # it would hold everybody up for seconds
+        raise InvalidRequest.field("", "has a key that is escaped or stands more than once")
     try:
         names = [name for name, _ in _pairs(raw)]
     except RecursionError:
