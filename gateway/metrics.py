@@ -93,8 +93,7 @@ class Metrics:
         build.info({"version": version or installed_version(), "python": platform.python_version()})
         ProcessCollector(registry=registry)
         # A series that appears with its first increase loses that increase in rate(): start them at zero.
-        for outcome in OUTCOMES:
-            self.attempts.labels(outcome)
+        self.attempts_by_outcome = {outcome: self.attempts.labels(outcome) for outcome in OUTCOMES}
         for cause in DUPLICATE_CAUSES:
             self.duplicates_possible.labels(cause)
 

@@ -219,7 +219,7 @@ class Attempts:
         if exchange is None:
             return
         verdict = made.outcome.verdict
-        metrics.attempts.labels(verdict.value if counted else "stale").inc()
+        metrics.attempts_by_outcome[verdict.value if counted else "stale"].inc()
         metrics.attempt_seconds.observe(exchange.duration_ms / 1000)
         if verdict is Verdict.DELIVERED:
             elapsed = exchange.started_at + exchange.duration_ms - made.owed.created_at

@@ -71,10 +71,14 @@ class Dispatcher:
         self.in_flight = 0
         self.stopping = False
         self.in_doubt = False
+        self._waits_for_records = False
         self._under_way: set[str] = set()
         self._holds: dict[str, int] | None = None  # None until the database has said which targets are held
         self.due_hint: Callable[[int], None] = lambda due_at: None
         self.wake_claims: Callable[[], None] = lambda: None
+        # Asked for when somebody looks, not told at every change.
+        metrics.queue_depth.set_function(lambda: self.kept - self.in_flight)
+        metrics.in_flight.set_function(lambda: self.in_flight)
         directory.on_change(self._organization_changed)
 
     # What ingest asks (ingest.plan.Handover).
@@ -188,14 +192,13 @@ class Dispatcher:
         if self.stopping or self._holds is None or not self._lease.holds():
             return
         now, monotonic = self._clock.now(), self._clock.monotonic()
-        if self._attempts.commits.waiting > MOST_UNRECORDED:
+        self._waits_for_records = self._attempts.commits.waiting > MOST_UNRECORDED
+        if self._waits_for_records:
             return
         while self.in_flight < MOST_IN_FLIGHT and (target := self._turns.next()) is not None:
             if target.ready(now, monotonic) and self._enter_gates(target):
                 self._start(target)
                 self._wake(target)
-        self._metrics.queue_depth.set(self.kept - self.in_flight)
-        self._metrics.in_flight.set(self.in_flight)
 
     def _enter_gates(self, target: Target) -> bool:
         """A place with the target's host, its organization, and among the untried if it is one of them."""
@@ -258,7 +261,8 @@ class Dispatcher:
         self._over(target, owed)
         if outcome is not None and outcome.due_at is not None:
             self.due_hint(outcome.due_at)
-        self._pump()
+        if self._waits_for_records:
+            self._pump()
         if target.backlog and target.waiting < SHARE_OF_EACH:
             self.wake_claims()
 
