@@ -17,7 +17,7 @@ from gateway.config import Settings, installed_version
 from gateway.dispatch import record
 from gateway.dispatch.attempt import Attempts
 from gateway.dispatch.claims import Claims
-from gateway.dispatch.dispatcher import MOST_PER_HOST, Dispatcher
+from gateway.dispatch.dispatcher import Dispatcher
 from gateway.dispatch.lease import NodeLease
 from gateway.dispatch.payloads import Payloads
 from gateway.domain.address import AllowedNetworks
@@ -71,7 +71,6 @@ class Gateway:
             dns_servers=list(settings.dns_servers) or None,
             egress_proxy=settings.egress_proxy,
             clock=clock,
-            connections_per_host=MOST_PER_HOST,
         )
         cdn_loop = f"hum-gateway; id={store.install_id}"
         records = Kind(record.apply, patience=None, linger=RECORD_LINGER_SECONDS)

@@ -1,6 +1,7 @@
-"""Names to addresses: asked for every new connection, off the thread pool, and judged as a whole each time.
+"""Names to addresses: asked for every new connection, off the thread pool.
 
-c-ares keeps a DNS answer for as long as its TTL says (an hour at most); nothing here keeps one longer.
+c-ares keeps a DNS answer for as long as its TTL says (an hour at most); nothing here keeps one longer. What
+may be dialed is judged elsewhere (`guard`), anew each time.
 """
 
 from __future__ import annotations
@@ -11,9 +12,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 import aiodns
-from aiohttp.abc import AbstractResolver, ResolveResult
-
-from gateway.egress.dial import Guard, TargetDeniedError, UnresolvedError
 
 DNS_SECONDS: Final = 2.0
 
@@ -44,47 +42,3 @@ class DnsLookup:
 
     async def close(self) -> None:
         await self._resolver.close()
-
-
-class GuardedResolver(AbstractResolver):
-    """What aiohttp dials: all answers, or none of them when the guard refuses a single one.
-
-    `guard` is None only towards the operator's own egress proxy.
-    """
-
-    def __init__(self, resolve: Resolve, guard: Guard | None) -> None:
-        self._resolve = resolve
-        self._guard = guard
-
-    async def addresses(self, host: str, port: int) -> list[str]:
-        """Checked addresses. Raises UnresolvedError for none, TargetDeniedError when one is refused."""
-        try:
-            found = list(await self._resolve(host))
-        except OSError as problem:
-            # Not a TimeoutError any more: aiohttp would take it for its own.
-            raise UnresolvedError(str(problem)) from None
-        if not found:
-            raise UnresolvedError("the name has no address")
-        if self._guard is not None:
-            for address in found:
-                if (reason := self._guard.refusal(address, port)) is not None:
-                    raise TargetDeniedError(reason)
-        return found
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
-    ) -> list[ResolveResult]:
-        return [
-            ResolveResult(
-                hostname=host,
-                host=address,
-                port=port,
-                family=socket.AF_INET6 if ":" in address else socket.AF_INET,
-                proto=socket.IPPROTO_TCP,
-                flags=socket.AI_NUMERICHOST,
-            )
-            for address in await self.addresses(host, port)
-        ]
-
-    async def close(self) -> None:
-        """The lookup is shared: the client closes it."""

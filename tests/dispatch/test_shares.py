@@ -13,8 +13,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from gateway.dispatch import dispatcher
-from gateway.egress.dial import Contact
-from gateway.egress.failure import failure
+from gateway.egress.failure import not_connected
 from gateway.errors import Conflict
 from gateway.store.engine import Database
 from gateway.store.group_commit import MOST_ROUNDS, GroupCommit, Kind, RefusedItems
@@ -46,7 +45,7 @@ async def test_slow_receivers_of_one_organization_leave_places_to_another(
 
 @pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM])
 def test_our_own_shortage_is_not_booked_on_the_receiver(number: int) -> None:
-    assert failure(OSError(number, "none left"), Contact(), literal=False, answered=False)[0] == "aborted"
+    assert not_connected(OSError(number, "none left"), literal=False)[0] == "aborted"
 
 
 async def test_a_chain_of_refusals_takes_few_shared_transactions() -> None:

@@ -6,6 +6,12 @@ import pytest
 import trustme
 
 
+@pytest.fixture(params=[True, False], ids=["uvloop", "asyncio"])
+def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, bool]]:
+    """The loop of production, and the standard library's: transports behave differently in their corners."""
+    return "asyncio", {"use_uvloop": request.param}
+
+
 @pytest.fixture(scope="package")
 def authority() -> trustme.CA:
     return trustme.CA()

@@ -20,9 +20,8 @@ from gateway.clock import SystemClock
 from gateway.domain.address import NO_NETWORKS, AllowedNetworks
 from gateway.domain.exchange import Exchange
 from gateway.egress.client import EgressClient
-from gateway.egress.dial import Guard, Listeners, is_own, proxy_socket
-from gateway.egress.pool import open_pool
-from gateway.egress.resolver import GuardedResolver, Resolve
+from gateway.egress.guard import Guard, Listeners, is_own
+from gateway.egress.resolver import Resolve
 from tests.support.receiver import Receiver
 from tests.support.targets import PUBLIC, denied_addresses, denied_urls
 
@@ -78,7 +77,7 @@ async def good_and_canary() -> AsyncIterator[tuple[Receiver, Receiver]]:
 
 
 @pytest.mark.proof
-async def test_denied_targets_are_never_dialed() -> None:
+async def test_denied_targets_are_never_dialed(monkeypatch: pytest.MonkeyPatch) -> None:
     urls = [url for scheme in ("http", "https") for url in denied_urls(scheme)]
     async with Receiver() as canary:
         urls += denied_urls("http", canary.port)
@@ -89,14 +88,12 @@ async def test_denied_targets_are_never_dialed() -> None:
         assert all(o.remote_ip is None and o.status_code is None for o in outcomes)
         literals = sum(o.error == "target_denied" for o in outcomes)
 
-        # Control: the same pool with a socket factory that does not ask the guard.
-        guard = Guard(NO_NETWORKS, None, False, tuple)
-        broken = open_pool(
-            ssl.create_default_context(), GuardedResolver(names(["127.0.0.1"]), guard), proxy_socket, 10
-        )
-        async with broken, broken.post(canary.url()) as answer:
-            assert answer.status == 200
+        # Control: the same client with a guard that has nothing to say.
+        monkeypatch.setattr(Guard, "refusal", lambda self, text, port: None)
+        async with client(NO_NETWORKS, resolve=names(["127.0.0.1"])) as broken:
+            assert (await post(broken, canary.url())).status_code == 200
         assert canary.connections == 1
+    monkeypatch.undo()
     guard = Guard(NO_NETWORKS, None, False, tuple)
     assert [a for a in PUBLIC if guard.refusal(a, 443) is not None] == []
     assert all(guard.refusal(a, 443) is not None for a in denied_addresses())
@@ -352,7 +349,9 @@ async def test_an_egress_proxy_is_told_the_checked_address_and_the_guard_still_h
 ) -> None:
     context, ca_file = tls_receiver
     async with Receiver(tls=context, host="127.0.0.2") as good, connect_proxy() as (proxy, lines):
-        answers = names(["127.0.0.2"], ["127.0.0.2"], ["127.0.0.1"])
+        good.respond(times=1)
+        good.respond(headers=[("Connection", "close")], times=1)
+        answers = names(["127.0.0.2"], ["127.0.0.1"])
         made = EgressClient(GOOD, ca_file=ca_file, egress_proxy=proxy, clock=SystemClock(), resolve=answers)
         url = good.url("/hook", host="receiver.test")
         outcomes = [await post(made, url) for _ in range(3)]

@@ -16,7 +16,7 @@ from gateway.clock import SystemClock
 from gateway.domain.address import AllowedNetworks
 from gateway.domain.exchange import Exchange
 from gateway.egress.client import EgressClient
-from gateway.egress.pool import tls_context
+from gateway.egress.dial import tls_context
 from tests.support.receiver import Receiver
 
 pytestmark = pytest.mark.anyio
@@ -35,7 +35,7 @@ async def send(receiver: Receiver, ca_file: str, host: str = "receiver.test") ->
         return await made.post(
             receiver.url("/hook", host=host),
             body=SECRET,
-            headers=[("X-HUM-Signature", "sha256=…")],
+            headers=[("X-HUM-Signature", "sha256=00")],
             timeout=5,
             org_id="org_1",
         )
