@@ -5,15 +5,16 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO := $(VENV)/.installed-demo
 DEV := $(VENV)/.installed-dev
+PROOFS := crash kill_points isolation
 
 PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.11 python; do \
 	if $$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then echo $$name; exit; fi; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test check lint types bench prove clean
+.PHONY: help demo serve test check lint types bench bench-quick prove clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(DEMO) ## the whole story in a few seconds: events out, verified, retried, counted
 	@$(BIN)/hum-gateway demo
@@ -33,11 +34,19 @@ lint: $(DEV) ## ruff: rules and format
 types: $(DEV) ## mypy, strict
 	$(BIN)/mypy
 
-bench: $(DEV) ## measure speed on this machine
+bench: $(DEV) ## measure speed on this machine, beside floors and targets: twenty minutes
 	$(BIN)/python -m bench
 
-prove: $(DEV) ## the long form of every proof
-	$(BIN)/pytest -m long -rA
+bench-quick: $(DEV) ## the main figures from smaller loads: a minute
+	$(BIN)/python -m bench --quick
+
+prove: $(PROOFS:%=prove-%) prove-others ## the long form of every proof; one alone: make prove-crash
+
+prove-%: $(DEV)
+	$(BIN)/pytest -m long -rA tests/acceptance/test_$*.py
+
+prove-others: $(DEV)
+	$(BIN)/pytest -m long -rA $(PROOFS:%=--ignore=tests/acceptance/test_%.py)
 
 clean: ## remove .venv, caches and build results; data in var/ stays
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -128,6 +128,7 @@ class Gateway:
         for name, work in (
             ("lease", self.lease.keep(self.dispatcher.lose)),
             ("claims", self.claims.run()),
+            ("slow", self.dispatcher.part_the_slow()),
             ("housekeeping", housekeeping.run(self.store, self.clock)),
             ("directory", self._follow_changes()),
             ("disk", self._watch_disk()),

@@ -16,7 +16,7 @@ from typing import Final, Protocol
 from gateway.checkpoints import reached
 from gateway.clock import Clock, format_time
 from gateway.dispatch.payloads import Payloads
-from gateway.dispatch.record import KIND, Recording, error_word, recording
+from gateway.dispatch.record import KIND, Recording, recording
 from gateway.dispatch.target import Target
 from gateway.dispatch.webhook import Request, build_request
 from gateway.domain import outcome as outcomes
@@ -187,8 +187,7 @@ class Attempts:
 
     async def _record(self, made: Recording) -> Outcome | None:
         reached("attempt.before_record")
-        # Shielded: whoever stops this task must not lose what is known of the attempt.
-        counted = await asyncio.shield(self.commits.submit(KIND, made))
+        counted = await self.commits.submit(KIND, made)
         reached("attempt.after_record")
         self._measure(made, counted=counted)
         return made.outcome if counted else None
@@ -215,14 +214,13 @@ class Attempts:
         return outcome
 
     def _measure(self, made: Recording, *, counted: bool) -> None:
-        exchange, metrics = made.exchange, self.metrics
-        if exchange is None:
+        if not made.sent:
             return
-        verdict = made.outcome.verdict
+        verdict, metrics = made.outcome.verdict, self.metrics
         metrics.attempts_by_outcome[verdict.value if counted else "stale"].inc()
-        metrics.attempt_seconds.observe(exchange.duration_ms / 1000)
+        metrics.attempt_seconds.observe(made.duration_ms / 1000)
         if verdict is Verdict.DELIVERED:
-            elapsed = exchange.started_at + exchange.duration_ms - made.owed.created_at
+            elapsed = made.started_at + made.duration_ms - made.owed.created_at
             metrics.accept_to_delivered_seconds.observe(max(elapsed, 0) / 1000)
         elif verdict is Verdict.ABORTED:
             metrics.duplicates_possible.labels("shutdown").inc()
@@ -231,8 +229,7 @@ class Attempts:
         level = _LEVELS.get(made.outcome.verdict, logging.INFO)
         if not log.isEnabledFor(level):
             return
-        owed, exchange, outcome = made.owed, made.exchange, made.outcome
-        assert exchange is not None
+        owed, outcome = made.owed, made.outcome
         log.log(
             level,
             "attempt",
@@ -243,9 +240,9 @@ class Attempts:
                 "delivery": owed.id,
                 "attempt": owed.attempts_made + 1,
                 "outcome": outcome.verdict.value if counted else "stale",
-                "status": exchange.status_code,
-                "error": error_word(exchange),
-                "duration_ms": exchange.duration_ms,
+                "status": made.status_code,
+                "error": made.error,
+                "duration_ms": made.duration_ms,
                 "next_at": None if outcome.due_at is None else format_time(outcome.due_at),
             },
         )

@@ -15,7 +15,7 @@ from sqlalchemy.engine import Row
 
 from gateway.checkpoints import reached
 from gateway.clock import Clock
-from gateway.dispatch.dispatcher import SHARE_OF_EACH, Dispatcher
+from gateway.dispatch.dispatcher import LOW_WATER, Dispatcher
 from gateway.dispatch.lease import NodeLease
 from gateway.dispatch.target import Target
 from gateway.domain.delivery import DUE_QUEUE, is_leased
@@ -29,7 +29,7 @@ from gateway.store.store import Store
 log = logging.getLogger("gateway.claims")
 
 BATCH: Final = 500
-REFILL: Final = 200
+REFILL: Final = 500
 PAUSE_WITHOUT_LEASE: Final = 0.2
 
 Claimed = tuple[Row[Any], str]
@@ -196,7 +196,7 @@ class Claims:
         """Brings targets' backlogs in, a small number at a time each, so that none crowds out another."""
         now, monotonic = self._clock.now(), self._clock.monotonic()
         for target in list(self._dispatcher.targets.values()):
-            if not target.backlog or target.waiting >= SHARE_OF_EACH or target.blocked(now, monotonic):
+            if not target.backlog or target.waiting >= LOW_WATER or target.blocked(now, monotonic):
                 continue
             # Behind an open breaker one delivery is the probe; the others stay where they are.
             limit = 1 if target.breaker.open else min(REFILL, self._dispatcher.room(target))

@@ -16,8 +16,8 @@ from gateway.clock import Clock
 from gateway.dispatch.attempt import Attempts
 from gateway.dispatch.breaker import LONGEST_PAUSE_SECONDS
 from gateway.dispatch.fairness import Turns
-from gateway.dispatch.gate import Gate
 from gateway.dispatch.lease import NodeLease
+from gateway.dispatch.places import SLOW_AFTER, Place, Places
 from gateway.dispatch.target import Target
 from gateway.domain.delivery import DUE_QUEUE
 from gateway.domain.owed import Owed
@@ -28,14 +28,11 @@ from gateway.store.directory import Directory
 
 log = logging.getLogger("gateway.dispatch")
 
-MOST_IN_FLIGHT: Final = 1024
-MOST_UNTRIED: Final = 640
-MOST_PER_HOST: Final = 256
-MOST_PER_ORGANIZATION: Final = 384
 MOST_UNRECORDED: Final = 5_000  # then nothing more is sent until the database has caught up
 MOST_IN_MEMORY: Final = 20_000
-MOST_PER_TARGET: Final = 2_000
+MOST_PER_TARGET: Final = 10_000
 SHARE_OF_EACH: Final = 20  # places a target has even when memory is full
+LOW_WATER: Final = 250  # with fewer waiting in memory, more is brought in from the database
 MOST_PAYLOAD_BYTES: Final = 64 * 1024 * 1024
 PAUSE_AFTER_TROUBLE_SECONDS: Final = 1.0
 LONGEST_PAUSE_AFTER_TROUBLE_SECONDS: Final = 300.0
@@ -62,9 +59,7 @@ class Dispatcher:
         self._default_schedule = default_schedule
         self.targets: dict[str, Target] = {}
         self._turns = Turns()
-        self._hosts: dict[str, Gate[Target]] = {}
-        self._orgs: dict[str, Gate[Target]] = {}
-        self._untried: Gate[Target] = Gate(MOST_UNTRIED)
+        self._places = Places(self._wake)
         self._tasks: set[asyncio.Task[None]] = set()
         self._payload_bytes = 0
         self.kept = 0
@@ -72,6 +67,7 @@ class Dispatcher:
         self.stopping = False
         self.in_doubt = False
         self._waits_for_records = False
+        self._pump_is_due = False
         self._under_way: set[str] = set()
         self._holds: dict[str, int] | None = None  # None until the database has said which targets are held
         self.due_hint: Callable[[int], None] = lambda due_at: None
@@ -107,15 +103,11 @@ class Dispatcher:
             return  # deleted a moment ago: its deliveries were cancelled, or will be
         if owed.queue == self._lease.id and not self.stopping:
             self._enqueue(target, owed)
-            try:
-                self._pump()
-            except Exception:  # it is committed: whoever sent it must not hear of our trouble
-                log.exception("not started", extra={"delivery": owed.id})
         elif owed.queue == DUE_QUEUE:
             self.due_hint(self._clock.now())
         elif owed.queue == target.id:
             target.backlog += 1
-            if target.waiting < SHARE_OF_EACH and not self._blocked(target):
+            if target.waiting < LOW_WATER and not self._blocked(target):
                 self.wake_claims()
         else:
             self._let_go(target)  # the lease changed meanwhile: it will be claimed again from the old one
@@ -151,9 +143,8 @@ class Dispatcher:
         return self._under_way.union(waiting)
 
     def pump(self) -> None:
-        """Starts what may start; also whoever was called at a gate and did not come."""
-        for gate in (self._untried, *self._hosts.values(), *self._orgs.values()):
-            gate.call(self._wake)
+        """Starts what may start; also who was called to a place and did not come."""
+        self._places.call_everybody()
         self._pump()
 
     def see_holds(self, holds: dict[str, int]) -> None:
@@ -178,7 +169,8 @@ class Dispatcher:
             else:
                 self._payload_bytes += size
         target.push(owed)
-        self._wake(target)
+        self._turns.enlist(target)
+        self._pump_soon()
 
     def _wake(self, target: Target) -> bool:
         """Gives the target its turn if there is something it could send; says whether there is."""
@@ -187,60 +179,55 @@ class Dispatcher:
             self._turns.enlist(target)
         return ready
 
+    def _pump_soon(self) -> None:
+        """Once for all that happens in this turn of the loop."""
+        if not self._pump_is_due:
+            self._pump_is_due = True
+            asyncio.get_running_loop().call_soon(self._pump)
+
     def _pump(self) -> None:
         """Starts whatever may start. Bounded by the places in flight; each start is one task."""
+        self._pump_is_due = False
         if self.stopping or self._holds is None or not self._lease.holds():
             return
         now, monotonic = self._clock.now(), self._clock.monotonic()
         self._waits_for_records = self._attempts.commits.waiting > MOST_UNRECORDED
         if self._waits_for_records:
             return
-        while self.in_flight < MOST_IN_FLIGHT and (target := self._turns.next()) is not None:
-            if target.ready(now, monotonic) and self._enter_gates(target):
-                self._start(target)
-                self._wake(target)
+        while not self._places.full and (target := self._turns.next()) is not None:
+            if target.ready(now, monotonic) and (place := self._places.enter(target, monotonic)):
+                self._start(target, place)
+                if target.ready(now, monotonic):
+                    self._turns.enlist(target)
 
-    def _enter_gates(self, target: Target) -> bool:
-        """A place with the target's host, its organization, and among the untried if it is one of them."""
-        entered: list[Gate[Target]] = []
-        for gate in self._gates(target):
-            if not gate.enter(target):
-                for other in entered:
-                    other.leave(self._wake)
-                return False
-            entered.append(gate)
-        return True
+    async def part_the_slow(self) -> None:
+        """Until cancelled: those that have been on the wire for long make room for others."""
+        while True:
+            await self._clock.sleep(SLOW_AFTER / 4)
+            self._places.part_the_slow(self._clock.monotonic())
+            self._pump_soon()
 
-    def _gates(self, target: Target) -> list[Gate[Target]]:
-        host = self._hosts.get(target.host)
-        if host is None:
-            host = self._hosts[target.host] = Gate(MOST_PER_HOST)
-        org = self._orgs.get(target.org_id)
-        if org is None:
-            org = self._orgs[target.org_id] = Gate(MOST_PER_ORGANIZATION)
-        return [host, org, self._untried] if target.untried else [host, org]
-
-    def _start(self, target: Target) -> None:
+    def _start(self, target: Target, place: Place) -> None:
         owed = target.pop()
         self._account_for(owed)
         self._under_way.add(owed.id)
         target.in_flight += 1
         self.in_flight += 1
-        task = asyncio.create_task(self._run(target, owed, self._gates(target)))
+        task = asyncio.create_task(self._run(target, owed, place))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _run(self, target: Target, owed: Owed, gates: list[Gate[Target]]) -> None:
+    async def _run(self, target: Target, owed: Owed, place: Place) -> None:
         def place_is_free() -> None:
             target.in_flight -= 1
             self.in_flight -= 1
-            for gate in gates:
-                gate.leave(self._wake)
-            self._wake(target)
+            self._places.leave(place)
             if self._blocked(target):
                 self._send_home(target)
                 self._wake_later(target)
-            self._pump()
+            elif target.waiting:
+                self._turns.enlist(target)
+            self._pump_soon()
 
         if owed.queue != self._lease.id:  # of a lease that was lost: the delivery is claimed anew
             place_is_free()
@@ -256,14 +243,13 @@ class Dispatcher:
             await self._clock.sleep(min(pause, LONGEST_PAUSE_AFTER_TROUBLE_SECONDS))
             self._under_way.discard(owed.id)
             self._enqueue(target, owed)
-            self._pump()
             return
         self._over(target, owed)
         if outcome is not None and outcome.due_at is not None:
             self.due_hint(outcome.due_at)
         if self._waits_for_records:
-            self._pump()
-        if target.backlog and target.waiting < SHARE_OF_EACH:
+            self._pump_soon()
+        if target.backlog and target.waiting < LOW_WATER:
             self.wake_claims()
 
     def _blocked(self, target: Target) -> bool:
@@ -303,7 +289,7 @@ class Dispatcher:
 
     def _apply(self, target: Target, webhook: Webhook) -> None:
         first_wait = (webhook.retry_schedule or self._default_schedule)[0]
-        target.host = urlsplit(webhook.url).netloc
+        target.membership = self._places.join(urlsplit(webhook.url).netloc, target.org_id)
         target.enabled = webhook.enabled
         target.proven = target.proven or webhook.first_success_at is not None
         target.failing = webhook.failing_since is not None

@@ -7,8 +7,9 @@ attempt is kept all the same, for it did happen.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import Any, Final
+
+import msgspec
 
 from gateway.checkpoints import reached
 from gateway.dispatch.webhook import Request
@@ -16,7 +17,7 @@ from gateway.domain.delivery import DUE_QUEUE, Status
 from gateway.domain.exchange import STORED_BODY_BYTES, Exchange
 from gateway.domain.outcome import Outcome, Verdict
 from gateway.domain.owed import Owed
-from gateway.domain.secret import mask
+from gateway.domain.secret import holds_any, mask
 from gateway.domain.webhook import Webhook
 from gateway.store import attempts, deliveries, health, lanes, organizations, webhooks
 from gateway.store.cipher import Cipher
@@ -26,15 +27,20 @@ from gateway.store.transaction import Transaction
 KIND: Final = "record"
 
 
-@dataclass(slots=True)
-class Recording:
-    """One outcome to be written. Without `exchange` nothing went onto the wire: the delivery expired, or is
-    put where it belongs (`queue`). `attempt` is the row of the attempt, masked and sealed."""
+class Recording(msgspec.Struct, eq=False):
+    """One outcome to be written. What it holds is small: answers wait here when the database is slow.
+
+    `sent` says that something went onto the wire; else the delivery expired, or is put where it belongs
+    (`queue`). `attempt` is the row of the attempt, masked and sealed."""
 
     owed: Owed
     outcome: Outcome
     ended_at: int
-    exchange: Exchange | None = None
+    sent: bool = False
+    started_at: int = 0
+    duration_ms: int = 0
+    status_code: int | None = None
+    error: str | None = None
     attempt: tuple[Any, ...] | None = None
     news: Health | None = None
     queue: str | None = None
@@ -49,12 +55,14 @@ def recording(
     exchange: Exchange,
     cipher: Cipher,
 ) -> Recording:
-    """The recording of an attempt. What it holds is small: answers wait here when the database is slow."""
+    """The recording of an attempt."""
     attempt = None
     if outcome.verdict is not Verdict.ABORTED:
         attempt = _attempt_row(owed, outcome, webhook, request, exchange, cipher)
-    slim = replace(exchange, response_headers=[], response_body=b"")
-    return Recording(owed, outcome, ended_at, slim, attempt)
+    return Recording(
+        owed, outcome, ended_at, True, exchange.started_at, exchange.duration_ms, exchange.status_code,
+        error_word(exchange), attempt,
+    )  # fmt: skip
 
 
 async def apply(tx: Transaction, recordings: list[Any]) -> list[bool]:
@@ -109,16 +117,15 @@ def together(before: Health | None, latest: Health) -> Health:
 
 
 def _delivery_row(recording: Recording) -> tuple[Any, ...]:
-    owed, outcome, exchange = recording.owed, recording.outcome, recording.exchange
+    owed, outcome = recording.owed, recording.outcome
     final = outcome.status is not Status.PENDING
     queue = None if final else recording.queue or DUE_QUEUE
     # In its target's own queue a delivery waits for the target, not for a time: the oldest goes first.
     due_at = owed.created_at if recording.queue else outcome.due_at
-    error = None if exchange is None else error_word(exchange)
     return (
         outcome.status.value, queue, None if final else due_at, outcome.attempts_made, outcome.steps_used,
         recording.ended_at if final else None, outcome.reason.value if outcome.reason else None,
-        exchange.status_code if exchange else None, error, owed.id, owed.queue, owed.attempts_made,
+        recording.status_code, recording.error, owed.id, owed.queue, owed.attempts_made,
     )  # fmt: skip
 
 
@@ -132,21 +139,23 @@ def error_word(exchange: Exchange) -> str | None:
 def _attempt_row(
     owed: Owed, outcome: Outcome, webhook: Webhook, request: Request, exchange: Exchange, cipher: Cipher
 ) -> tuple[Any, ...]:
-    hidden = [*(secret.value for secret in webhook.secrets), *webhook.headers.values()]
     number = owed.attempts_made + 1
     body = exchange.response_body
-    sealed = attempts.seal_fields(
-        cipher,
-        f"{owed.id}|{number}",
-        signatures=list(request.signatures),
-        error_detail=mask(exchange.error_detail, hidden),
-        response_headers=[(name, mask(value, hidden)) for name, value in exchange.response_headers],
-        response_body=mask(body, hidden)[:STORED_BODY_BYTES] if body else b"",
-    )
-    signatures, detail, headers, stored_body = sealed
     return (
         owed.id, number, owed.org_id, webhook.revision_id, exchange.started_at, exchange.duration_ms,
-        request.timestamp, signatures, exchange.remote_ip, exchange.status_code, exchange.error, detail,
-        headers, stored_body, exchange.response_truncated or len(body) > STORED_BODY_BYTES,
-        outcome.verdict is Verdict.HELD, None,
+        request.timestamp, exchange.remote_ip, exchange.status_code, exchange.error,
+        exchange.response_truncated or len(body) > STORED_BODY_BYTES, outcome.verdict is Verdict.HELD, None,
+        attempts.seal_record(cipher, owed.id, number, _masked(request, exchange, webhook)),
     )  # fmt: skip
+
+
+def _masked(request: Request, exchange: Exchange, webhook: Webhook) -> attempts.Record:
+    """What is kept of the exchange, with no secret of the webhook in it."""
+    hidden = (*(secret.value for secret in webhook.secrets), *webhook.headers.values())
+    detail, headers, body = exchange.error_detail, exchange.response_headers, exchange.response_body
+    values = [value for _, value in headers]
+    # Nearly always there is nothing to mask, which one look at all of it together tells.
+    if holds_any("\n".join([detail, *values]).encode() + b"\n" + body, hidden):
+        detail, body = mask(detail, hidden), mask(body, hidden)
+        headers = [(name, mask(value, hidden)) for name, value in headers]
+    return attempts.Record(request.signatures, detail, headers, body[:STORED_BODY_BYTES])

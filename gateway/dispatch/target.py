@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from gateway.dispatch.breaker import Breaker
 from gateway.domain.exchange import Exchange
 from gateway.domain.outcome import Outcome, Verdict
 from gateway.domain.owed import Owed
+
+if TYPE_CHECKING:
+    from gateway.dispatch.places import Membership
 
 MOST_AT_ONCE: Final = 64
 AFTER_FIRST_SUCCESS: Final = 4
@@ -23,11 +26,11 @@ AFTER_FIRST_SUCCESS: Final = 4
 class Target:
     """`kept` counts the places taken in memory (reserved, queued and under way). Times: `held_until` in wall
     milliseconds. `backlog` counts how often something was left in the target's own queue in the database
-    since that was last found empty."""
+    since that was last found empty. `membership`: what it shares with others of its host and organization;
+    `slow`: how many of its requests have been on the wire for long (`places`)."""
 
     id: str
     org_id: str
-    host: str = ""
     proven: bool = False
     enabled: bool = True
     urgent: deque[Owed] = field(default_factory=deque)
@@ -43,6 +46,8 @@ class Target:
     enlisted: bool = False
     failing: bool = False
     health_written: int = 0
+    membership: Membership | None = None
+    slow: int = 0
 
     @property
     def waiting(self) -> int:

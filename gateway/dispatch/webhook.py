@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
+
+import msgspec
 
 from gateway.domain.event import Event
 from gateway.domain.owed import Owed
@@ -14,8 +15,7 @@ from gateway.signing import body_signature, standard_key, standard_signature
 USER_AGENT: Final = "bluehive-hum-webhooks/1.0"
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(msgspec.Struct, frozen=True):
     """What goes onto the wire. `timestamp` in seconds is what `webhook-timestamp` says; `signatures` are the
     values of `X-HUM-Signature` and `webhook-signature`, kept because the secrets may go."""
 

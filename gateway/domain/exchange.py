@@ -5,8 +5,9 @@ Filled by `gateway.egress`, judged by `gateway.domain.outcome`, stored as an att
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Final, Literal
+
+import msgspec
 
 ExchangeError = Literal[
     "dns", "connect_refused", "connect_timeout", "tls", "timeout", "reset", "protocol",
@@ -17,8 +18,7 @@ STORED_BODY_BYTES: Final = 16 * 1024
 READ_BODY_BYTES: Final = 64 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class Exchange:
+class Exchange(msgspec.Struct, frozen=True):
     """One request and its answer.
 
     `error` is None exactly when a whole status line and header block arrived and the body was read up to its
@@ -32,7 +32,7 @@ class Exchange:
     error: ExchangeError | None = None
     error_detail: str = ""
     remote_ip: str | None = None
-    response_headers: list[tuple[str, str]] = field(default_factory=list)
+    response_headers: list[tuple[str, str]] = []
     response_body: bytes = b""
     response_truncated: bool = False
 

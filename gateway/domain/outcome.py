@@ -7,9 +7,10 @@ for a pause, which the whole webhook gets. Everything else is a failure that the
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
+
+import msgspec
 
 from gateway.domain.delivery import Reason, Status, Step, after
 from gateway.domain.exchange import Exchange
@@ -29,8 +30,7 @@ class Verdict(StrEnum):
     ABORTED = "aborted"
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(msgspec.Struct, frozen=True):
     """What the recorder writes. `due_at` is None for a delivery that is over.
 
     `hold_until` concerns the whole webhook; `slow_down` asks for fewer requests at a time.
@@ -46,16 +46,14 @@ class Outcome:
     slow_down: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
+class Policy(msgspec.Struct, frozen=True):
     """What of the webhook decides over a failed attempt."""
 
     schedule: Sequence[int]
     max_hold_seconds: int
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
+class Progress(msgspec.Struct, frozen=True):
     """Where the delivery stood when the attempt began. `attempts_made` does not yet count the attempt."""
 
     attempts_made: int

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from gateway.domain.event import Event
 from gateway.domain.outcome import Progress
 
 
-@dataclass(slots=True)
-class Owed:
+class Owed(msgspec.Struct, eq=False):
     """One event owed to one target. `queue` is the lease under which this node holds it; `event` is None
     until its payload has been read (deliveries that were claimed, not handed over)."""
 

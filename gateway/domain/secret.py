@@ -78,7 +78,12 @@ def mask(text: _Text, secrets: Iterable[str]) -> _Text:
     return _replaced(text, found_bytes, MASK.encode()) if found_bytes else text
 
 
-@lru_cache(maxsize=256)
+def holds_any(text: bytes, secrets: tuple[str, ...]) -> bool:
+    """Whether `mask` would find something."""
+    return any(needle in text for _, needle in _needles(secrets))
+
+
+@lru_cache(maxsize=4096)
 def _needles(secrets: tuple[str, ...]) -> tuple[tuple[str, bytes], ...]:
     """Every spelling to look for, as str and as bytes. Cached: one target has the same secrets every time."""
     spellings: set[str] = set()

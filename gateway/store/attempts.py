@@ -5,9 +5,9 @@ URL and header values stand in the webhook's revision, the body in the event.
 
 from __future__ import annotations
 
-import json
 from typing import Any, Final
 
+import msgspec
 from sqlalchemy import select
 from sqlalchemy.engine import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -20,8 +20,7 @@ insert_attempts: Final = BulkInsert(
     attempts,
     (
         "delivery_id", "number", "org_id", "revision_id", "started_at", "duration_ms", "timestamp",
-        "signatures", "remote_ip", "status_code", "error", "error_detail", "response_headers",
-        "response_body", "response_truncated", "held", "swapped_from",
+        "remote_ip", "status_code", "error", "response_truncated", "held", "swapped_from", "record",
     ),
     ignore_conflicts=True,
 )  # fmt: skip
@@ -38,22 +37,26 @@ def attempt_id(delivery_id: str, number: int) -> str:
     return f"att_{delivery_id.removeprefix('dlv_')}_{number}"
 
 
-def seal_fields(
-    cipher: Cipher,
-    row: str,
-    *,
-    signatures: list[str],
-    error_detail: str,
-    response_headers: list[tuple[str, str]],
-    response_body: bytes,
-) -> tuple[bytes | None, bytes | None, bytes | None, bytes | None]:
-    """signatures, error_detail, response_headers, response_body as they are stored; empty ones take no
-    room."""
-    return (
-        cipher.seal(row, "signatures", " ".join(signatures).encode()) if signatures else None,
-        cipher.seal(row, "error_detail", error_detail.encode()) if error_detail else None,
-        cipher.seal(row, "response_headers", json.dumps(response_headers).encode())
-        if response_headers
-        else None,
-        cipher.seal(row, "response_body", response_body) if response_body else None,
-    )
+class Record(msgspec.Struct, array_like=True):
+    """What an attempt keeps sealed: the signatures it was sent with, and what came back."""
+
+    signatures: tuple[str, str]
+    error_detail: str = ""
+    response_headers: list[tuple[str, str]] = []
+    response_body: bytes = b""
+
+
+_encode: Final = msgspec.msgpack.Encoder().encode
+_decode: Final = msgspec.msgpack.Decoder(Record).decode
+
+
+def seal_record(cipher: Cipher, delivery_id: str, number: int, record: Record) -> bytes:
+    """The column `record` of this attempt."""
+    return cipher.seal(f"{delivery_id}|{number}", "record", _encode(record))
+
+
+def open_record(cipher: Cipher, row: Row[Any]) -> Record | None:
+    """What `seal_record` sealed; None when it was erased."""
+    if row.record is None:
+        return None
+    return _decode(cipher.open(f"{row.delivery_id}|{row.number}", "record", row.record))

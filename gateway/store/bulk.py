@@ -14,6 +14,8 @@ from sqlalchemy import Table
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from gateway.store.engine import execute_many
+
 Row = tuple[Any, ...]
 
 _POSTGRESQL = postgresql.dialect()  # type: ignore[no-untyped-call]
@@ -23,12 +25,14 @@ class BulkInsert:
     """`INSERT` of many rows given as tuples in the order of `columns`.
 
     With `ignore_conflicts`, rows that exist already are left alone, so that a batch whose commit was lost on
-    the way back can be written again.
+    the way back can be written again; with `on_conflict`, that clause says what becomes of them.
     """
 
-    def __init__(self, table: Table, columns: Sequence[str], *, ignore_conflicts: bool = False) -> None:
+    def __init__(
+        self, table: Table, columns: Sequence[str], *, ignore_conflicts: bool = False, on_conflict: str = ""
+    ) -> None:
         names = ", ".join(f'"{name}"' for name in columns)
-        tail = " ON CONFLICT DO NOTHING" if ignore_conflicts else ""
+        tail = " ON CONFLICT DO NOTHING" if ignore_conflicts else f" {on_conflict}" if on_conflict else ""
         marks = ", ".join("?" * len(columns))
         self.columns = tuple(columns)
         self._sqlite = f"INSERT INTO {table.name} ({names}) VALUES ({marks}){tail}"  # noqa: S608
@@ -38,7 +42,7 @@ class BulkInsert:
         if not rows:
             return
         if conn.dialect.name == "sqlite":
-            await conn.exec_driver_sql(self._sqlite, list(rows))
+            await execute_many(conn, self._sqlite, rows)
         else:
             await conn.exec_driver_sql(self._postgresql, tuple(_columns(rows)))
 
@@ -89,8 +93,7 @@ class BulkUpdate:
         if conn.dialect.name == "postgresql":
             result = await conn.exec_driver_sql(self._postgresql, tuple(_columns(rows)))
             return set(result.scalars())
-        result = await conn.exec_driver_sql(self._sqlite, list(rows))
-        if result.rowcount == len(rows):
+        if await execute_many(conn, self._sqlite, rows) == len(rows):
             return {row[self._id_index] for row in rows}
         # Some row was not as expected, and executemany does not say which: ask which carry the new values.
         return await self._carrying_new_values(conn, rows)

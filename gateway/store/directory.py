@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from sqlalchemy import select
@@ -24,6 +24,7 @@ from gateway.store.tables import install
 from gateway.store.tables import organizations as organizations_table
 
 _KEYS_REMEMBERED: Final = 10_000
+_TYPES_REMEMBERED: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,7 @@ class OrgView:
 
     organization: Organization
     webhooks: Mapping[str, Webhook]
+    _owed: dict[str, list[Webhook]] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def id(self) -> str:
@@ -39,7 +41,13 @@ class OrgView:
 
     def owed(self, event_type: str) -> list[Webhook]:
         """The webhooks that are to hear of an event of this type."""
-        return [webhook for webhook in self.webhooks.values() if webhook.wants(event_type)]
+        found = self._owed.get(event_type)
+        if found is None:
+            if len(self._owed) >= _TYPES_REMEMBERED:  # types are the clients' to invent
+                self._owed.clear()
+            found = [webhook for webhook in self.webhooks.values() if webhook.wants(event_type)]
+            self._owed[event_type] = found
+        return found
 
 
 class Directory:
@@ -70,7 +78,7 @@ class Directory:
         if view is not None:
             return view
         task = self._loading.get(org_id)
-        if task is None:
+        if task is None or task.done():
             task = asyncio.create_task(self._load(org_id), name=f"load {org_id}")
             self._loading[org_id] = task
             task.add_done_callback(lambda _: self._loading.pop(org_id, None))

@@ -38,8 +38,8 @@ class RefusedItems(Exception):
 @dataclass(frozen=True, slots=True)
 class Kind:
     """What one kind of item needs: its writer; for how long (seconds) its items wait for a database that is
-    away (None: for ever, because losing the item would lose knowledge); and how long an item may wait for
-    company when nobody is waiting for it."""
+    away (None: for ever, because losing the item would lose knowledge; then it is also written when whoever
+    waited for it has gone); and how long an item may wait for company when nobody is waiting for it."""
 
     apply: Apply
     patience: float | None
@@ -159,7 +159,7 @@ class GroupCommit:
             entry = self._waiting.popleft()
             weight += entry.weight
             self._weight -= entry.weight
-            if not entry.done.cancelled():
+            if not entry.done.cancelled() or self._kinds[entry.kind].patience is None:
                 batch.append(entry)
         return batch
 

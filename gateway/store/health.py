@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Final
 
-from sqlalchemy import func, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from gateway.store.bulk import BulkInsert
 from gateway.store.tables import target_health as table
 
 
@@ -29,33 +29,37 @@ class Health:
     error: str | None = None
 
 
+_WRITE: Final = BulkInsert(
+    table,
+    [
+        "target_id", "org_id", "first_success_at", "last_success_at", "failing_since", "failures",
+        "last_delivery_id", "last_delivery_at", "last_status_code", "last_error",
+    ],
+    on_conflict="""ON CONFLICT (target_id) DO UPDATE SET
+        first_success_at = coalesce(target_health.first_success_at, excluded.first_success_at),
+        last_success_at = coalesce(excluded.last_success_at, target_health.last_success_at),
+        failing_since = CASE WHEN excluded.failing_since IS NOT NULL
+            THEN coalesce(target_health.failing_since, excluded.failing_since) END,
+        failures = CASE WHEN excluded.failing_since IS NOT NULL
+            THEN target_health.failures + excluded.failures ELSE 0 END,
+        last_delivery_id = excluded.last_delivery_id,
+        last_delivery_at = excluded.last_delivery_at,
+        last_status_code = excluded.last_status_code,
+        last_error = excluded.last_error""",
+)  # fmt: skip
+
+
 async def write(conn: AsyncConnection, news: Iterable[Health]) -> None:
-    dialect = sqlite if conn.dialect.name == "sqlite" else postgresql
-    for entry in sorted(news, key=lambda n: n.target_id):
-        values: dict[str, Any] = {
-            "target_id": entry.target_id,
-            "org_id": entry.org_id,
-            "first_success_at": entry.first_success_at,
-            "last_success_at": entry.success_at,
-            "failing_since": entry.failing_since,
-            "failures": entry.failures,
-            "last_delivery_id": entry.delivery_id,
-            "last_delivery_at": entry.delivery_at,
-            "last_status_code": entry.status_code,
-            "last_error": entry.error,
-        }
-        statement = dialect.insert(table).values(**values)
-        changes: dict[str, Any] = {name: values[name] for name in values if name.startswith("last_delivery")}
-        changes["last_status_code"] = entry.status_code
-        changes["last_error"] = entry.error
-        changes["first_success_at"] = func.coalesce(table.c.first_success_at, entry.first_success_at)
-        changes["last_success_at"] = func.coalesce(entry.success_at, table.c.last_success_at)
-        if entry.failing_since is None:
-            changes["failing_since"], changes["failures"] = None, 0
-        else:
-            changes["failing_since"] = func.coalesce(table.c.failing_since, entry.failing_since)
-            changes["failures"] = table.c.failures + entry.failures
-        await conn.execute(statement.on_conflict_do_update(index_elements=["target_id"], set_=changes))
+    """One entry for each target: when many fail together, they must not hold up the transaction."""
+    # In one order, so that two nodes do not wait for each other.
+    rows = [
+        (
+            entry.target_id, entry.org_id, entry.first_success_at, entry.success_at, entry.failing_since,
+            entry.failures, entry.delivery_id, entry.delivery_at, entry.status_code, entry.error,
+        )
+        for entry in sorted(news, key=lambda entry: entry.target_id)
+    ]  # fmt: skip
+    await _WRITE(conn, rows)
 
 
 async def recovered(conn: AsyncConnection, target_id: str) -> None:

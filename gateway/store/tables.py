@@ -56,6 +56,7 @@ organizations = Table(
     Column("retention_days", Integer, nullable=False, server_default=text("30")),
     Column("settings", Text, nullable=False, server_default=text("'{}'")),
     Column("config_version", BigInteger, nullable=False),
+    Column("audit_hash", LargeBinary),  # of the newest entry of its audit log
 )
 
 data_keys = Table(
@@ -130,6 +131,7 @@ event_people = Table(
     _id("org_id", primary_key=True),
     Column("person", LargeBinary, primary_key=True),
     _id("event_id", primary_key=True),
+    sqlite_with_rowid=False,
 )
 
 webhooks = Table(
@@ -148,6 +150,7 @@ webhooks = Table(
     Column("rate_limit_per_second", Integer),
     Column("retry_schedule", Text),
     Column("ordered", Boolean, nullable=False),
+    Column("organizations", Text),  # of a platform's webhook: which ones it covers; null for all
     Column("created_at", TIME, nullable=False),
     Column("updated_at", TIME, nullable=False),
     Column("deleted_at", TIME),
@@ -193,10 +196,28 @@ target_health = Table(
     Column("last_success_at", TIME),
     Column("failing_since", TIME),
     Column("failures", Integer, nullable=False),
+    Column("failure_days", Integer, nullable=False, server_default=text("0")),
+    Column("last_failure_day", Integer),  # days since 1970
+    Column("warned_day", Integer),  # the day of failing (1, 3) of which was warned last
     Column("last_delivery_id", ID),
     Column("last_delivery_at", TIME),
     Column("last_status_code", SmallInteger),
     Column("last_error", Text),
+)
+
+rotations = Table(
+    "rotations",
+    metadata,
+    _id("target_id", primary_key=True),
+    _id("org_id"),
+    _id("old_secret_id"),
+    _id("new_secret_id"),
+    Column("started_at", TIME, nullable=False),
+    Column("ends_at", TIME, nullable=False),
+    Column("takes", Text),  # old | new: the secret that the receiver accepted last
+    Column("confirmed_at", TIME),  # when it first accepted the new one
+    Column("warned_at", TIME),
+    Index("rotations_by_end", "ends_at"),
 )
 
 deliveries = Table(
@@ -237,6 +258,13 @@ deliveries = Table(
     Index("deliveries_by_position", "position"),
     Index("deliveries_by_target", "target_id", "position"),
     Index("deliveries_by_event", "event_id"),
+    Index(
+        "deliveries_failed",
+        "target_id",
+        "position",
+        sqlite_where=text("status = 'failed'"),
+        postgresql_where=text("status = 'failed'"),
+    ),
 )
 
 attempts = Table(
@@ -249,16 +277,14 @@ attempts = Table(
     Column("started_at", TIME, nullable=False),
     Column("duration_ms", Integer, nullable=False),
     Column("timestamp", BigInteger, nullable=False),  # seconds: what webhook-timestamp said
-    Column("signatures", SEALED),
     Column("remote_ip", Text),
     Column("status_code", SmallInteger),
     Column("error", Text),
-    Column("error_detail", SEALED),
-    Column("response_headers", SEALED),
-    Column("response_body", SEALED),
     Column("response_truncated", Boolean, nullable=False),
     Column("held", Boolean, nullable=False),
     Column("swapped_from", Text),
+    Column("record", SEALED),
+    sqlite_with_rowid=False,
     postgresql_partition_by="RANGE (delivery_id)",
 )
 
@@ -281,4 +307,66 @@ lanes = Table(
     Column("held_until", TIME),
     Column("next_due_at", TIME),
     Index("lanes_held", "held_until"),
+)
+
+jobs = Table(
+    "jobs",
+    metadata,
+    _id("id", primary_key=True),
+    Column("position", BigInteger, nullable=False),
+    _id("org_id"),
+    Column("kind", Text, nullable=False),
+    _id("object_id", nullable=True),  # what it works on, such as a webhook
+    Column("status", Text, nullable=False),  # running | done | cancelled | failed
+    Column("params", SEALED, nullable=False),
+    Column("cursor", Text),  # how far it has come
+    Column("matched", Integer),
+    Column("done", Integer, nullable=False),
+    Column("failed", Integer, nullable=False),
+    Column("error", Text),
+    Column("actor", Text, nullable=False),
+    _id("lease", nullable=True),  # of the node that works on it
+    Column("cancel_requested", Boolean, nullable=False),
+    Column("created_at", TIME, nullable=False),
+    Column("updated_at", TIME, nullable=False),
+    Column("finished_at", TIME),
+    Index("jobs_by_org", "org_id", "position"),
+    Index(
+        "jobs_running",
+        "id",
+        sqlite_where=text("status = 'running'"),
+        postgresql_where=text("status = 'running'"),
+    ),
+)
+
+target_stats = Table(
+    "target_stats",
+    metadata,
+    _id("target_id", primary_key=True),
+    Column("hour", TIME, primary_key=True, autoincrement=False),
+    Column("name", Text, primary_key=True),  # a result, `code:200`, or `ms:250` (the upper bound of a bucket)
+    _id("org_id"),
+    Column("count", BigInteger, nullable=False),
+    Index("target_stats_by_hour", "hour"),
+    sqlite_with_rowid=False,
+)
+
+audit_log = Table(
+    "audit_log",
+    metadata,
+    _id("id", primary_key=True),
+    Column("position", BigInteger, nullable=False),
+    _id("org_id"),
+    Column("at", TIME, nullable=False),
+    Column("actor", Text, nullable=False),
+    _id("key_id", nullable=True),
+    Column("address", Text),
+    Column("action", Text, nullable=False),
+    Column("object_type", Text, nullable=False),
+    Column("object_id", Text),
+    Column("details", Text, nullable=False),
+    Column("previous_hash", LargeBinary, nullable=False),
+    Column("hash", LargeBinary, nullable=False),
+    Index("audit_log_by_org", "org_id", "position"),
+    Index("audit_log_by_position", "position"),
 )

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 import msgspec
@@ -40,6 +40,10 @@ class Operation:
 
     `org`: a platform key must name an organization (for reading, `*` will do), must name exactly one, may
     leave it out, or it does not matter.
+
+    The last five are for the OpenAPI document: what a success answers (None: no content), codes of errors
+    beyond those that its kind brings along, the form of a body that the handler parses itself, headers that
+    the handler reads, and what there is to say beyond the summary.
     """
 
     method: str
@@ -54,6 +58,11 @@ class Operation:
     org: Literal["required", "one", "optional", "none"] = "required"
     limit: Callable[[Services], int] = lambda services: SMALL
     query: tuple[str, ...] = ()
+    answers: Mapping[int, type | None] = field(default_factory=dict)
+    errors: tuple[str, ...] = ()
+    body: type | None = None
+    headers: tuple[str, ...] = ()
+    note: str = ""
 
 
 class Endpoint:

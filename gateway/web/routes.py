@@ -19,6 +19,7 @@ from gateway.errors import NotFound, Problem
 from gateway.metrics import CONTENT_TYPE
 from gateway.web.api import OPERATIONS
 from gateway.web.call import Services
+from gateway.web.docs_page import serving as published
 from gateway.web.operation import Endpoint, Operation
 from gateway.web.problems import problem_response
 
@@ -100,6 +101,7 @@ def build_app(
         Route("/readyz", readyz),
         Route("/metrics", metrics),
         Route("/control/status", status),
+        *published.routes(),
     ]
     starlette = Starlette(routes=routes, exception_handlers={404: not_found, 405: wrong_method})
     starlette.router.redirect_slashes = False  # another address is another thing: 404

@@ -1,8 +1,7 @@
-"""How things look in answers: one function for each noun."""
+"""How things look in answers: one function for each noun. What they promise is in `web.answers`."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,8 +15,9 @@ from gateway.domain.event import PRIORITY_NAMES, Event
 from gateway.domain.url import shorten
 from gateway.domain.webhook import Webhook
 from gateway.store.api_keys import ApiKey
-from gateway.store.attempts import attempt_id
+from gateway.store.attempts import Record, attempt_id, open_record
 from gateway.store.cipher import Cipher
+from gateway.web import answers
 
 HIDDEN = "…"
 
@@ -26,7 +26,7 @@ def time(milliseconds: int | None) -> str | None:
     return None if milliseconds is None else format_time(milliseconds)
 
 
-def event(row: Any) -> dict[str, Any]:
+def event(row: Any) -> answers.Event:
     """An event without its payload."""
     return {
         "id": row.id,
@@ -44,7 +44,7 @@ def event(row: Any) -> dict[str, Any]:
     }
 
 
-def webhook(found: Webhook, health: Any | None, *, whole: bool) -> dict[str, Any]:
+def webhook(found: Webhook, health: Any | None, *, whole: bool) -> answers.Webhook:
     """A webhook as it is shown; `whole` is False for viewers, who see its URL shortened. Header values are
     never shown again: they may be credentials."""
     return {
@@ -74,7 +74,7 @@ def webhook(found: Webhook, health: Any | None, *, whole: bool) -> dict[str, Any
     }
 
 
-def _last_delivery(health: Any | None) -> dict[str, Any] | None:
+def _last_delivery(health: Any | None) -> answers.LastDelivery | None:
     if health is None or health.last_delivery_id is None:
         return None
     return {
@@ -85,7 +85,7 @@ def _last_delivery(health: Any | None) -> dict[str, Any] | None:
     }
 
 
-def delivery(row: Row[Any]) -> dict[str, Any]:
+def delivery(row: Row[Any]) -> answers.Delivery:
     status = shown_status(row.status, row.queue)
     waits_for_time = status is Status.PENDING and row.queue == DUE_QUEUE
     return {
@@ -118,31 +118,23 @@ def attempt(
     whole: bool,
     payload: bool,
     cdn_loop: str,
-) -> dict[str, Any]:
+) -> answers.Attempt:
     """An attempt with its request and response. Signatures are shortened for viewers, header values that the
     customer gave are masked for everybody; without `payload` the response's body stays out."""
-    where = f"{row.delivery_id}|{row.number}"
-
-    def opened(field: str) -> bytes | None:
-        sealed = getattr(row, field)
-        return None if sealed is None else cipher.open(where, field, sealed)
-
-    signed = (opened("signatures") or b"").decode().split(" ", 1)
-    shown = signed if whole else ["sha256=" + HIDDEN, "v1," + HIDDEN]
+    record = open_record(cipher, row) or Record(("", ""))
+    signatures = record.signatures if whole else ("sha256=" + HIDDEN, "v1," + HIDDEN)
     headers = request_headers(
         event_type=owed.event_type,
         event_id=owed.event_id,
         delivery_id=owed.id,
         number=row.number,
         timestamp=row.timestamp,
-        signatures=(shown[0], shown[1] if len(shown) > 1 else ""),
+        signatures=signatures,
         redelivery=owed.redelivery_of,
         traceparent=about.traceparent if about else None,
         cdn_loop=cdn_loop,
     )
     headers += [(name, "[secret]") for name in (revision["headers"] if revision else {})]
-    response_headers = opened("response_headers")
-    body = opened("response_body")
     url = revision["url"] if revision else None
     return {
         "id": attempt_id(row.delivery_id, row.number),
@@ -153,18 +145,18 @@ def attempt(
         "remote_ip": row.remote_ip,
         "request_headers": headers,
         "status_code": row.status_code,
-        "response_headers": json.loads(response_headers) if response_headers else [],
-        "response_body": body.decode("utf-8", "replace") if body is not None and payload else None,
+        "response_headers": record.response_headers,
+        "response_body": record.response_body.decode("utf-8", "replace") if payload else None,
         "response_truncated": row.response_truncated,
         "error": row.error or (None if row.status_code and 200 <= row.status_code < 300 else "http_status"),
-        "error_detail": (opened("error_detail") or b"").decode(),
+        "error_detail": record.error_detail,
         "held": row.held,
         "swapped_from": row.swapped_from,
     }
 
 
 def api_key(found: ApiKey) -> dict[str, Any]:
-    return {
+    shown: answers.ApiKey = {
         "id": found.id,
         "platform": found.org_id is None,
         "org_id": found.org_id,
@@ -176,8 +168,9 @@ def api_key(found: ApiKey) -> dict[str, Any]:
         "expires_at": time(found.expires_at),
         "revoked_at": time(found.revoked_at),
     }
+    return {**shown}
 
 
-def raw(data: bytes) -> msgspec.Raw:
-    """JSON bytes that go into an answer as they are."""
+def raw(data: bytes) -> Any:
+    """JSON bytes that go into an answer as they are, in the place of what they say."""
     return msgspec.Raw(data)

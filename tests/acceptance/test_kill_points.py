@@ -2,10 +2,12 @@
 
 Each case starts a gateway that ends itself with SIGKILL when it comes to the place (`gateway.checkpoints`),
 drives it there, starts it again without the killer and asks the oracle. Every event goes to three webhooks.
+The long form does that twenty times for each place, at another time of coming there each time.
 """
 
 from __future__ import annotations
 
+import random
 import re
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -15,11 +17,13 @@ import pytest
 
 import gateway
 from gateway.checkpoints import PLACES
+from tests.support.oracle import Verdict
 from tests.support.under_load import Stage, open_stage
 
 pytestmark = pytest.mark.proof
 
 FAN_OUT = 3
+DEATHS = 20
 KINDS = ["sqlite", "postgresql"]
 
 
@@ -55,21 +59,22 @@ async def _stop(stage: Stage) -> None:
     assert stage.deaths[-1].in_flight, "there was nothing to give back"
 
 
-# How to come to a place, and which time of coming there is the last: late enough to leave work of every kind.
-DRIVES: dict[str, tuple[Callable[[Stage], Awaitable[None]], int]] = {
-    "accept.before_insert": (_events, 6),
-    "accept.after_events": (_events, 6),
-    "accept.before_commit": (_events, 6),
-    "accept.after_commit": (_events, 6),
-    "attempt.before_send": (_events, 40),
-    "attempt.after_send": (_events, 40),
-    "attempt.before_record": (_events, 40),
-    "record.before_update": (_events, 8),
-    "record.after_update": (_events, 8),
-    "attempt.after_record": (_events, 40),
-    "claim.before_commit": (_retries, 2),  # the first is the look at the start, which finds nothing
-    "claim.after_commit": (_retries, 2),
-    "stop.before_return": (_stop, 1),
+# How to come to a place; which time of coming there is the last in the quick form, late enough to leave work
+# of every kind; and between which ones it is in the long form.
+DRIVES: dict[str, tuple[Callable[[Stage], Awaitable[None]], int, tuple[int, int]]] = {
+    "accept.before_insert": (_events, 6, (1, 10)),
+    "accept.after_events": (_events, 6, (1, 10)),
+    "accept.before_commit": (_events, 6, (1, 10)),
+    "accept.after_commit": (_events, 6, (1, 10)),
+    "attempt.before_send": (_events, 40, (1, 300)),
+    "attempt.after_send": (_events, 40, (1, 300)),
+    "attempt.before_record": (_events, 40, (1, 300)),
+    "record.before_update": (_events, 8, (1, 8)),
+    "record.after_update": (_events, 8, (1, 8)),
+    "attempt.after_record": (_events, 40, (1, 300)),
+    "claim.before_commit": (_retries, 2, (2, 4)),  # the first is the look at the start, which finds nothing
+    "claim.after_commit": (_retries, 2, (2, 4)),
+    "stop.before_return": (_stop, 1, (1, 1)),
 }
 OTHERS = {
     "key.before_commit", "key.after_commit", "webhook.before_commit", "webhook.after_commit",
@@ -88,60 +93,129 @@ def test_every_place_is_in_the_code_and_has_a_case() -> None:
 @pytest.mark.parametrize("place", DRIVES)
 @pytest.mark.parametrize("kind", KINDS)
 async def test_death_on_the_way_of_an_event(kind: str, place: str, tmp_path: Path) -> None:
-    drive, nth = DRIVES[place]
-    # A request that died with the gateway is sent again if it can be: always where accepting is the matter.
-    share = 1.0 if place.startswith("accept") else 1 / 3
-    async with open_stage(kind, tmp_path, rate=None, count=120, connections=6, repeatable=share) as stage:
-        await stage.start(kill_at=f"{place}:{nth}")
-        await stage.add_webhooks(FAN_OUT)
-        await drive(stage)
-        await _come_back(stage, f"{kind} {place}")
+    _, nth, _ = DRIVES[place]
+    print(f"A2 {kind} {place}: {await _on_the_way(kind, place, nth, tmp_path)}")
 
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("when", ["before_commit", "after_commit"])
 @pytest.mark.parametrize("kind", KINDS)
 async def test_death_while_a_webhook_is_made(kind: str, when: str, tmp_path: Path) -> None:
-    """Made or not, never half; the same request again makes it exactly once, with a secret that works."""
-    async with open_stage(kind, tmp_path, rate=None, count=20) as stage:
-        await stage.start(kill_at=f"webhook.{when}:{FAN_OUT}")
-        await stage.add_webhooks(FAN_OUT - 1)
-        made = await _die_of_posting(stage, "/api/webhooks", stage.webhook("/last"))
-        assert made == FAN_OUT - (when == "before_commit")
-        again = await _repeat(stage, "/api/webhooks", stage.webhook("/last"))
-        assert await _count(stage, "/api/webhooks") == FAN_OUT
-        stage.sink.trust("/last", again["secret"])
-        stage.load.start()
-        await _check(stage, f"{kind} webhook.{when}")
-        assert {accepted.deliveries for accepted in stage.load.acknowledged.values()} == {FAN_OUT}
+    print(f"A2 {kind} webhook.{when}: {await _webhook(kind, when, FAN_OUT, tmp_path)}")
 
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("when", ["before_commit", "after_commit"])
 @pytest.mark.parametrize("kind", KINDS)
 async def test_death_while_a_key_is_made(kind: str, when: str, tmp_path: Path) -> None:
-    """Made or not; the same request again gives exactly one key, and it works."""
-    async with open_stage(kind, tmp_path, rate=None, count=20) as stage:
-        await stage.start(kill_at=f"key.{when}:1")
+    print(f"A2 {kind} key.{when}: {await _key(kind, when, 1, tmp_path)}")
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("kind", KINDS)
+async def test_death_while_the_database_is_migrated(kind: str, tmp_path: Path) -> None:
+    print(f"A2 {kind} migrate.before_commit: {await _migration(kind, tmp_path)}")
+
+
+@pytest.mark.long
+@pytest.mark.anyio
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("kind", KINDS)
+async def test_twenty_deaths_at_each_place(kind: str, place: str, tmp_path: Path) -> None:
+    chance = random.Random(f"20261120 {kind} {place}")
+    deaths = []
+    for number in range(DEATHS):
+        directory = tmp_path / str(number)
+        directory.mkdir()
+        deaths.append(await _once(kind, place, chance, number, directory))
+    visits = sorted(visit for visit, _ in deaths)
+    total = _sum([verdict for _, verdict in deaths])
+    print(f"A2 {kind} {place}: {len(deaths)} deaths at visits {visits[0]} to {visits[-1]}, {total}")
+
+
+async def _once(
+    kind: str, place: str, chance: random.Random, seed: int, directory: Path
+) -> tuple[int, Verdict]:
+    """One death there, at a visit chosen by chance; returns the visit too."""
+    noun, when = place.split(".")
+    match noun:
+        case "webhook":
+            nth = chance.randint(1, 5)
+            return nth, await _webhook(kind, when, nth, directory)
+        case "key":
+            nth = chance.randint(1, 5)
+            return nth, await _key(kind, when, nth, directory)
+        case "migrate":
+            return 1, await _migration(kind, directory)
+    nth = chance.randint(*DRIVES[place][2])
+    return nth, await _on_the_way(kind, place, nth, directory, seed=seed)
+
+
+def _sum(verdicts: list[Verdict]) -> Verdict:
+    """Verdicts that have passed, as one: only their counts are left to tell."""
+    total = Verdict()
+    for verdict in verdicts:
+        total.acknowledged += verdict.acknowledged
+        total.received += verdict.received
+        total.duplicates += verdict.duplicates
+        total.in_flight_at_crashes += verdict.in_flight_at_crashes
+    return total
+
+
+async def _on_the_way(kind: str, place: str, nth: int, directory: Path, *, seed: int = 1) -> Verdict:
+    drive, _, _ = DRIVES[place]
+    # A request that died with the gateway is sent again if it can be: always where accepting is the matter.
+    share = 1.0 if place.startswith("accept") else 1 / 3
+    async with open_stage(
+        kind, directory, rate=None, count=120, connections=6, repeatable=share, seed=seed
+    ) as stage:
+        await stage.start(kill_at=f"{place}:{nth}")
         await stage.add_webhooks(FAN_OUT)
-        body = {"platform": True, "scopes": ["events:write"]}
+        await drive(stage)
+        await stage.end_leases()
+        await stage.start()
+        return await _check(stage)
+
+
+async def _webhook(kind: str, when: str, nth: int, directory: Path) -> Verdict:
+    """Made or not, never half; the same request again makes it exactly once, with a secret that works."""
+    async with open_stage(kind, directory, rate=None, count=20) as stage:
+        await stage.start(kill_at=f"webhook.{when}:{nth}")
+        await stage.add_webhooks(nth - 1)
+        made = await _die_of_posting(stage, "/api/webhooks", stage.webhook("/last"))
+        assert made == nth - (when == "before_commit")
+        again = await _repeat(stage, "/api/webhooks", stage.webhook("/last"))
+        assert await _count(stage, "/api/webhooks") == nth
+        stage.sink.trust("/last", again["secret"])
+        stage.load.start()
+        verdict = await _check(stage)
+        assert {accepted.deliveries for accepted in stage.load.acknowledged.values()} == {nth}
+        return verdict
+
+
+async def _key(kind: str, when: str, nth: int, directory: Path) -> Verdict:
+    """Made or not; the same request again gives exactly one key, and it works."""
+    body = {"platform": True, "scopes": ["events:write"]}
+    async with open_stage(kind, directory, rate=None, count=20) as stage:
+        await stage.start(kill_at=f"key.{when}:{nth}")
+        await stage.add_webhooks(FAN_OUT)
+        for _ in range(nth - 1):
+            assert (await stage.call("POST", "/api/keys", json=body)).status_code == 201
         made = await _die_of_posting(stage, "/api/keys", body)
-        assert made == 2 - (when == "before_commit")
+        assert made == nth + 1 - (when == "before_commit")  # and the one that makes them
         again = await _repeat(stage, "/api/keys", body)
-        assert await _count(stage, "/api/keys") == 2
+        assert await _count(stage, "/api/keys") == nth + 1
         answer = await stage.call(
             "POST", "/api/events", json={"type": "load.tick"},
             headers={"Authorization": f"Bearer {again['key']}"},
         )  # fmt: skip
         assert answer.status_code == 422, "the key is known: only the missing data is complained of"
         stage.load.start()
-        await _check(stage, f"{kind} key.{when}")
+        return await _check(stage)
 
 
-@pytest.mark.anyio
-@pytest.mark.parametrize("kind", KINDS)
-async def test_death_while_the_database_is_migrated(kind: str, tmp_path: Path) -> None:
-    async with open_stage(kind, tmp_path, rate=None, count=20, migrated=False) as stage:
+async def _migration(kind: str, directory: Path) -> Verdict:
+    async with open_stage(kind, directory, rate=None, count=20, migrated=False) as stage:
         with pytest.raises(AssertionError, match="did not start"):
             await stage.start(kill_at="migrate.before_commit:1")
         assert await stage.tables() == set(), "half a schema"
@@ -149,7 +223,7 @@ async def test_death_while_the_database_is_migrated(kind: str, tmp_path: Path) -
         await stage.make_key_beside_gateway()
         await stage.add_webhooks(FAN_OUT)
         stage.load.start()
-        await _check(stage, f"{kind} migrate.before_commit")
+        return await _check(stage)
 
 
 @pytest.mark.anyio
@@ -176,18 +250,12 @@ async def test_control_recording_before_sending_is_found_lost(tmp_path: Path) ->
     assert verdict.lost
 
 
-async def _come_back(stage: Stage, what: str) -> None:
-    await stage.end_leases()
-    await stage.start()
-    await _check(stage, what)
-
-
-async def _check(stage: Stage, what: str) -> None:
+async def _check(stage: Stage) -> Verdict:
     verdict = await stage.settle(timeout=30, gently=False)
-    print(f"A2 {what}: {verdict}")
     assert set(stage.load.answers) <= {202, 503}, stage.load.answers
     assert verdict.acknowledged + len(stage.load.unknown) >= stage.load.offered
     verdict.check()
+    return verdict
 
 
 async def _die_of_posting(stage: Stage, path: str, body: dict[str, object]) -> int:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
-from gateway.dispatch import claims, dispatcher, target
+from gateway.dispatch import claims, dispatcher, places, target
 from gateway.dispatch.dispatcher import Dispatcher
 from gateway.signing import verify
 from gateway.store.tables import deliveries
@@ -157,8 +157,9 @@ async def test_what_does_not_fit_into_memory_waits_in_the_database_and_arrives(
 
     monkeypatch.setattr(Dispatcher, "_keep", watched)
     monkeypatch.setattr(dispatcher, "MOST_IN_MEMORY", 60)
+    monkeypatch.setattr(dispatcher, "SHARE_OF_EACH", 10)
     for module in (dispatcher, claims):
-        monkeypatch.setattr(module, "SHARE_OF_EACH", 10)
+        monkeypatch.setattr(module, "LOW_WATER", 10)
     monkeypatch.setattr(dispatcher, "MOST_PER_TARGET", 50)
     monkeypatch.setattr(claims, "REFILL", 30)
     monkeypatch.setattr(claims, "BATCH", 20)
@@ -195,7 +196,7 @@ async def test_an_event_goes_to_each_of_ten_webhooks_once(any_database: str) -> 
 async def test_one_organizations_backlog_does_not_delay_anothers_first_attempt(
     sqlite_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(dispatcher, "MOST_IN_FLIGHT", 8)
+    monkeypatch.setattr(places, "MOST_IN_FLIGHT", 8)
     async with Receiver() as receiver, running_node(sqlite_database) as node:
         receiver.respond(200, path="/big", delay=0.01)
         for _ in range(3):

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from gateway.dispatch import dispatcher
+from gateway.dispatch import places
 from gateway.egress.failure import not_connected
 from gateway.errors import Conflict
 from gateway.store.engine import Database
@@ -27,8 +27,9 @@ pytestmark = pytest.mark.anyio
 async def test_slow_receivers_of_one_organization_leave_places_to_another(
     sqlite_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(dispatcher, "MOST_PER_ORGANIZATION", 2)
-    monkeypatch.setattr(dispatcher, "MOST_IN_FLIGHT", 3)
+    monkeypatch.setattr(places, "MOST_PER_ORGANIZATION", 2)
+    monkeypatch.setattr(places, "MOST_SLOW_PER_ORGANIZATION", 0)
+    monkeypatch.setattr(places, "MOST_IN_FLIGHT", 3)
     async with running_node(sqlite_database) as node, Receiver() as slow, Receiver() as quick:
         slow.behave(silence())
         for number in range(4):

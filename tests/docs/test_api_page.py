@@ -1,4 +1,4 @@
-"""`docs/api.md` holds every operation, with its role, its scope, its filters and an example."""
+"""`docs/api.md` holds every operation, with role, scope, filters and an example, and every error."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import pytest
 
 from gateway.domain.webhook import WebhookCreate
 from gateway.web.api import OPERATIONS
+from gateway.web.openapi.document import build
+from gateway.web.openapi.errors import CODES
 from gateway.web.operation import Operation
 from tests.docs.pages import DOCS
 
@@ -53,3 +55,23 @@ def test_every_field_of_a_webhook_is_explained() -> None:
         line.split("|")[1] for line in sections()["POST /api/webhooks"].splitlines() if line.startswith("| `")
     ]
     assert set(re.findall(r"`(\w+)`", " ".join(rows))) == set(WebhookCreate.model_fields)
+
+
+def test_every_error_is_in_the_table_under_its_status() -> None:
+    table = PAGE.split("| status | `error` |")[1].split("\n\n")[0]
+    found = set()
+    for row in table.splitlines()[2:]:
+        statuses, errors = row.strip("|").split("|", 1)
+        known = {int(status) for status in statuses.split(",")}
+        for code in re.findall(r"`([a-z_]+)`", errors):
+            if code in CODES:
+                assert CODES[code].status in known, row
+                found.add(code)
+    assert found == set(CODES)
+
+
+def test_every_open_address_is_named() -> None:
+    named = PAGE.split("**Open without a key:**")[1].split("\n\n")[0]
+    for path, item in build()["paths"].items():
+        if item.get("get", {}).get("security") != [{"apiKey": []}] and "get" in item:
+            assert f"`GET {path}`" in named

@@ -198,8 +198,7 @@ async def test_rows_land_in_the_partition_of_their_week(pg_store: Store) -> None
 
 def _attempt(delivery_id: str) -> tuple[Any, ...]:
     return (
-        delivery_id, 1, "acme", "rev_1", NOW, 5, NOW // 1000, None, None, 200, None, None, None, None,
-        False, False, None,
+        delivery_id, 1, "acme", "rev_1", NOW, 5, NOW // 1000, None, 200, None, False, False, None, None,
     )  # fmt: skip
 
 

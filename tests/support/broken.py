@@ -1,10 +1,16 @@
-"""Gateways that are broken on purpose: the controls of the durability proofs, which must catch every one.
+"""Gateways that are broken on purpose: the controls of the proofs, which must catch every one.
 
 `BROKEN=variant python -m tests.support.broken serve …`; `KILL_AT` works as in `killable`. The variants:
 
     answers_early   202 goes out before the commit, as with a queue that is written behind
     events_first    an event is committed before its deliveries are, as with a fan-out done later
     records_first   success is recorded before the request has gone out, as with at-most-once delivery
+    shares_nothing  whoever has something to send takes any place in flight: no limit for a target, for the
+                    untried or for an organization, no breaker
+    a_fifth         not broken: places in flight divided by five, so that a hundred hung endpoints are to it
+                    what five hundred are to the real one
+
+Several of them: `BROKEN=a_fifth,shares_nothing`.
 """
 
 from __future__ import annotations
@@ -16,6 +22,9 @@ from typing import Any
 import gateway.app
 from gateway.cli import main
 from gateway.clock import SystemClock
+from gateway.dispatch import places
+from gateway.dispatch.breaker import Breaker
+from gateway.dispatch.target import MOST_AT_ONCE, Target
 from gateway.domain.exchange import Exchange
 from gateway.egress.client import EgressClient
 from gateway.ingest.accept import KIND, Accept, Acceptance, Accepted
@@ -24,6 +33,7 @@ from gateway.store.transaction import Transaction
 from tests.support.killable import kill_at
 
 ENTRY = ["-m", "tests.support.broken"]
+_PLACES = [name for name in vars(places) if name.startswith("MOST_")]
 SLOWNESS_SECONDS = 0.05  # of the commit or the request: the time in which the lie is not yet true
 
 
@@ -80,10 +90,26 @@ def records_first() -> None:
     EgressClient.post = pretend  # type: ignore[method-assign]
 
 
+def shares_nothing() -> None:
+    for name in set(_PLACES) - {"MOST_IN_FLIGHT"}:
+        setattr(places, name, 0 if "SLOW" in name else 1_000_000)
+    Target.limit = property(lambda self: MOST_AT_ONCE)  # type: ignore[assignment,method-assign]
+    Breaker.open = property(lambda self: False)  # type: ignore[assignment,method-assign]
+
+
+def a_fifth() -> None:
+    for name in _PLACES:
+        setattr(places, name, getattr(places, name) // 5)
+
+
+VARIANTS = {
+    variant.__name__: variant
+    for variant in (answers_early, events_first, records_first, a_fifth, shares_nothing)
+}
+
 if __name__ == "__main__":
-    {"answers_early": answers_early, "events_first": events_first, "records_first": records_first}[
-        os.environ["BROKEN"]
-    ]()
+    for variant in os.environ["BROKEN"].split(","):
+        VARIANTS[variant]()
     if "KILL_AT" in os.environ:
         where, _, count = os.environ["KILL_AT"].partition(":")
         kill_at(where, int(count))

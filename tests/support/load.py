@@ -105,7 +105,7 @@ class Load:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _work(self) -> None:
-        line = _Line()
+        line = Line()
         try:
             while (post := await self._next()) is not None:
                 await self._send(line, post)
@@ -148,7 +148,7 @@ class Load:
     def _event(self, index: int) -> dict[str, Any]:
         return {"type": self._type, "data": {"n": index, "text": "Grüße " + "x" * (index % 300)}}
 
-    async def _send(self, line: _Line, post: _Post) -> None:
+    async def _send(self, line: Line, post: _Post) -> None:
         assert self._address is not None, "aim first"
         aimed, address = self._aimed, self._address
         try:
@@ -205,7 +205,7 @@ class Load:
             self.acknowledged[event["id"]] = Accepted(index, event["deliveries"])
 
 
-class _Line:
+class Line:
     """One keep-alive connection."""
 
     def __init__(self) -> None:

@@ -4,6 +4,18 @@ lost = acknowledged − (received ∪ pending ∪ in flight ∪ failed), counted
 promised three deliveries must have three, each of them at the receiver or waiting in the database. What the
 gateway calls delivered counts only if the receiver has it. Knows nothing of the gateway's code: it reads the
 tables with plain SQL, on SQLite from a copy of the files, so that recovery stays the gateway's own work.
+
+    crashes = []
+    ... a Load runs against a gateway that sends to a Sink; the gateway dies ...
+    crashes.append((await read_state(url)).in_flight)
+    ... it is started again; the load finishes ...
+    await sink.wait_until(settled(load, sink, crashes), timeout=60)
+    ... the gateway is stopped ...
+    verdict = judge(load, sink, await read_state(url), crashes)
+    print(verdict)
+    verdict.check()
+
+`under_load.Stage` does these steps. Each kind of fault it must find has its test in `acceptance/test_oracle`.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ import hmac
 import json
 import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import cast
@@ -42,15 +42,17 @@ class Sink:
     """`accepted` holds the receipts answered with 200 by delivery, `refused` counts the failures given on
     purpose, `forged` the requests whose signatures did not verify (they get 401)."""
 
-    def __init__(self, *, fail_every: int = 0) -> None:
-        """Every `fail_every`-th request is answered with 500; 0 means none."""
+    def __init__(self, *, fail_every: int = 0, addresses: Sequence[str] = ("127.0.0.1",)) -> None:
+        """Every `fail_every`-th request is answered with 500; 0 means none. With several loopback `addresses`
+        it is as many hosts, all on one port."""
         self._fail_every = fail_every
+        self._addresses = addresses
         self._fail_next = 0
         self._secrets: dict[str, str] = {}
         self._seen = 0
         self._held: list[tuple[asyncio.Transport, bytes]] | None = None
         self._changed = asyncio.Event()
-        self._server: asyncio.Server | None = None
+        self._servers: list[asyncio.Server] = []
         self._connections: set[_Connection] = set()
         self.accepted: defaultdict[str, list[Receipt]] = defaultdict(list)
         self.deliveries_of: defaultdict[str, set[str]] = defaultdict(set)
@@ -60,21 +62,24 @@ class Sink:
 
     async def __aenter__(self) -> Sink:
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(lambda: _Connection(self), "127.0.0.1", 0, backlog=1024)
-        self.port = self._server.sockets[0].getsockname()[1]
+        for address in self._addresses:
+            server = await loop.create_server(lambda: _Connection(self), address, self.port, backlog=1024)
+            self.port = server.sockets[0].getsockname()[1]
+            self._servers.append(server)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
     ) -> None:
-        assert self._server is not None
-        self._server.close()
+        for server in self._servers:
+            server.close()
         for connection in tuple(self._connections):
             connection.close()
-        await self._server.wait_closed()
+        for server in self._servers:
+            await server.wait_closed()
 
-    def url(self, path: str) -> str:
-        return f"http://127.0.0.1:{self.port}{path}"
+    def url(self, path: str, host: str | None = None) -> str:
+        return f"http://{host or self._addresses[0]}:{self.port}{path}"
 
     def trust(self, path: str, secret: str) -> None:
         """Requests to `path` must be signed with `secret`; those to unknown paths count as forged."""

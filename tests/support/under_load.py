@@ -166,7 +166,7 @@ async def open_stage(
     `migrated=False` the database is empty and there is no key yet."""
     with database_url(kind, directory) as url:
         async with Sink(fail_every=fail_every) as sink:
-            key = await _new_key(url, directory) if migrated else ""
+            key = await new_key(url, directory) if migrated else ""
             stage = Stage(kind, url, directory, sink, key, Load(key, **load))
             try:
                 yield stage
@@ -176,7 +176,7 @@ async def open_stage(
                     await asyncio.to_thread(stage.process.kill)
 
 
-async def _new_key(url: str, directory: Path) -> str:
+async def new_key(url: str, directory: Path) -> str:
     """A platform key with every scope, made without a gateway (which also migrates the database)."""
     environ = GatewayProcess(url, directory).environ
     settings = Settings.load({k: v for k, v in environ.items() if k.startswith("HUM_GATEWAY_")})

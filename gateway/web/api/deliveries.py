@@ -9,7 +9,7 @@ from gateway.store import attempts as attempt_rows
 from gateway.store import deliveries as rows
 from gateway.store import events as event_rows
 from gateway.store import webhooks as webhook_rows
-from gateway.web import shapes
+from gateway.web import answers, shapes
 from gateway.web.call import Answer, Call
 from gateway.web.lists import (
     PAGE_PARAMETERS,
@@ -57,9 +57,7 @@ async def get_delivery(call: Call) -> Answer:
             event_row.id, event_row.org_id, event_row.type, event_row.timestamp, data, event_row.traceparent
         )
     readable = call.principal.reads_payloads
-    content = shapes.delivery(row)
-    content["payload"] = shapes.raw(event.envelope()) if event and readable else None
-    content["attempts"] = [
+    attempts = [
         shapes.attempt(
             attempt,
             row,
@@ -72,6 +70,8 @@ async def get_delivery(call: Call) -> Answer:
         )
         for attempt in made
     ]
+    payload = shapes.raw(event.envelope()) if event and readable else None
+    content: answers.DeliveryWithAttempts = {**shapes.delivery(row), "payload": payload, "attempts": attempts}
     return Answer(content)
 
 
@@ -95,13 +95,17 @@ OPERATIONS = (
     Operation(
         "GET", "/api/deliveries", "listDeliveries", list_deliveries, "viewer", "manage", "read",
         "Deliveries in commit order.", query=(*PAGE_PARAMETERS, *_FILTERS),
+        answers={200: answers.DeliveryList},
     ),
     Operation(
         "GET", "/api/deliveries/{id}", "getDelivery", get_delivery, "viewer", "manage", "read",
-        "One delivery with its payload and its attempts.",
+        "One delivery with its payload and its attempts.", answers={200: answers.DeliveryWithAttempts},
+        note="The secrets of the webhook, and header values that you gave, are `[secret]` wherever a "
+        "receiver repeats them. Viewers see URLs and signatures shortened.",
     ),
     Operation(
         "GET", "/api/webhooks/{id}/deliveries", "listWebhookDeliveries", list_webhook_deliveries, "viewer",
         "manage", "read", "The deliveries of one webhook.", query=(*PAGE_PARAMETERS, *_FILTERS),
+        answers={200: answers.DeliveryList},
     ),
 )  # fmt: skip

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from gateway.domain import event_types
-from gateway.domain.event import NewEvent
+from gateway.domain.event import BatchInput, EventInput, NewEvent
 from gateway.errors import BadRequest, Detail, Forbidden, InvalidRequest, NotFound, Problem
 from gateway.ingest.accept import Acceptance
 from gateway.ingest.plan import Answer as EventAnswer
@@ -17,7 +17,7 @@ from gateway.store import deliveries as delivery_rows
 from gateway.store import events as event_rows
 from gateway.store.directory import OrgView
 from gateway.store.idempotency import KEPT_MS, Claim
-from gateway.web import shapes
+from gateway.web import answers, shapes
 from gateway.web.body import BATCH, check_json_type
 from gateway.web.call import Answer, Call
 from gateway.web.lists import PAGE_PARAMETERS, list_answer, page_query, time_parameter
@@ -96,16 +96,15 @@ async def get_event(call: Call) -> Answer:
         row = await event_rows.find(conn, call.org_filter, event_id)
     if row is None:
         raise NotFound(f"there is no event {event_id}")
-    content = shapes.event(row)
+    shown: answers.EventWithData = {**shapes.event(row), "data": None, "payload": "kept"}
     if row.payload is None:
-        content |= {"data": None, "payload": "expired"}
+        shown["payload"] = "expired"
     elif not call.principal.reads_payloads:
-        content |= {"data": None, "payload": "hidden"}
+        shown["payload"] = "hidden"
     else:
         view = await call.services.directory.living(row.org_id)
-        data = view.organization.cipher.open(row.id, "payload", row.payload)
-        content |= {"data": shapes.raw(data), "payload": "kept"}
-    return Answer(content)
+        shown["data"] = shapes.raw(view.organization.cipher.open(row.id, "payload", row.payload))
+    return Answer(shown)
 
 
 async def list_event_deliveries(call: Call) -> Answer:
@@ -205,25 +204,37 @@ OPERATIONS = (
         "POST", "/api/events", "sendEvent", send_event, "operator", "events:write", "write",
         "Accept one event; it is durable when this answers.",
         limit=lambda services: services.max_event_bytes + 16 * 1024,
+        body=EventInput, answers={202: answers.AcceptedEvent}, headers=("traceparent",),
+        errors=("reserved_type", "external_id_conflict", "storage_full"),
+        note="`data` is kept and delivered byte for byte: key order, `1.10` and 30-digit integers survive. "
+        "The `data` of a type of the catalogue must be as described under Events; other types are taken as "
+        "they are. An event that no webhook wants is kept, too.",
     ),
     Operation(
         "POST", "/api/events/batch", "sendEvents", send_batch, "operator", "events:write", "write",
         "Accept up to 1,000 events at once.", org="optional", limit=lambda services: BATCH,
+        body=BatchInput, answers={202: answers.AcceptedBatch, 207: answers.MixedBatch},
+        headers=("traceparent",), errors=("reserved_type", "external_id_conflict", "storage_full"),
+        note="`atomic`, the default, takes all events or none (202). `each` takes what it can and answers "
+        "207 with a result or an error for each. A platform key may name the organization in each event.",
     ),
     Operation(
         "GET", "/api/events", "listEvents", list_events, "viewer", "manage", "read",
         "Events in commit order.", query=(*PAGE_PARAMETERS, "type", "since", "until"),
+        answers={200: answers.EventList}, note="Without their data: read one event for that.",
     ),
     Operation(
         "GET", "/api/events/{id}", "getEvent", get_event, "viewer", "manage", "read",
-        "One event, with its data.",
+        "One event, with its data.", answers={200: answers.EventWithData},
     ),
     Operation(
         "GET", "/api/events/{id}/deliveries", "listEventDeliveries", list_event_deliveries, "viewer",
         "manage", "read", "To whom an event is owed, and how that stands.", query=PAGE_PARAMETERS,
+        answers={200: answers.DeliveryList},
     ),
     Operation(
         "GET", "/api/event-types", "listEventTypes", list_event_types, "viewer", "manage", "read",
         "The catalogue, with schema and example of each type.", org="none",
+        answers={200: answers.EventTypeList},
     ),
 )  # fmt: skip

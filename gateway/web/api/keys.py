@@ -7,7 +7,7 @@ from gateway.errors import Forbidden, InvalidRequest
 from gateway.manage import keys as manage
 from gateway.manage.keys import KeyCreate
 from gateway.store import api_keys, organizations
-from gateway.web import shapes
+from gateway.web import answers, shapes
 from gateway.web.auth import ALL_ORGS
 from gateway.web.call import Answer, Call
 from gateway.web.lists import PAGE_PARAMETERS, list_answer, page_query
@@ -99,13 +99,17 @@ OPERATIONS = (
     Operation(
         "POST", "/api/keys", "createKey", create_key, "admin", "manage", "write",
         "Make an API key; its text is shown this once.", model=KeyCreate, org="none",
+        answers={201: answers.NewApiKey}, headers=("X-HUM-Org",), errors=("organization_unknown",),
+        note="Either a key of an organization, with a role, or a platform key, with scopes. Nobody gives "
+        "more than they have: every role reads payloads, so a platform key needs `payload:read` to make one, "
+        "and `events:write` too for operator and admin.",
     ),
     Operation(
         "GET", "/api/keys", "listKeys", list_keys, "admin", "manage", "read", "All keys, without their text.",
-        org="none", query=PAGE_PARAMETERS,
+        org="none", query=PAGE_PARAMETERS, answers={200: answers.KeyList}, headers=("X-HUM-Org",),
     ),
     Operation(
         "DELETE", "/api/keys/{id}", "revokeKey", revoke_key, "admin", "manage", "write",
-        "Revoke a key; it is refused everywhere within a second or so.", org="none",
+        "Revoke a key; it is refused everywhere within a second or so.", org="none", answers={204: None},
     ),
 )  # fmt: skip

@@ -15,7 +15,7 @@ from gateway.errors import NotFound
 from gateway.manage import webhooks as manage
 from gateway.store import webhooks as rows
 from gateway.store.page import encode_cursor
-from gateway.web import shapes
+from gateway.web import answers, shapes
 from gateway.web.call import Answer, Call
 from gateway.web.lists import PAGE_PARAMETERS, list_answer, page_query
 from gateway.web.operation import Operation
@@ -25,9 +25,9 @@ async def create_webhook(call: Call) -> Answer:
     services = call.services
     async with services.transaction() as tx:
         webhook = await manage.create(tx, call.the_org, call.model, services.rules, services.clock.now())
-    content = shapes.webhook(webhook, None, whole=True)
     # Shown now and never again; one that the customer brought along is not repeated at all.
-    content["secret"] = None if call.model.secret is not None else webhook.secrets[0].value
+    secret = None if call.model.secret is not None else webhook.secrets[0].value
+    content: answers.NewWebhook = {**shapes.webhook(webhook, None, whole=True), "secret": secret}
     return Answer(content, 201)
 
 
@@ -86,7 +86,7 @@ async def delete_webhook(call: Call) -> Answer:
     return Answer(status=204)
 
 
-def _shape(call: Call, webhook: Webhook, health: Any) -> dict[str, Any]:
+def _shape(call: Call, webhook: Webhook, health: Any) -> answers.Webhook:
     return shapes.webhook(webhook, health, whole=call.principal.sees_secrets_of_urls)
 
 
@@ -100,29 +100,36 @@ OPERATIONS = (
     Operation(
         "POST", "/api/webhooks", "createWebhook", create_webhook, "admin", "manage", "write",
         "Register a URL; the answer shows the secret, this once.", model=WebhookCreate,
+        answers={201: answers.NewWebhook}, errors=("target_denied", "webhook_limit_reached"),
+        note="Options that this version does not serve yet are refused, never silently ignored.",
     ),
     Operation(
         "GET", "/api/webhooks", "listWebhooks", list_webhooks, "viewer", "manage", "read", "All webhooks.",
-        query=PAGE_PARAMETERS,
+        query=PAGE_PARAMETERS, answers={200: answers.WebhookList},
     ),
     Operation(
         "GET", "/api/webhooks/{id}", "getWebhook", get_webhook, "viewer", "manage", "read", "One webhook.",
-        org="one",
+        org="one", answers={200: answers.Webhook},
     ),
     Operation(
         "PATCH", "/api/webhooks/{id}", "updateWebhook", update_webhook, "admin", "manage", "write",
-        "Change a webhook by merge patch.", model=WebhookUpdate,
+        "Change a webhook by merge patch.", model=WebhookUpdate, answers={200: answers.Webhook},
+        errors=("target_denied", "headers_required"),
+        note="What is not named stays. Null gives a field its default back; in `headers`, null removes one "
+        "header. A URL of another origin (scheme, host, port) needs all header values again.",
     ),
     Operation(
         "POST", "/api/webhooks/{id}/enable", "enableWebhook", enable_webhook, "admin", "manage", "write",
         "Deliver again; what has gathered goes out, oldest first, or is discarded.", model=WebhookEnable,
+        answers={200: answers.Webhook}, note="A webhook that is enabled already stays as it is.",
     ),
     Operation(
         "POST", "/api/webhooks/{id}/disable", "disableWebhook", disable_webhook, "admin", "manage", "write",
         "Stop delivering, and make no deliveries until it is enabled.", model=WebhookDisable,
+        answers={200: answers.Webhook}, note="What is pending waits.",
     ),
     Operation(
         "DELETE", "/api/webhooks/{id}", "deleteWebhook", delete_webhook, "admin", "manage", "write",
-        "Delete a webhook; what it is still owed is cancelled, its history stays.",
+        "Delete a webhook; what it is still owed is cancelled, its history stays.", answers={204: None},
     ),
 )  # fmt: skip

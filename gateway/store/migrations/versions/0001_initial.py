@@ -41,17 +41,15 @@ def upgrade() -> None:
         sa.Column("started_at", sa.BigInteger(), nullable=False),
         sa.Column("duration_ms", sa.Integer(), nullable=False),
         sa.Column("timestamp", sa.BigInteger(), nullable=False),
-        sa.Column("signatures", sa.LargeBinary(), nullable=True),
         sa.Column("remote_ip", sa.Text(), nullable=True),
         sa.Column("status_code", sa.SmallInteger(), nullable=True),
         sa.Column("error", sa.Text(), nullable=True),
-        sa.Column("error_detail", sa.LargeBinary(), nullable=True),
-        sa.Column("response_headers", sa.LargeBinary(), nullable=True),
-        sa.Column("response_body", sa.LargeBinary(), nullable=True),
         sa.Column("response_truncated", sa.Boolean(), nullable=False),
         sa.Column("held", sa.Boolean(), nullable=False),
         sa.Column("swapped_from", sa.Text(), nullable=True),
+        sa.Column("record", sa.LargeBinary(), nullable=True),
         sa.PrimaryKeyConstraint("delivery_id", "number"),
+        sqlite_with_rowid=False,
         postgresql_partition_by="RANGE (delivery_id)",
     )
     op.create_table(
@@ -108,6 +106,7 @@ def upgrade() -> None:
         sa.Column("person", sa.LargeBinary(), nullable=False),
         sa.Column("event_id", ID, nullable=False),
         sa.PrimaryKeyConstraint("org_id", "person", "event_id"),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "events",

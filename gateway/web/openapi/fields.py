@@ -1,0 +1,219 @@
+"""What the fields of requests mean, and the rules for them that their types do not tell.
+
+The types stand in `gateway.domain` and `gateway.manage`; a field without its line here fails a test, and so
+does a rule that the API does not keep.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from gateway.domain.event import MAX_BATCH, PRIORITIES, BatchInput, EventInput
+from gateway.domain.event_types import MAX_TYPE_LENGTH, RESERVED_TYPES
+from gateway.domain.headers import MAX_HEADERS, MAX_NAME, MAX_VALUE
+from gateway.domain.retry import DEFAULT_LIFETIME_MS, MAX_STEPS, MAX_WAIT_SECONDS
+from gateway.domain.url import MAX_URL
+from gateway.domain.webhook import WebhookCreate, WebhookDisable, WebhookEnable, WebhookUpdate
+from gateway.manage.keys import KeyCreate
+from gateway.web.openapi.parameters import ORG_PATTERN
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """`rules` go with the type's own schema (for a field that may be null, with the part that is not);
+    `whole` replaces it. Without `default` the type's default is not the API's."""
+
+    text: str
+    rules: Mapping[str, Any] = field(default_factory=dict)
+    whole: Mapping[str, Any] | None = None
+    default: bool = True
+
+
+class SendEventsItem(EventInput):
+    """One event of a batch: it may name its organization."""
+
+
+_SEGMENT: Final = "[a-z][a-z0-9_]*"
+TYPE_PATTERN: Final = rf"^{_SEGMENT}(\.{_SEGMENT})+$"
+_WANTED: Final = rf"^(\*|{_SEGMENT}(\.{_SEGMENT})*\.\*|{_SEGMENT}(\.{_SEGMENT})+)$"
+# Further characters that are not printable are refused, too: no short expression holds them all.
+_PRINTABLE: Final = "^[^\\u0000-\\u001f\\u007f-\\u009f]*$"
+_ABSENT: Final = "Not served by this version: anything but the default is refused."
+
+
+def _or_null(schema: Mapping[str, Any]) -> dict[str, Any]:
+    return {"anyOf": [dict(schema), {"type": "null"}]}
+
+
+_EVENT: Final[dict[str, Meaning | None]] = {
+    "type": Meaning(
+        "Dotted lower case. The `data` of the catalogue's types is checked.",
+        {
+            "maxLength": MAX_TYPE_LENGTH,
+            "pattern": TYPE_PATTERN,
+            "not": {"enum": sorted(RESERVED_TYPES)},
+            "examples": ["call.completed"],
+        },
+    ),
+    "data": Meaning("Kept and delivered byte for byte.", whole={"type": "object"}),
+    "external_id": Meaning(
+        "Your own id: 1 to 128 characters of A-Z a-z 0-9 _ -. The same one with the same body answers the "
+        "first result, for as long as the event is kept; with another body it is 409 `external_id_conflict`.",
+        {"pattern": "^[A-Za-z0-9_-]{1,128}$", "examples": ["msg_1001"]},
+    ),
+    "occurred_at": Meaning(
+        "When it happened; becomes `timestamp`, which is otherwise the time of acceptance. Names its offset.",
+        {"format": "date-time", "maxLength": 40, "examples": ["2026-11-20T21:05:09.123Z"]},
+    ),
+    "ordering_key": Meaning(
+        "What must stay in order, for ordered webhooks, which come with a later version.",
+        {"minLength": 1, "maxLength": 128, "pattern": _PRINTABLE, "examples": ["conversation_77"]},
+    ),
+    "priority": Meaning(
+        "`high` goes before what is waiting for the same webhook.", {"enum": list(PRIORITIES)}
+    ),
+    "expires_in": Meaning(
+        "Seconds after which pending deliveries are given up; 30 days without it.",
+        {"minimum": 1, "maximum": DEFAULT_LIFETIME_MS // 1000, "examples": [3600]},
+    ),
+    "org_id": None,
+}
+_ITEM: Final = _EVENT | {
+    "org_id": Meaning(
+        "The organization, for a platform key that gives none in `X-HUM-Org`, or another one.",
+        {"pattern": ORG_PATTERN, "examples": ["acme"]},
+    )
+}
+_BATCH: Final[dict[str, Meaning | None]] = {
+    "events": Meaning(
+        "The events, in the order in which they are taken.",
+        whole={
+            "type": "array",
+            "minItems": 1,
+            "maxItems": MAX_BATCH,
+            "items": {"$ref": "#/components/schemas/SendEventsItem"},
+        },
+    ),
+    "mode": Meaning("`atomic`: all or none. `each`: as many as possible.", {"enum": ["atomic", "each"]}),
+}
+
+_HEADERS: Final = {
+    "maxProperties": MAX_HEADERS,
+    "propertyNames": {"pattern": f"^[!#$%&'*+.^_`|~0-9A-Za-z-]{{1,{MAX_NAME}}}$"},
+    "examples": [{"X-Env": "prod"}],
+}
+_HEADER_VALUE: Final = {"type": "string", "maxLength": MAX_VALUE, "pattern": "^([!-~]([ -~]*[!-~])?)?$"}
+_WEBHOOK: Final[dict[str, Meaning | None]] = {
+    "url": Meaning(
+        "`https`, to a public address; what else is possible, the operator decides.",
+        whole={
+            "type": "string",
+            "format": "uri",
+            "pattern": "^[Hh][Tt][Tt][Pp][Ss]?://",
+            "maxLength": MAX_URL,
+            "examples": ["https://crm.example.com/hooks/hum"],
+        },
+    ),
+    "events": Meaning(
+        "Types and patterns: `sms.*` is every type that begins with `sms.`, `*` every type.",
+        whole={
+            "type": "array",
+            "minItems": 1,
+            "maxItems": 100,
+            "items": {"type": "string", "maxLength": MAX_TYPE_LENGTH, "pattern": _WANTED},
+            "examples": [["call.completed", "sms.*"]],
+        },
+    ),
+    "filter": Meaning(_ABSENT, whole={"type": "null"}),
+    "description": Meaning("For people; printable characters.", {"maxLength": 500, "pattern": _PRINTABLE}),
+    "headers": Meaning(
+        "Sent with every request; stored encrypted and never shown again.",
+        whole={"type": "object", "additionalProperties": _HEADER_VALUE, "default": {}, **_HEADERS},
+    ),
+    "enabled": Meaning("A disabled webhook is owed nothing."),
+    "secret": Meaning(
+        "A secret that you bring along: `whsec_` and the base64 of 24 to 64 bytes. Without it a new one is "
+        "made, and shown once.",
+        {"pattern": "^whsec_[A-Za-z0-9+/]{32,86}={0,2}$"},
+    ),
+    "timeout_ms": Meaning("For the whole exchange."),
+    "rate_limit_per_second": Meaning(_ABSENT, whole={"type": "null"}),
+    "retry_schedule": Meaning(
+        "Seconds to wait before each next attempt, each ±20 %. Null: the operator's schedule.",
+        {
+            "minItems": 1,
+            "maxItems": MAX_STEPS,
+            "items": {"type": "integer", "minimum": 1, "maximum": MAX_WAIT_SECONDS},
+            "examples": [[5, 300, 1800, 7200]],
+        },
+    ),
+    "max_hold_seconds": Meaning("The longest `Retry-After` that is honoured."),
+    "ordered": Meaning(_ABSENT, whole={"type": "boolean", "const": False}),
+    "profile": Meaning(_ABSENT, whole={"type": "string", "const": "hum"}),
+}
+
+
+def _patch(name: str, meaning: Meaning | None) -> Meaning | None:
+    """In a merge patch a field that is missing stays as it is: no default is true of it."""
+    assert meaning is not None
+    whole = meaning.whole
+    if name == "headers":
+        value = _or_null(_HEADER_VALUE)
+        whole = _or_null({"type": "object", "additionalProperties": value, **_HEADERS})
+    elif whole is not None and name in ("ordered", "profile"):
+        whole = _or_null(whole)
+    return Meaning(meaning.text, meaning.rules, whole, default=False)
+
+
+_KEY: Final[dict[str, Meaning | None]] = {
+    "platform": Meaning("A platform key, which has scopes instead of an organization and a role."),
+    "scopes": Meaning(
+        "Of a platform key. Without them `events:write`, `callers:resolve` and `manage`; `all` is every one.",
+        {"examples": [["events:write"]]},
+    ),
+    "org_id": Meaning(
+        "The organization the key is for; an admin's own without it.",
+        {"pattern": ORG_PATTERN, "examples": ["acme"]},
+    ),
+    "role": Meaning("What the key may do in its organization. Required unless it is a platform key."),
+    "expires_in": Meaning("Seconds; without it the key lasts until it is revoked.", {"examples": [7776000]}),
+    "name": Meaning(
+        "For people; printable characters.",
+        {"maxLength": 100, "pattern": _PRINTABLE, "examples": ["dashboard"]},
+    ),
+}
+_PLATFORM_OR_ROLE: Final = {
+    "anyOf": [
+        {
+            "required": ["platform"],
+            "properties": {"platform": {"const": True}, "role": {"type": "null"}},
+        },
+        {
+            "required": ["role"],
+            "properties": {
+                "platform": {"const": False},
+                "role": {"type": "string"},
+                "scopes": {"type": "null"},
+            },
+        },
+    ]
+}
+
+# A field that maps to None is not taken there.
+MEANINGS: Final[Mapping[type, Mapping[str, Meaning | None]]] = {
+    EventInput: _EVENT,
+    SendEventsItem: _ITEM,
+    BatchInput: _BATCH,
+    WebhookCreate: _WEBHOOK,
+    WebhookUpdate: {name: _patch(name, meaning) for name, meaning in _WEBHOOK.items() if name != "secret"}
+    | {"api_version": Meaning("The version of the envelope.", default=False)},
+    WebhookEnable: {"pending": Meaning("What becomes of the deliveries that have gathered.")},
+    WebhookDisable: {},
+    KeyCreate: _KEY,
+}
+
+# Rules about several fields at once. What the catalogue says of the `data` of events is not among them: as a
+# condition on `type` it is more than the tools that read such documents can take.
+EXTRA: Final[Mapping[type, Mapping[str, Any]]] = {KeyCreate: _PLATFORM_OR_ROLE}

@@ -1,0 +1,98 @@
+"""What queries, paths and headers mean: a table for each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from gateway.domain.delivery import Status
+from gateway.web.lists import DEFAULT, MOST
+from gateway.web.operation import Operation
+
+ORG_PATTERN: Final = r"^(?!\.{1,2}$)[A-Za-z0-9_.-]{1,64}$"
+_ORG_OR_ALL: Final = r"^(\*|(?!\.{1,2}$)[A-Za-z0-9_.-]{1,64})$"
+_TEXT: Final = {"type": "string", "pattern": "^[^\\u0000]*$"}  # no NUL: the database has no such text
+_TIME: Final = {"type": "string", "format": "date-time", "examples": ["2026-11-20T21:05:09.123Z"]}
+
+QUERY: Final[Mapping[str, tuple[dict[str, Any], str]]] = {
+    "limit": (
+        {"type": "integer", "minimum": 1, "maximum": MOST, "default": DEFAULT},
+        "How many rows a page has at most.",
+    ),
+    "cursor": (_TEXT, "`next_cursor` of the page before, in the same order."),
+    "order": (
+        {"type": "string", "enum": ["desc", "asc"], "default": "desc"},
+        "The order of commits. Who follows an ascending cursor to its end, again and again, sees each row "
+        "exactly once.",
+    ),
+    "type": (_TEXT, "Only this event type."),
+    "since": (_TIME, "From this time on, inclusive."),
+    "until": (_TIME, "Up to this time, exclusive."),
+    "status": ({"type": "string", "enum": [status.value for status in Status]}, "Only these deliveries."),
+    "event_id": (_TEXT, "Only the deliveries of this event."),
+}
+
+_NOUNS: Final = {"events": "event", "webhooks": "webhook", "deliveries": "delivery", "keys": "key"}
+
+TRACEPARENT: Final = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+HEADERS: Final[Mapping[str, tuple[dict[str, Any], str]]] = {
+    "X-HUM-Org": (
+        {"type": "string", "pattern": ORG_PATTERN, "examples": ["acme"]},
+        "The organization that a platform key acts for: 1 to 64 characters of A-Z a-z 0-9 _ . -. A key of an "
+        "organization does not need it, and with another organization's name it is refused.",
+    ),
+    "X-HUM-Actor": (
+        {"type": "string", "examples": ["jo@example.com"]},
+        "Who acts, when a platform key does it for somebody.",
+    ),
+    "Idempotency-Key": (
+        {"type": "string", "pattern": "^[!-~]{1,255}$", "examples": ["5c1f3b7e-order-1042"]},
+        "1 to 255 visible ASCII characters that make repeating safe for 24 hours: the same key with the same "
+        "body answers the first result, with `Idempotent-Replayed: true`; with another body it is 409 "
+        "`idempotency_conflict`.",
+    ),
+    "traceparent": (
+        {"type": "string", "examples": [TRACEPARENT]},
+        "W3C Trace Context, passed on to receivers. One that is not well formed is left out.",
+    ),
+}
+
+
+def parameters_of(operation: Operation) -> list[dict[str, Any]]:
+    """Path, query and headers of an operation, in this order."""
+    path = [_path(operation)] if "{id}" in operation.path else []
+    query = [_parameter("query", name, *QUERY[name]) for name in operation.query]
+    return [*path, *query, *(_header(operation, name) for name in _header_names(operation))]
+
+
+def header_parameter(name: str, schema: Mapping[str, Any], text: str) -> dict[str, Any]:
+    return _parameter("header", name, schema, text)
+
+
+def _parameter(where: str, name: str, schema: Mapping[str, Any], text: str) -> dict[str, Any]:
+    return {"name": name, "in": where, "required": False, "description": text, "schema": dict(schema)}
+
+
+def _path(operation: Operation) -> dict[str, Any]:
+    noun = _NOUNS[operation.path.split("/")[2]]
+    schema = {"type": "string", "minLength": 1, "pattern": "^[^/\\u0000]+$"}
+    return _parameter("path", "id", schema, f"The id of the {noun}.") | {"required": True}
+
+
+def _header_names(operation: Operation) -> list[str]:
+    named = set(operation.headers)
+    if operation.org != "none":
+        named.add("X-HUM-Org")
+    if operation.kind == "write":
+        named.add("X-HUM-Actor")
+    if operation.method == "POST":
+        named.add("Idempotency-Key")
+    return [name for name in HEADERS if name in named]
+
+
+def _header(operation: Operation, name: str) -> dict[str, Any]:
+    schema, text = HEADERS[name]
+    if name == "X-HUM-Org" and operation.kind == "read" and operation.org != "one":
+        schema = schema | {"pattern": _ORG_OR_ALL}
+        text += " `*` reads over all organizations."
+    return header_parameter(name, schema, text)

@@ -1,0 +1,172 @@
+"""The examples: requests that are accepted, and what they are answered. Typed, so mypy reads them too."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from gateway.domain import event_types
+from gateway.domain.event import API_VERSION
+from gateway.domain.event_types import CATALOGUE
+from gateway.web import answers
+
+_AT: Final = "2026-11-20T21:05:09.123Z"
+_EVENT_ID: Final = "evt_01k9h3v5q8x2m4n6p7r9s1t3w5"
+_DELIVERY_ID: Final = "dlv_01k9h3v5q8a7c9e1g3j5k7m9n1"
+_WEBHOOK_ID: Final = "whk_01k9h3tz40b2d4f6h8k1m3p5q7"
+_SHOWN: Final = "sms.received"
+_NO_TYPE: Final = "must be dotted lower case, such as call.completed: segments of a-z, 0-9 and _"
+_SECRET: Final = "whsec_" + "c2VjcmV0" * 5 + "c2Vj"
+
+accepted: Final[answers.AcceptedEvent] = {
+    "id": _EVENT_ID, "type": _SHOWN, "timestamp": _AT, "accepted_at": _AT, "deliveries": 1,
+}  # fmt: skip
+refused: Final[answers.RefusedEvent] = {
+    "error": "invalid_request",
+    "message": f"events[1].type: {_NO_TYPE}",
+    "status": 422,
+    "details": [
+        {
+            "field": "events[1].type",
+            "message": _NO_TYPE,
+        }
+    ],
+}
+event: Final[answers.Event] = {
+    "id": _EVENT_ID, "org_id": "acme", "type": _SHOWN, "timestamp": _AT, "accepted_at": _AT,
+    "external_id": "msg_1001", "ordering_key": None, "priority": "normal",
+    "expires_at": "2026-12-20T21:05:09.123Z", "verified": None, "schema_valid": True, "deliveries": 1,
+}  # fmt: skip
+webhook: Final[answers.Webhook] = {
+    "id": _WEBHOOK_ID, "org_id": "acme", "url": "https://crm.example.com/hooks/hum",
+    "events": ["call.completed", "sms.*"], "filter": None, "description": "calls into the CRM",
+    "headers": {"X-Env": "[secret]"}, "enabled": True, "status": "enabled", "disabled_reason": None,
+    "has_secret": True, "failing_since": None, "rotation": None,
+    "last_delivery": {
+        "id": _DELIVERY_ID, "at": "2026-11-20T21:05:09.301Z", "status_code": 200, "error": None,
+    },
+    "timeout_ms": 15000, "rate_limit_per_second": None, "retry_schedule": None, "max_hold_seconds": 3600,
+    "ordered": False, "profile": "hum", "api_version": API_VERSION, "created_at": "2026-11-20T21:00:00.000Z",
+    "updated_at": "2026-11-20T21:00:00.000Z",
+}  # fmt: skip
+delivery: Final[answers.Delivery] = {
+    "id": _DELIVERY_ID, "org_id": "acme", "event_id": _EVENT_ID, "event_type": _SHOWN,
+    "target": {"type": "webhook", "id": _WEBHOOK_ID}, "status": "delivered", "reason": None,
+    "attempts_made": 1, "next_attempt_at": None, "created_at": _AT,
+    "completed_at": "2026-11-20T21:05:09.301Z", "expires_at": "2026-12-20T21:05:09.123Z",
+    "redelivery_of": None, "last_status_code": 200, "last_error": None, "test": False,
+}  # fmt: skip
+signature_headers: Final[list[answers.Header]] = [
+    ("Content-Type", "application/json"),
+    ("User-Agent", "bluehive-hum-webhooks/1.0"),
+    ("X-HUM-Signature", "sha256=5d1f0f1c4a4d7b8e2c3b6a9f8e7d6c5b4a39281706f5e4d3c2b1a09f8e7d6c5b"),
+    ("X-HUM-Event", _SHOWN),
+    ("X-HUM-Delivery", _DELIVERY_ID),
+    ("X-HUM-Attempt", "1"),
+    ("webhook-id", _EVENT_ID),
+    ("webhook-timestamp", "1795295109"),
+    ("webhook-signature", "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="),
+    ("CDN-Loop", "hum-gateway; id=ins_01k9h3"),
+]
+attempt: Final[answers.Attempt] = {
+    "id": "att_01k9h3v5q8a7c9e1g3j5k7m9n1_1", "number": 1, "started_at": "2026-11-20T21:05:09.130Z",
+    "duration_ms": 171, "url": "https://crm.example.com/hooks/hum", "remote_ip": "203.0.113.20",
+    "request_headers": [*signature_headers, ("X-Env", "[secret]")], "status_code": 200,
+    "response_headers": [("Content-Type", "text/plain")], "response_body": "ok", "response_truncated": False,
+    "error": None, "error_detail": "", "held": False, "swapped_from": None,
+}  # fmt: skip
+key: Final[answers.ApiKey] = {
+    "id": "key_01k9h3s2m6w8y1a3c5e7g9j2k4", "platform": False, "org_id": "acme", "role": "viewer",
+    "scopes": [], "hint": "hum_live_q7Zp…", "name": "dashboard", "created_at": "2026-11-20T21:00:00.000Z",
+    "expires_at": "2027-02-18T21:00:00.000Z", "revoked_at": None,
+}  # fmt: skip
+
+
+def envelope(event_type: str) -> dict[str, Any]:
+    """The body that a receiver gets for the fixture of a type."""
+    data = event_types.example(event_type)["data"]
+    return {
+        "id": _EVENT_ID, "type": event_type, "timestamp": _AT, "org_id": "acme", "api_version": API_VERSION,
+        "data": data,
+    }  # fmt: skip
+
+
+def _data() -> dict[str, Any]:
+    data: dict[str, Any] = event_types.example(_SHOWN)["data"]
+    return data
+
+
+def _page(row: object) -> dict[str, Any]:
+    return {"data": [row], "next_cursor": None}
+
+
+def requests() -> Mapping[str, Mapping[str, Any]]:
+    """Operation → name of the example → body."""
+    samples = {name: event_types.example(name) for name in CATALOGUE}
+    return {
+        "sendEvent": {_SHOWN: samples[_SHOWN] | {"external_id": "msg_1001"}} | {
+            name: sample for name, sample in samples.items() if name != _SHOWN
+        },
+        "sendEvents": {
+            "each": {
+                "mode": "each",
+                "events": [samples["sms.received"], samples["sms.delivered"]],
+            }
+        },
+        "createWebhook": {
+            "webhook": {
+                "url": "https://crm.example.com/hooks/hum",
+                "events": ["call.completed", "sms.*"],
+                "description": "calls into the CRM",
+                "headers": {"X-Env": "prod"},
+            }
+        },
+        "updateWebhook": {"patch": {"events": ["*"], "headers": {"X-Env": None}}},
+        "enableWebhook": {"deliver": {"pending": "deliver"}},
+        "disableWebhook": {"nothing": {}},
+        "createKey": {
+            "organization": {"role": "viewer", "name": "dashboard", "expires_in": 7776000},
+            "platform": {"platform": True, "scopes": ["events:write"], "name": "voice core"},
+        },
+    }  # fmt: skip
+
+
+def responses() -> Mapping[str, Mapping[int, Any]]:
+    """Operation → status → body."""
+    known = CATALOGUE[_SHOWN]
+    event_type: answers.EventType = {
+        "name": known.name,
+        "description": known.description,
+        "schema": event_types.schema(_SHOWN),
+        "example": {"type": _SHOWN, "data": _data()},
+    }
+    whole: answers.EventWithData = {**event, "data": _data(), "payload": "kept"}
+    sent: Any = envelope(_SHOWN)
+    made: answers.NewWebhook = {
+        **webhook,
+        "last_delivery": None,
+        "secret": _SECRET,
+    }
+    shown: answers.DeliveryWithAttempts = {**delivery, "payload": sent, "attempts": [attempt]}
+    new_key: answers.NewApiKey = {**key, "key": "hum_live_q7Zp…"}
+    return {
+        "sendEvent": {202: accepted},
+        "sendEvents": {202: {"data": [accepted]}, 207: {"data": [accepted, refused]}},
+        "listEvents": {200: _page(event)},
+        "getEvent": {200: whole},
+        "listEventDeliveries": {200: _page(delivery)},
+        "listEventTypes": {200: _page(event_type)},
+        "createWebhook": {201: made},
+        "listWebhooks": {200: _page(webhook)},
+        "getWebhook": {200: webhook},
+        "updateWebhook": {200: {**webhook, "events": ["*"], "headers": {}}},
+        "enableWebhook": {200: webhook},
+        "disableWebhook": {
+            200: {**webhook, "enabled": False, "status": "disabled", "disabled_reason": "by_user"}
+        },
+        "listDeliveries": {200: _page(delivery)},
+        "getDelivery": {200: shown},
+        "listWebhookDeliveries": {200: _page(delivery)},
+        "createKey": {201: new_key},
+        "listKeys": {200: _page(key)},
+    }

@@ -1,0 +1,338 @@
+"""The OpenAPI document: valid, complete, and true of what the API answers and of what receivers get."""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import json
+import re
+from collections.abc import AsyncIterator, Iterator
+from inspect import getclosurevars
+from pathlib import Path
+from typing import Any
+
+import httpx
+import jsonschema
+import msgspec
+import pytest
+from openapi_spec_validator import validate
+
+from gateway.domain.event_types import CATALOGUE, schema
+from gateway.ingest.plan import Answer as EventAnswer
+from gateway.manage.keys import ROLES
+from gateway.web import answers
+from gateway.web.api import OPERATIONS
+from gateway.web.openapi import samples
+from gateway.web.openapi.document import document_bytes
+from gateway.web.openapi.errors import CODES
+from gateway.web.openapi.fields import MEANINGS
+from gateway.web.openapi.operations import request_name
+from gateway.web.openapi.parameters import QUERY
+from tests.support.node import Node, running_node
+from tests.support.receiver import Receiver
+
+pytestmark = pytest.mark.anyio
+
+DOCUMENT: dict[str, Any] = json.loads(document_bytes())
+GATEWAY = Path(__file__).parents[2] / "gateway"
+# The operator's own socket, not the API.
+NOT_DOCUMENTED = {("GET", "/control/status")}
+# What needs no word in the document.
+PLAIN_HEADERS = {
+    "content-type", "content-length", "cache-control", "x-content-type-options", "content-security-policy",
+    "referrer-policy",
+}  # fmt: skip
+
+
+@pytest.fixture
+async def node(sqlite_database: str) -> AsyncIterator[Node]:
+    async with running_node(sqlite_database) as node:
+        yield node
+
+
+def documented() -> Iterator[tuple[str, str, dict[str, Any]]]:
+    for path, item in DOCUMENT["paths"].items():
+        for method, operation in item.items():
+            yield method.upper(), path, operation
+
+
+def closed(schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema with the document's components, where objects may have no further fields."""
+    schemas = json.loads(json.dumps(DOCUMENT["components"]["schemas"]))
+    for one in schemas.values():
+        if "properties" in one:
+            one.setdefault("additionalProperties", False)
+    return {**schema, "components": {"schemas": schemas}}
+
+
+def check(value: Any, schema: dict[str, Any], *, strictly: bool = True) -> None:
+    whole = closed(schema) if strictly else {**schema, "components": DOCUMENT["components"]}
+    checker = jsonschema.FormatChecker()
+    jsonschema.Draft202012Validator(whole, format_checker=checker).validate(value)
+
+
+def media(container: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = container["content"]["application/json"]
+    return found
+
+
+def test_the_document_is_openapi_3_1() -> None:
+    assert DOCUMENT["openapi"].startswith("3.1.")
+    validate(DOCUMENT)
+
+
+def test_a_document_that_is_not_is_found() -> None:
+    """The control."""
+    broken = json.loads(json.dumps(DOCUMENT))
+    del broken["paths"]["/api/events"]["post"]["responses"]
+    broken["paths"]["/api/events"]["post"]["parameters"].append({"name": "x"})
+    with pytest.raises(Exception, match="x"):
+        validate(broken)
+
+
+async def test_every_route_is_documented_and_nothing_else(node: Node) -> None:
+    app: Any = node.gateway.app
+    found = set()
+    for route in getclosurevars(app).nonlocals["starlette"].routes:
+        methods = getattr(route.endpoint, "_endpoints", None) or {"GET": None}
+        found |= {(method, route.path) for method in methods if method != "HEAD"}
+    assert found - NOT_DOCUMENTED == {(method, path) for method, path, _ in documented()}
+
+
+def test_operation_ids_are_unique_camel_case() -> None:
+    ids = [operation["operationId"] for _, _, operation in documented()]
+    ids += [item["post"]["operationId"] for item in DOCUMENT["webhooks"].values()]
+    assert len(ids) == len(set(ids))
+    assert all(re.fullmatch(r"[a-z]+([A-Z][a-z]+)*", one) for one in ids), ids
+    assert {operation.id for operation in OPERATIONS} <= set(ids)
+
+
+def test_every_operation_says_who_may_and_what_it_answers() -> None:
+    for operation in OPERATIONS:
+        made = DOCUMENT["paths"][operation.path][operation.method.lower()]
+        assert f"Role *{operation.role}*, scope `{operation.scope}`." in made["description"]
+        assert (made["x-hum-role"], made["x-hum-scope"]) == (operation.role, operation.scope)
+        assert operation.answers, operation.id
+        assert {str(status) for status in operation.answers} < set(made["responses"])
+        assert {"401", "403", "422", "500", "503"} < set(made["responses"])
+        named = {one["name"] for one in made["parameters"] if one["in"] == "query"}
+        assert named == set(operation.query) <= set(QUERY)
+        assert ("Idempotency-Key" in {one["name"] for one in made["parameters"]}) == (made is _post(made))
+
+
+def _post(made: dict[str, Any]) -> dict[str, Any] | None:
+    return made if any(item.get("post") is made for item in DOCUMENT["paths"].values()) else None
+
+
+def test_every_field_of_a_request_has_its_meaning_and_no_other() -> None:
+    for kind, meanings in MEANINGS.items():
+        model: Any = kind
+        fields = getattr(model, "model_fields", None) or getattr(model, "__struct_fields__", ())
+        assert set(meanings) == set(fields), kind
+    for operation in OPERATIONS:
+        if operation.model or operation.body:
+            made = DOCUMENT["components"]["schemas"][request_name(operation)]
+            assert made["additionalProperties"] is False
+            assert all(one.get("description") for one in made["properties"].values()), operation.id
+
+
+def test_nothing_refers_to_what_is_not_there() -> None:
+    for reference in re.findall(r'"\$ref": ?"#/([^"]+)"', json.dumps(DOCUMENT)):
+        found: Any = DOCUMENT
+        for part in reference.split("/"):
+            found = found[part]
+    ids = {operation["operationId"] for _, _, operation in documented()}
+    links = re.findall(r'"operationId": "(\w+)", "parameters": \{"path', json.dumps(DOCUMENT))
+    assert links
+    assert set(links) <= ids
+
+
+def codes_in_the_source() -> set[str]:
+    """Every code that stands in the source: `code="…"` of a Problem, and `default_code`."""
+    found = set()
+    for path in GATEWAY.rglob("*.py"):
+        for one in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(one, ast.keyword) and one.arg == "code" and isinstance(one.value, ast.Constant):
+                found.add(one.value.value)
+            target = one.targets[0] if isinstance(one, ast.Assign) else getattr(one, "target", None)
+            if isinstance(target, ast.Name) and target.id == "default_code":
+                found.add(one.value.value)  # type: ignore[attr-defined]
+    return {code for code in found if isinstance(code, str)}
+
+
+def test_every_error_code_is_in_the_table() -> None:
+    assert codes_in_the_source() == set(CODES)
+    assert [one["error"] for one in DOCUMENT["x-hum-errors"]] == list(CODES)
+
+
+def test_the_answer_to_an_event_is_what_ingest_makes() -> None:
+    made = {field.name: field.type for field in msgspec.structs.fields(EventAnswer)}
+    assert list(made) == list(answers.AcceptedEvent.__annotations__)
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda one: one.id)
+def test_the_examples_of_answers_are_as_described(operation: Any) -> None:
+    made = DOCUMENT["paths"][operation.path][operation.method.lower()]["responses"]
+    described = {status for status, kind in operation.answers.items() if kind is not None}
+    assert set(samples.responses().get(operation.id, {})) == described
+    for status in described:
+        for example in media(made[str(status)])["examples"].values():
+            check(example["value"], media(made[str(status)])["schema"])
+    for code in DOCUMENT["components"]["examples"].values():
+        check(code["value"], {"$ref": "#/components/schemas/Problem"})
+
+
+async def test_the_examples_of_requests_are_accepted(node: Node) -> None:
+    made = await node.webhook("https://example.com/")
+    for operation in OPERATIONS:
+        content = DOCUMENT["paths"][operation.path][operation.method.lower()].get("requestBody")
+        for name, example in (media(content)["examples"] if content else {}).items():
+            check(example["value"], media(content)["schema"])
+            path = operation.path.replace("{id}", made["id"])
+            answer = await node.call(operation.method, path, json=example["value"])
+            assert answer.status_code < 300, (operation.id, name, answer.text)
+
+
+def true_to_the_document(answer: httpx.Response, method: str, path: str) -> str:
+    """Checks status, headers, type and content of an answer; the error's code, or nothing."""
+    response = DOCUMENT["paths"][path][method.lower()]["responses"][str(answer.status_code)]
+    named = {name.lower() for name in response.get("headers", {})}
+    assert {name.lower() for name in answer.headers} <= named | PLAIN_HEADERS, (method, path)
+    if "content" not in response:
+        assert answer.content == b""
+        return ""
+    kind = answer.headers["Content-Type"].partition(";")[0]
+    assert kind in response["content"], (path, kind)
+    if kind != "application/json":
+        return ""
+    content = answer.json()
+    check(content, response["content"][kind]["schema"], strictly=path != "/openapi.json")
+    error = content.get("error", "") if isinstance(content, dict) else ""
+    if error:
+        assert error in media(response)["examples"], (method, path, error)
+    return str(error)
+
+
+class Tour:
+    """Asks, and holds every answer against the document."""
+
+    def __init__(self, node: Node) -> None:
+        self.node = node
+        self.seen: set[tuple[str, str, int]] = set()
+        self.errors: set[str] = set()
+
+    async def ask(self, method: str, path: str, id_: str = "", query: str = "", **kw: Any) -> Any:
+        answer = await self.node.call(method, path.replace("{id}", id_) + query, **kw)
+        self.errors.add(true_to_the_document(answer, method, path))
+        self.seen.add((method, path, answer.status_code))
+        return answer.json() if answer.content and "json" in answer.headers["Content-Type"] else None
+
+
+async def test_every_answer_is_as_described(node: Node) -> None:
+    tour = Tour(node)
+    ask = tour.ask
+    async with Receiver() as receiver:
+        receiver.respond(200, body=b"fine", headers=[("X-Echo", "1")])
+        hook = await ask("POST", "/api/webhooks", json={"url": receiver.url(), "events": ["*"]}, org="new")
+        hook = await ask("POST", "/api/webhooks", json={"url": receiver.url(), "events": ["*"]})
+        body = {"type": "a.b", "data": {"n": 1}, "external_id": "one"}
+        event = await ask("POST", "/api/events", json=body, headers={"Idempotency-Key": "k"})
+        again = await ask("POST", "/api/events", json=body, headers={"Idempotency-Key": "k"})
+        assert again == event
+        await receiver.wait_for(1)
+        delivery = (await node.deliveries(event_id=event["id"]))[0]["id"]
+        async with asyncio.timeout(5):
+            while (await node.delivery(delivery))["status"] != "delivered":
+                await asyncio.sleep(0.01)
+    key = await ask("POST", "/api/keys", json={"role": "viewer"})
+    keys = [node.key, await node.new_key(None), *[await node.new_key(role) for role in ROLES]]
+    org = {"X-HUM-Org": "acme"}
+    ids = {"events": event["id"], "webhooks": hook["id"], "deliveries": delivery, "keys": key["id"]}
+    for method, path, operation in documented():
+        id_ = ids.get(path.split("/")[2], "") if path.startswith("/api/") else ""
+        if method == "GET":
+            for key_text in keys:
+                await ask(method, path, id_, key=key_text, headers=org)
+            await ask(method, path, id_, "?colour=red")
+            await ask(method, path, id_, "?limit=0")
+            await ask(method, path, id_, "?cursor=x")
+            await ask(method, path, id_, org="a b")
+            await ask(method, path, id_, org="nobody")
+        if operation["security"] == [{"apiKey": []}]:
+            await ask(method, path, id_, org=None, headers={"Authorization": "Bearer x"})
+            await ask(method, path, id_, org=None, headers={"Authorization": ""})
+            await ask(method, path, id_, key=keys[2], json={})
+            await ask(method, path, id_, org=None, json={})
+            await ask(method, path, id_, key=keys[4], headers={"X-HUM-Org": "other"})
+            if "{id}" in path:
+                await ask(method, path, "evt_nothing", json={})
+        if "requestBody" in operation:
+            await ask(method, path, id_, content=b"{")
+            await ask(method, path, id_, content=b"x", headers={"Content-Type": "text/plain"})
+            await ask(method, path, id_, content=b'{"colour": 1}')
+    await ask("POST", "/api/events", json=body | {"data": {}})
+    await ask("POST", "/api/events", json=body | {"data": {}}, headers={"Idempotency-Key": "k"})
+    await ask("POST", "/api/events", json={"type": "webhook.created", "data": {}})
+    await ask("POST", "/api/events/batch", json={"events": [body, {"type": "X"}], "mode": "each"})
+    await ask("POST", "/api/events/batch", json={"events": [body]})
+    await ask("POST", "/api/webhooks", json={"url": "https://10.0.0.1/", "events": ["*"]})
+    await ask("PATCH", "/api/webhooks/{id}", hook["id"], json={"headers": {"X-A": "b"}})
+    await ask("PATCH", "/api/webhooks/{id}", hook["id"], json={"url": "https://example.com/"})
+    await ask("POST", "/api/webhooks/{id}/disable", hook["id"])
+    await ask("POST", "/api/webhooks/{id}/enable", hook["id"])
+    await ask("DELETE", "/api/webhooks/{id}", hook["id"])
+    await ask("DELETE", "/api/keys/{id}", key["id"])
+    successes = {
+        (method, path, int(status))
+        for method, path, operation in documented()
+        for status in operation["responses"]
+        if status[0] == "2"
+    }
+    assert successes <= tour.seen, successes - tour.seen
+    # Not asked for here: what needs a fault, a flood or a setting.
+    elsewhere = {
+        "conflict", "idempotency_in_progress", "internal_error", "method_not_allowed", "organization_erased",
+        "overloaded", "payload_too_large", "rate_limited", "request_timeout", "storage_full",
+        "database_unavailable", "webhook_limit_reached",
+    }  # fmt: skip
+    assert tour.errors - {""} == set(CODES) - elsewhere
+
+
+@pytest.mark.parametrize("event_type", CATALOGUE)
+async def test_what_a_receiver_gets_is_as_described(node: Node, event_type: str) -> None:
+    operation = DOCUMENT["webhooks"][event_type]["post"]
+    async with Receiver() as receiver:
+        await node.webhook(receiver.url())
+        sent = samples.envelope(event_type)["data"]
+        await node.send(event_type, sent)
+        [request] = await receiver.wait_for(1)
+    body = json.loads(request.body)
+    check(body, media(operation["requestBody"])["schema"], strictly=False)
+    assert set(body) == set(samples.envelope(event_type))
+    assert body["data"] == sent
+    check(samples.envelope(event_type), media(operation["requestBody"])["schema"], strictly=False)
+    for parameter in operation["parameters"]:
+        value = request.header(parameter["name"])
+        assert (value is not None) or not parameter["required"], parameter["name"]
+        if value is not None:
+            jsonschema.validate(value, parameter["schema"])
+    transport = {"host", "accept", "accept-encoding", "content-length", "content-type"}
+    known = {parameter["name"].lower() for parameter in operation["parameters"]} | transport
+    assert {name.lower() for name, _ in request.headers} <= known
+
+
+def test_the_data_of_a_type_is_described_as_the_catalogue_has_it() -> None:
+    assert list(DOCUMENT["webhooks"]) == list(CATALOGUE)
+    for name in CATALOGUE:
+        body = media(DOCUMENT["webhooks"][name]["post"]["requestBody"])["schema"]
+        known = schema(name)
+        broken = samples.envelope(name)
+        check(broken, body, strictly=False)
+        broken["data"] = {field: {"not": ["this"]} for field in known["properties"]}
+        with pytest.raises(jsonschema.ValidationError):
+            check(broken, body, strictly=False)
+        for field in known.get("required", ()):
+            broken = samples.envelope(name)
+            del broken["data"][field]
+            with pytest.raises(jsonschema.ValidationError):
+                check(broken, body, strictly=False)
