@@ -26,6 +26,7 @@ from gateway.egress.client import EgressClient
 from gateway.errors import Overloaded
 from gateway.ingest import accept
 from gateway.ingest.accept import Accept
+from gateway.ingest.own import OwnEvents
 from gateway.manage import housekeeping
 from gateway.manage.webhooks import Rules
 from gateway.master_key import master_keys
@@ -86,6 +87,7 @@ class Gateway:
             store, self.directory, self.dispatcher, self.lease, clock, metrics,
             look_every=LOOK_EVERY_ALONE if alone else POLL_SECONDS,
         )  # fmt: skip
+        self.own_events = OwnEvents(self.directory, self.dispatcher, clock)
         self.accept = Accept(self.directory, self.dispatcher, clock, several_nodes=not alone)
         accepts = Kind(self.accept.apply, patience=ACCEPT_PATIENCE_SECONDS)
         if alone:  # one writer: events and outcomes share its transactions
@@ -101,6 +103,7 @@ class Gateway:
             clock=clock,
             metrics=metrics,
             accept=self.accept,
+            announce=self.own_events.announce,
             parser=EventParser(
                 max_event_bytes=settings.max_event_bytes, enforce_schemas=settings.schema_mode == "enforce"
             ),

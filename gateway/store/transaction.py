@@ -8,7 +8,8 @@ commits later stands above that, and a follower sees each row exactly once.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -119,3 +120,7 @@ class Transaction:
     def rolled_back(self) -> None:
         for action in self._after_rollback:
             action()
+
+
+Announce = Callable[[Transaction, str, str, Mapping[str, Any]], Awaitable[None]]
+"""Tells of something as one of the gateway's own events: organization, type, data (ids and reasons)."""

@@ -16,7 +16,7 @@ from gateway.manage.webhooks import Rules
 from gateway.metrics import Metrics
 from gateway.store.directory import Directory, OrgView
 from gateway.store.store import Store
-from gateway.store.transaction import Transaction
+from gateway.store.transaction import Announce, Transaction
 from gateway.web.auth import Principal
 from gateway.web.body import BodyBudget
 
@@ -34,6 +34,7 @@ class Services:
     clock: Clock
     metrics: Metrics
     accept: Accept
+    announce: Announce
     parser: EventParser
     rules: Rules
     bodies: BodyBudget
