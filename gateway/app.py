@@ -8,7 +8,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
+from functools import partial
 from typing import Any, Final
 
 from gateway.checkpoints import reached
@@ -20,6 +21,7 @@ from gateway.dispatch.claims import Claims
 from gateway.dispatch.dispatcher import Dispatcher
 from gateway.dispatch.lease import NodeLease
 from gateway.dispatch.payloads import Payloads
+from gateway.dispatch.trial import Trials
 from gateway.domain.address import AllowedNetworks
 from gateway.domain.event import EventParser
 from gateway.egress.client import EgressClient
@@ -38,6 +40,7 @@ from gateway.store.engine import Database
 from gateway.store.group_commit import GroupCommit, Kind
 from gateway.store.lock import make_directory
 from gateway.store.store import Store, open_store
+from gateway.store.transaction import Told, Transaction
 from gateway.web.body import BodyBudget
 from gateway.web.call import Services
 from gateway.web.repeats import Repeats
@@ -74,7 +77,9 @@ class Gateway:
             clock=clock,
         )
         cdn_loop = f"hum-gateway; id={store.install_id}"
-        records = Kind(record.apply, patience=None, linger=RECORD_LINGER_SECONDS)
+        records = Kind(
+            partial(record.apply, announce=self._announce_all), patience=None, linger=RECORD_LINGER_SECONDS
+        )
         self.records = GroupCommit(store.transaction, {record.KIND: records}, observe=self._observe)
         attempts = Attempts(
             self.directory, Payloads(store, self.directory), self.client, self.records, clock, metrics,
@@ -87,7 +92,7 @@ class Gateway:
             store, self.directory, self.dispatcher, self.lease, clock, metrics,
             look_every=LOOK_EVERY_ALONE if alone else POLL_SECONDS,
         )  # fmt: skip
-        self.own_events = OwnEvents(self.directory, self.dispatcher, clock)
+        self.own_events = OwnEvents(self.directory, self.dispatcher, clock, several_nodes=not alone)
         self.accept = Accept(self.directory, self.dispatcher, clock, several_nodes=not alone)
         accepts = Kind(self.accept.apply, patience=ACCEPT_PATIENCE_SECONDS)
         if alone:  # one writer: events and outcomes share its transactions
@@ -104,6 +109,7 @@ class Gateway:
             metrics=metrics,
             accept=self.accept,
             announce=self.own_events.announce,
+            trials=Trials(store, self.client, clock, cdn_loop),
             parser=EventParser(
                 max_event_bytes=settings.max_event_bytes, enforce_schemas=settings.schema_mode == "enforce"
             ),
@@ -132,7 +138,7 @@ class Gateway:
             ("lease", self.lease.keep(self.dispatcher.lose)),
             ("claims", self.claims.run()),
             ("slow", self.dispatcher.part_the_slow()),
-            ("housekeeping", housekeeping.run(self.store, self.clock)),
+            ("housekeeping", housekeeping.run(self.store, self.clock, self._announce_all)),
             ("directory", self._follow_changes()),
             ("disk", self._watch_disk()),
             ("loop lag", self.metrics.watch_loop_lag(self.clock)),
@@ -193,6 +199,10 @@ class Gateway:
     def _committers(self) -> list[GroupCommit]:
         assert self.accept.commits is not None
         return list({id(c): c for c in (self.accept.commits, self.records)}.values())
+
+    async def _announce_all(self, tx: Transaction, told: Sequence[Told]) -> None:
+        """The recorder stands before what makes events: they are joined here."""
+        await self.own_events.announce_all(tx, told)
 
     def _observe(self, kind: str, size: int, seconds: float) -> None:
         self.metrics.batch_size.labels(kind).observe(size)

@@ -259,5 +259,6 @@ def _owed(row: Row[Any], lease: str) -> Owed:
         priority=row.priority,
         created_at=row.created_at,
         event_id=row.event_id,
+        event_type=row.event_type,
         redelivery_of=row.redelivery_of,
     )

@@ -7,11 +7,13 @@ attempt is kept all the same, for it did happen.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Final
 
 import msgspec
 
 from gateway.checkpoints import reached
+from gateway.dispatch import telling
 from gateway.dispatch.webhook import Request
 from gateway.domain.delivery import DUE_QUEUE, Status
 from gateway.domain.exchange import STORED_BODY_BYTES, Exchange
@@ -19,10 +21,10 @@ from gateway.domain.outcome import Outcome, Verdict
 from gateway.domain.owed import Owed
 from gateway.domain.secret import holds_any, mask
 from gateway.domain.webhook import Webhook
-from gateway.store import attempts, deliveries, health, lanes, organizations, webhooks
+from gateway.store import attempts, deliveries, health, lanes
 from gateway.store.cipher import Cipher
 from gateway.store.health import Health
-from gateway.store.transaction import Transaction
+from gateway.store.transaction import AnnounceAll, Transaction
 
 KIND: Final = "record"
 
@@ -65,11 +67,9 @@ def recording(
     )  # fmt: skip
 
 
-async def apply(tx: Transaction, recordings: list[Any]) -> list[bool]:
+async def apply(tx: Transaction, recordings: list[Any], announce: AnnounceAll) -> list[bool]:
     """The writer of the group commit. True for an outcome that counted, False for a stale one."""
-    gone = {r.owed.org_id for r in recordings if r.outcome.verdict is Verdict.GONE}
-    if gone:  # first, as everybody who changes webhooks does: nobody then waits for the other
-        await organizations.lock(tx.conn, *gone)
+    suspects = await telling.prepare(tx, recordings)
     rows = [_delivery_row(recording) for recording in recordings]
     reached("record.before_update")
     counted = await deliveries.record_outcomes(tx.conn, rows)
@@ -80,6 +80,7 @@ async def apply(tx: Transaction, recordings: list[Any]) -> list[bool]:
     await attempts.insert_attempts(tx.conn, made)
     counting = [r for r in recordings if r.owed.id in counted]
     await _tell_targets(tx, counting)
+    await telling.tell(tx, counting, suspects, announce)
     return [recording.owed.id in counted for recording in recordings]
 
 
@@ -97,16 +98,13 @@ async def _tell_targets(tx: Transaction, recordings: list[Recording]) -> None:
             news[r.news.target_id] = together(news.get(r.news.target_id), r.news)
     if news:
         await health.write(tx.conn, news.values())
-    for recording in recordings:
-        if recording.outcome.verdict is Verdict.GONE:
-            owed = recording.owed
-            await webhooks.disable(tx, owed.org_id, owed.target_id, "gone", recording.ended_at)
 
 
 def together(before: Health | None, latest: Health) -> Health:
     """The news of one target in one transaction as one: the latest, without forgetting what came before."""
     if before is None:
         return latest
+    latest = replace(latest)  # the transaction may be done again
     latest.first_success_at = before.first_success_at or latest.first_success_at
     if latest.failing_since is not None:
         latest.success_at = before.success_at
@@ -145,11 +143,11 @@ def _attempt_row(
         owed.id, number, owed.org_id, webhook.revision_id, exchange.started_at, exchange.duration_ms,
         request.timestamp, exchange.remote_ip, exchange.status_code, exchange.error,
         exchange.response_truncated or len(body) > STORED_BODY_BYTES, outcome.verdict is Verdict.HELD, None,
-        attempts.seal_record(cipher, owed.id, number, _masked(request, exchange, webhook)),
+        attempts.seal_record(cipher, owed.id, number, masked(request, exchange, webhook)),
     )  # fmt: skip
 
 
-def _masked(request: Request, exchange: Exchange, webhook: Webhook) -> attempts.Record:
+def masked(request: Request, exchange: Exchange, webhook: Webhook) -> attempts.Record:
     """What is kept of the exchange, with no secret of the webhook in it."""
     hidden = (*(secret.value for secret in webhook.secrets), *webhook.headers.values())
     detail, headers, body = exchange.error_detail, exchange.response_headers, exchange.response_body

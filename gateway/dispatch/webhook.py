@@ -45,6 +45,7 @@ def build_request(webhook: Webhook, event: Event, owed: Owed, *, now: int, cdn_l
         redelivery=owed.redelivery_of,
         traceparent=event.traceparent,
         cdn_loop=cdn_loop,
+        test=event.test,
     )
     headers += webhook.headers.items()
     return Request(webhook.url, headers, body, timestamp, signatures)
@@ -61,6 +62,7 @@ def request_headers(
     redelivery: str | None,
     traceparent: str | None,
     cdn_loop: str,
+    test: bool = False,
 ) -> list[tuple[str, str]]:
     """The gateway's own headers of an attempt: for the wire, and again when the attempt is shown."""
     headers = [
@@ -79,6 +81,8 @@ def request_headers(
         headers.append(("X-HUM-Redelivery", redelivery))
     if traceparent is not None:
         headers.append(("traceparent", traceparent))
+    if test:
+        headers.append(("X-HUM-Test", "true"))
     return headers
 
 

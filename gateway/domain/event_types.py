@@ -277,13 +277,17 @@ def _detail(field_name: str, message: str) -> Detail:
     return Detail(field_name + path.rstrip("`"), _KINDS.sub(words, message).replace("Expected", "must be", 1))
 
 
-@lru_cache
 def schema(event_type: str) -> dict[str, Any]:
     """The JSON Schema (2020-12) of a type's `data`, complete in itself. Raises KeyError for an unknown type.
 
     The dict is shared: callers must not change it.
     """
-    row = CATALOGUE[event_type]
+    return schema_of(CATALOGUE[event_type])
+
+
+@lru_cache
+def schema_of(row: EventType) -> dict[str, Any]:
+    """The schema of a row, also of one that is not in the catalogue."""
     made = msgspec.json.schema(row.struct)
     # Inlined: inside an OpenAPI document, `#/$defs/…` would point to the document's own root.
     body: dict[str, Any] = _inline(made, made.get("$defs", {}))

@@ -23,12 +23,14 @@ class Owed(msgspec.Struct, eq=False):
     priority: int
     created_at: int
     event_id: str = ""
+    event_type: str = ""
     redelivery_of: str | None = None
     troubles: int = 0  # how often this gateway itself failed to work on it since it came into memory
 
     def __post_init__(self) -> None:
         if self.event is not None:
             self.event_id = self.event.id
+            self.event_type = self.event.type
 
     @property
     def progress(self) -> Progress:

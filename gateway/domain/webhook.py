@@ -58,6 +58,7 @@ class Webhook:
     failing_since: int | None = None
     created_at: int = 0
     updated_at: int = 0
+    organizations: tuple[str, ...] | None = None  # of a platform's webhook: only these; None for all
     patterns: PatternSet = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -74,6 +75,10 @@ class Webhook:
 
     def wants(self, event_type: str) -> bool:
         return self.collects and self.patterns.matches(event_type)
+
+    def covers(self, org_id: str) -> bool:
+        """Whether a platform's webhook hears of this organization."""
+        return self.organizations is None or org_id in self.organizations
 
     def policy(self, default_schedule: tuple[int, ...]) -> Policy:
         return Policy(self.retry_schedule or default_schedule, self.max_hold_seconds)

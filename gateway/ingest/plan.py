@@ -54,6 +54,7 @@ class Planned:
     new: NewEvent
     claim: Claim | None
     result: Answer | Problem | None = None
+    receivers: list[Webhook] | None = None  # where they are not simply those who want the type
 
 
 @dataclass(slots=True)
@@ -70,10 +71,12 @@ class Rows:
         """Inserts everything that the new events make."""
         if not fresh:
             return
-        receivers = [plan.org.owed(plan.new.type) for plan in fresh]
+        receivers = [
+            plan.org.owed(plan.new.type) if plan.receivers is None else plan.receivers for plan in fresh
+        ]
         position = await tx.positions.take(tx, len(fresh) + sum(map(len, receivers)))
         for plan, webhooks in zip(fresh, receivers, strict=True):
-            event = self._add_event(plan, position, len(webhooks))
+            event = self._add_event(plan, position, _own(plan.org, webhooks))
             for offset, webhook in enumerate(webhooks, 1):
                 self._add_delivery(plan, event, webhook, position + offset)
             position += 1 + len(webhooks)
@@ -112,7 +115,7 @@ class Rows:
         new, now = plan.new, plan.at
         owed = Owed(
             id=delivery_id(event.id, webhook.id),
-            org_id=event.org_id,
+            org_id=webhook.org_id,  # the platform's deliveries are its own
             target_id=webhook.id,
             event=event,
             queue=self.handover.reserve(webhook),
@@ -130,3 +133,10 @@ class Rows:
                 None, None, False,
             )
         )  # fmt: skip
+
+
+def _own(org: OrgView, webhooks: list[Webhook]) -> int:
+    """How many of the deliveries are the organization's: it hears nothing of the platform's."""
+    if not org.platform:
+        return len(webhooks)
+    return sum(webhook.org_id == org.id for webhook in webhooks)

@@ -6,9 +6,12 @@ import logging
 from typing import Final
 
 from gateway.clock import Clock
+from gateway.domain.event_types import is_reserved
 from gateway.errors import Overloaded
+from gateway.manage.telling import expired_delivery
 from gateway.store import deliveries, idempotency, partitions
 from gateway.store.store import Store
+from gateway.store.transaction import AnnounceAll
 
 log = logging.getLogger("gateway.housekeeping")
 
@@ -16,7 +19,7 @@ EVERY_SECONDS: Final = 60.0
 PARTITIONS_EVERY: Final = 3600.0
 
 
-async def run(store: Store, clock: Clock) -> None:
+async def run(store: Store, clock: Clock, announce: AnnounceAll) -> None:
     """Until cancelled. A database that is away is tried again at the next turn."""
     next_partitions = 0.0
     while True:
@@ -24,7 +27,7 @@ async def run(store: Store, clock: Clock) -> None:
             if clock.monotonic() >= next_partitions:
                 await partitions.make_ahead(store)
                 next_partitions = clock.monotonic() + PARTITIONS_EVERY
-            await expire(store, clock.now())
+            await expire(store, clock.now(), announce)
         except Overloaded as problem:
             log.warning("put off: %s", problem.message)
         except Exception:
@@ -32,10 +35,12 @@ async def run(store: Store, clock: Clock) -> None:
         await clock.sleep(EVERY_SECONDS)
 
 
-async def expire(store: Store, now: int) -> int:
+async def expire(store: Store, now: int, announce: AnnounceAll) -> int:
     """Ends pending deliveries that have expired and forgets old idempotency keys; how many deliveries."""
     async with store.looking_up() as conn:
         overdue = await deliveries.overdue(conn, now)
     async with store.transaction() as tx:
         await idempotency.forget_expired(tx.conn, now)
-        return await deliveries.expire(tx.conn, overdue, now)
+        ended = await deliveries.expire(tx.conn, overdue, now)
+        await announce(tx, [expired_delivery(row) for row in ended if not is_reserved(row.event_type)])
+    return len(ended)

@@ -22,9 +22,10 @@ from gateway.domain.webhook import (
     refuse_unavailable,
 )
 from gateway.errors import Conflict, Detail, InvalidRequest, NotFound
+from gateway.manage.telling import tell_of_change, tell_of_new
 from gateway.store import deliveries, health, lanes, organizations, webhooks
 from gateway.store.directory import OrgView
-from gateway.store.transaction import Transaction
+from gateway.store.transaction import Announce, Transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,9 @@ class Rules:
     limit: int
 
 
-async def create(tx: Transaction, org: OrgView, request: WebhookCreate, rules: Rules, now: int) -> Webhook:
+async def create(
+    tx: Transaction, org: OrgView, request: WebhookCreate, rules: Rules, now: int, announce: Announce
+) -> Webhook:
     """The new webhook, with its secret in the clear. Raises InvalidRequest, and Conflict at the limit."""
     refuse_unavailable(request)
     target = _checked(request.url, request.headers, org.id, rules)
@@ -62,15 +65,23 @@ async def create(tx: Transaction, org: OrgView, request: WebhookCreate, rules: R
         max_hold_seconds=request.max_hold_seconds,
         created_at=now,
         updated_at=now,
+        organizations=_organizations(request),
     )
     await webhooks.add(tx, org.organization.cipher, webhook)
+    await tell_of_new(tx, webhook, announce)
     reached("webhook.before_commit")
     tx.on_commit(lambda: reached("webhook.after_commit"))
     return webhook
 
 
 async def update(
-    tx: Transaction, org: OrgView, webhook_id: str, request: WebhookUpdate, rules: Rules, now: int
+    tx: Transaction,
+    org: OrgView,
+    webhook_id: str,
+    request: WebhookUpdate,
+    rules: Rules,
+    now: int,
+    announce: Announce,
 ) -> Webhook:
     """The webhook as it is after the merge patch."""
     refuse_unavailable(request)
@@ -94,6 +105,8 @@ async def update(
         values["events"] = tuple(dict.fromkeys(request.events))
     if "enabled" in given:
         values |= _enabled(before, request.enabled is not False)
+    if "organizations" in given:
+        values["organizations"] = _organizations(request)
     values |= _plain_fields(request)
     after = before.changed(**values)
     on_the_wire = ("url", "headers", "timeout_ms")
@@ -104,18 +117,25 @@ async def update(
     if after.enabled and not before.enabled:
         await health.recovered(tx.conn, after.id)
         await deliveries.wake_target(tx.conn, after.id, now)
+    await tell_of_change(tx, before, after, announce)
     return after
 
 
 async def enable(
-    tx: Transaction, org: OrgView, webhook_id: str, request: WebhookEnable, rules: Rules, now: int
+    tx: Transaction,
+    org: OrgView,
+    webhook_id: str,
+    request: WebhookEnable,
+    rules: Rules,
+    now: int,
+    announce: Announce,
 ) -> Webhook:
     """Enables the webhook; what has gathered is delivered, oldest first, or cancelled. One that is enabled
     already stays as it is: what it is owed is on its way."""
     before = await _find(tx, org, webhook_id)
     if request.pending == "discard" and not before.enabled:
         await deliveries.cancel_pending(tx.conn, webhook_id, now)
-    return await update(tx, org, webhook_id, WebhookUpdate(enabled=True), rules, now)
+    return await update(tx, org, webhook_id, WebhookUpdate(enabled=True), rules, now, announce)
 
 
 async def delete(tx: Transaction, org: OrgView, webhook_id: str, now: int) -> None:
@@ -161,6 +181,12 @@ def _new_secret(given: str | None, now: int) -> Secret:
         return Secret(new_id("sec", now), new_secret(randomness.token_bytes), now)
     check_imported(given)
     return Secret(new_id("sec", now), given, now, imported=True)
+
+
+def _organizations(request: WebhookCreate | WebhookUpdate) -> tuple[str, ...] | None:
+    """Which organizations a platform's webhook covers; others have no such field."""
+    given = getattr(request, "organizations", None)
+    return None if given is None else tuple(dict.fromkeys(given))
 
 
 def _merged(before: Mapping[str, str], patch: Mapping[str, str | None] | None) -> dict[str, str]:

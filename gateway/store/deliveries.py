@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-from sqlalchemy import TextClause, select, text, update
+from sqlalchemy import TextClause, insert, select, text, update
 from sqlalchemy.engine import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -72,6 +72,11 @@ _NEXT_DUE = text(
     " UNION ALL"
     " SELECT min(due_at) FROM deliveries WHERE status = 'pending' AND queue = :queue AND priority = 1) AS d"
 )
+
+
+async def add_finished(conn: AsyncConnection, **row: Any) -> None:
+    """A delivery that is over when it is written down: a test. It never waits in a queue."""
+    await conn.execute(insert(deliveries).values(row))
 
 
 async def claim(conn: AsyncConnection, queue: str, lease: str, *, now: int, limit: int) -> Sequence[Row[Any]]:
@@ -149,10 +154,10 @@ async def overdue(conn: AsyncConnection, now: int, limit: int = 5000) -> list[st
     return list((await conn.execute(query.limit(limit))).scalars())
 
 
-async def expire(conn: AsyncConnection, ids: Sequence[str], now: int) -> int:
-    """Ends these deliveries, unless a node has taken them up meanwhile."""
+async def expire(conn: AsyncConnection, ids: Sequence[str], now: int) -> Sequence[Row[Any]]:
+    """Ends these deliveries, unless a node has taken them up meanwhile; returns those that it ended."""
     if not ids:
-        return 0
+        return []
     result = await conn.execute(
         update(deliveries)
         .where(
@@ -161,8 +166,10 @@ async def expire(conn: AsyncConnection, ids: Sequence[str], now: int) -> int:
             deliveries.c.queue.not_like(r"lse\_%", escape="\\"),
         )
         .values(status="failed", reason="expired", queue=None, due_at=None, completed_at=now)
+        .returning(deliveries)
     )
-    return result.rowcount
+    ended: Sequence[Row[Any]] = result.all()
+    return ended
 
 
 async def return_leased(conn: AsyncConnection, lease: str) -> int:

@@ -18,7 +18,7 @@ from gateway.domain.webhook import Webhook
 from gateway.errors import Gone, NotFound
 from gateway.store import api_keys, organizations, webhooks
 from gateway.store.api_keys import ApiKey
-from gateway.store.organizations import Organization
+from gateway.store.organizations import PLATFORM, Organization
 from gateway.store.store import Store
 from gateway.store.tables import install
 from gateway.store.tables import organizations as organizations_table
@@ -29,10 +29,12 @@ _TYPES_REMEMBERED: Final = 1_000
 
 @dataclass(frozen=True, slots=True)
 class OrgView:
-    """An organization with all that hangs on it, as of one moment."""
+    """An organization with all that hangs on it, as of one moment. `platform` holds the platform's webhooks
+    that hear of this organization, too: they are owed its events, and it knows nothing of them."""
 
     organization: Organization
     webhooks: Mapping[str, Webhook]
+    platform: tuple[Webhook, ...] = ()
     _owed: dict[str, list[Webhook]] = field(default_factory=dict, compare=False, repr=False)
 
     @property
@@ -45,7 +47,8 @@ class OrgView:
         if found is None:
             if len(self._owed) >= _TYPES_REMEMBERED:  # types are the clients' to invent
                 self._owed.clear()
-            found = [webhook for webhook in self.webhooks.values() if webhook.wants(event_type)]
+            everybody = (*self.webhooks.values(), *self.platform)
+            found = [hook for hook in everybody if hook.wants(event_type) and hook.covers(self.id)]
             self._owed[event_type] = found
         return found
 
@@ -106,7 +109,8 @@ class Directory:
     async def everybody(self) -> list[OrgView]:
         """Every living organization; for the platform's own reading."""
         async with self._store.looking_up() as conn:
-            ids = (await conn.execute(select(organizations_table.c.id))).scalars().all()
+            query = select(organizations_table.c.id).where(organizations_table.c.id != PLATFORM)
+            ids = (await conn.execute(query)).scalars().all()
         views = [await self.organization(org_id) for org_id in ids]
         return [view for view in views if view is not None and view.organization.erased_at is None]
 
@@ -147,6 +151,7 @@ class Directory:
     async def _load(self, org_id: str) -> OrgView | None:
         while True:
             generation = self._generation.get(org_id, 0)
+            platform = await self._platform(org_id)
             async with self._store.looking_up() as conn:
                 organization = await organizations.find(conn, self._store.keys, org_id)
                 found = (
@@ -156,9 +161,17 @@ class Directory:
                 continue
             if organization is None:
                 return None
-            view = OrgView(organization, {webhook.id: webhook for webhook in found})
+            view = OrgView(organization, {webhook.id: webhook for webhook in found}, platform)
             self._orgs[org_id] = view
             return view
+
+    async def _platform(self, org_id: str) -> tuple[Webhook, ...]:
+        """The platform's webhooks over this organization. What happens to the platform itself, those over all
+        organizations hear: they are its own."""
+        if org_id == PLATFORM:
+            return ()
+        view = await self.organization(PLATFORM)
+        return tuple(hook for hook in view.webhooks.values() if hook.covers(org_id)) if view else ()
 
     def _changed_here(self, changed: set[str | None]) -> None:
         self._forget_keys()
@@ -171,7 +184,9 @@ class Directory:
         self._keys.clear()
 
     def _drop(self, org_id: str) -> None:
-        self._generation[org_id] = self._generation.get(org_id, 0) + 1
-        self._orgs.pop(org_id, None)
+        # With the platform's webhooks goes every copy, since all hold them; nobody's own have changed.
+        for changed in (*self._orgs, *self._loading, PLATFORM) if org_id == PLATFORM else (org_id,):
+            self._generation[changed] = self._generation.get(changed, 0) + 1
+            self._orgs.pop(changed, None)
         for listener in self._listeners:
             listener(org_id)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import update
+from sqlalchemy import select, update
+from sqlalchemy.engine import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gateway.store.bulk import BulkInsert
+from gateway.domain.failing import day_of
+from gateway.store.bulk import BulkInsert, BulkUpdate
 from gateway.store.tables import target_health as table
 
 
@@ -29,23 +31,32 @@ class Health:
     error: str | None = None
 
 
+# A success, with or without a failure after it: what failed before no longer counts.
+_ENDS: Final = "(excluded.failing_since IS NULL OR excluded.last_success_at IS NOT NULL)"
 _WRITE: Final = BulkInsert(
     table,
     [
         "target_id", "org_id", "first_success_at", "last_success_at", "failing_since", "failures",
-        "last_delivery_id", "last_delivery_at", "last_status_code", "last_error",
+        "failure_days", "last_failure_day", "last_delivery_id", "last_delivery_at", "last_status_code",
+        "last_error",
     ],
     on_conflict="""ON CONFLICT (target_id) DO UPDATE SET
         first_success_at = coalesce(target_health.first_success_at, excluded.first_success_at),
         last_success_at = coalesce(excluded.last_success_at, target_health.last_success_at),
-        failing_since = CASE WHEN excluded.failing_since IS NOT NULL
-            THEN coalesce(target_health.failing_since, excluded.failing_since) END,
-        failures = CASE WHEN excluded.failing_since IS NOT NULL
-            THEN target_health.failures + excluded.failures ELSE 0 END,
+        failing_since = CASE WHEN {ends} THEN excluded.failing_since
+            ELSE coalesce(target_health.failing_since, excluded.failing_since) END,
+        failures = CASE WHEN {ends} THEN 0 ELSE target_health.failures END + excluded.failures,
+        failure_days = CASE WHEN {ends} THEN excluded.failure_days
+            WHEN target_health.last_failure_day >= excluded.last_failure_day THEN target_health.failure_days
+            ELSE target_health.failure_days + excluded.failure_days END,
+        last_failure_day = CASE WHEN {ends} OR target_health.last_failure_day IS NULL
+            OR target_health.last_failure_day < excluded.last_failure_day THEN excluded.last_failure_day
+            ELSE target_health.last_failure_day END,
+        warned_day = CASE WHEN {ends} THEN NULL ELSE target_health.warned_day END,
         last_delivery_id = excluded.last_delivery_id,
         last_delivery_at = excluded.last_delivery_at,
         last_status_code = excluded.last_status_code,
-        last_error = excluded.last_error""",
+        last_error = excluded.last_error""".replace("{ends}", _ENDS),
 )  # fmt: skip
 
 
@@ -55,7 +66,8 @@ async def write(conn: AsyncConnection, news: Iterable[Health]) -> None:
     rows = [
         (
             entry.target_id, entry.org_id, entry.first_success_at, entry.success_at, entry.failing_since,
-            entry.failures, entry.delivery_id, entry.delivery_at, entry.status_code, entry.error,
+            entry.failures, int(entry.failing_since is not None), _failure_day(entry), entry.delivery_id,
+            entry.delivery_at, entry.status_code, entry.error,
         )
         for entry in sorted(news, key=lambda entry: entry.target_id)
     ]  # fmt: skip
@@ -65,5 +77,26 @@ async def write(conn: AsyncConnection, news: Iterable[Health]) -> None:
 async def recovered(conn: AsyncConnection, target_id: str) -> None:
     """A person has enabled the target again: what failed before no longer counts."""
     await conn.execute(
-        update(table).where(table.c.target_id == target_id).values(failing_since=None, failures=0)
+        update(table)
+        .where(table.c.target_id == target_id)
+        .values(failing_since=None, failures=0, failure_days=0, last_failure_day=None, warned_day=None)
     )
+
+
+async def failing(conn: AsyncConnection, ids: Iterable[str], since: int) -> Sequence[Row[Any]]:
+    """Those of the targets that have been failing since then or longer."""
+    query = select(table).where(table.c.target_id.in_(sorted(ids)), table.c.failing_since <= since)
+    return (await conn.execute(query)).all()
+
+
+_MARK: Final = BulkUpdate(table, ("warned_day",), ("target_id",))
+
+
+async def mark_warned(conn: AsyncConnection, days: dict[str, int]) -> None:
+    """Remembers of which day of failing was warned, by target."""
+    await _MARK(conn, [(day, target_id) for target_id, day in sorted(days.items())])
+
+
+def _failure_day(entry: Health) -> int | None:
+    """The day of the latest failure. A transaction over midnight counts as one day: rather one too few."""
+    return None if entry.failing_since is None or entry.delivery_at is None else day_of(entry.delivery_at)

@@ -13,7 +13,8 @@ from gateway.store.cipher import Cipher, MasterKeys
 from gateway.store.tables import data_keys, organizations
 from gateway.store.transaction import Transaction
 
-# The platform's own sealed values have a data key too, under a name that no organization can have.
+# The platform owns things as an organization does: webhooks, their deliveries, sealed values. It has a row
+# and a data key, under a name that no organization can have.
 PLATFORM: Final = "*"
 
 
@@ -74,6 +75,18 @@ async def ensure_data_key(conn: AsyncConnection, keys: MasterKeys, org_id: str, 
     made = await _cipher(conn, keys, org_id)
     assert made is not None
     return made
+
+
+async def ensure_platform(conn: AsyncConnection, keys: MasterKeys, now: int) -> Cipher:
+    """The platform's row and data key, made when the database is new; its cipher."""
+    await conn.execute(
+        text(
+            "INSERT INTO organizations (id, created_at, config_version) VALUES (:id, :now, 0)"
+            " ON CONFLICT DO NOTHING"
+        ),
+        {"id": PLATFORM, "now": now},
+    )
+    return await ensure_data_key(conn, keys, PLATFORM, now)
 
 
 async def lock(conn: AsyncConnection, *org_ids: str) -> None:

@@ -113,7 +113,7 @@ async def open_store(database: Database, keys: MasterKeys, clock: Clock) -> Stor
                 "the master key is not the one this database was written with (HUM_GATEWAY_MASTER_KEY)"
             )
         base = row.position_base if database.is_sqlite else await _postgresql_base(conn, row.position_base)
-        cipher = await organizations.ensure_data_key(conn, keys, organizations.PLATFORM, clock.now())
+        cipher = await organizations.ensure_platform(conn, keys, clock.now())
     return Store(database, keys, clock, Positions(database, base), row.id, cipher)
 
 

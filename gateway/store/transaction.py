@@ -8,7 +8,7 @@ commits later stands above that, and a follower sees each row exactly once.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import text
@@ -124,3 +124,9 @@ class Transaction:
 
 Announce = Callable[[Transaction, str, str, Mapping[str, Any]], Awaitable[None]]
 """Tells of something as one of the gateway's own events: organization, type, data (ids and reasons)."""
+
+Told = tuple[str, str, Mapping[str, Any]]
+"""What is told of: organization, type, data."""
+
+AnnounceAll = Callable[[Transaction, Sequence[Told]], Awaitable[None]]
+"""The same for many at once."""

@@ -185,6 +185,7 @@ def _columns(webhook: Webhook) -> dict[str, Any]:
         "rate_limit_per_second": webhook.rate_limit_per_second,
         "retry_schedule": None if schedule is None else json.dumps(schedule),
         "ordered": webhook.ordered,
+        "organizations": None if webhook.organizations is None else json.dumps(webhook.organizations),
         "updated_at": webhook.updated_at,
     }
 
@@ -220,4 +221,5 @@ def _webhook(row: Row[Any], cipher: Cipher, by_id: dict[str, Secret]) -> Webhook
         failing_since=row.failing_since,
         created_at=row.created_at,
         updated_at=row.updated_at,
+        organizations=None if row.organizations is None else tuple(json.loads(row.organizations)),
     )

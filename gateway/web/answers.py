@@ -7,7 +7,7 @@ by customers.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Annotated, Any, Literal, TypedDict
+from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
 from msgspec import Meta
 
@@ -136,10 +136,11 @@ class EventSample(TypedDict):
 
 
 class EventType(TypedDict):
-    """A type of the catalogue."""
+    """A type of the catalogue, or one of the gateway's own events."""
 
     name: str
     description: str
+    own: Annotated[bool, Meta(description="The gateway's own: sent only where it is named, never posted.")]
     schema: Annotated[dict[str, Any], Meta(description="The JSON Schema (2020-12) of `data`.")]
     example: EventSample
 
@@ -268,6 +269,7 @@ class Envelope(TypedDict):
     org_id: str
     api_version: Annotated[str, Meta(description="The version of this envelope.")]
     data: Annotated[dict[str, Any], Meta(description="What happened, byte for byte as HUM sent it.")]
+    test: NotRequired[Annotated[bool, Meta(description="`true` in a test delivery, and only there.")]]
 
 
 class DeliveryWithAttempts(Delivery):

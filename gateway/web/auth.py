@@ -20,7 +20,8 @@ from gateway.store.api_keys import hash_key
 from gateway.store.directory import Directory
 
 ALL_ORGS: Final = "*"
-_RANK: Final[Mapping[str, int]] = {role: rank for rank, role in enumerate(ROLES)}
+PLATFORM_ONLY: Final = "platform"
+_RANK: Final[Mapping[str, int]] = {role: rank for rank, role in enumerate((*ROLES, PLATFORM_ONLY))}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,8 @@ class Principal:
         if self.platform:
             if scope not in self.scopes:
                 raise Forbidden(f"this needs a key with the scope {scope}")
+        elif role == PLATFORM_ONLY:
+            raise Forbidden("only a platform key may do this")
         elif _RANK[self.role or ""] < _RANK[role]:
             raise Forbidden(f"this needs the role {role}; the key has {self.role}")
 

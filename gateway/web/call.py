@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from starlette.datastructures import Headers, QueryParams
 
 from gateway.clock import Clock
+from gateway.dispatch.trial import Trials
 from gateway.domain.event import EventParser
 from gateway.ingest.accept import Accept
 from gateway.manage.webhooks import Rules
@@ -35,6 +36,7 @@ class Services:
     metrics: Metrics
     accept: Accept
     announce: Announce
+    trials: Trials
     parser: EventParser
     rules: Rules
     bodies: BodyBudget

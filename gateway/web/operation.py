@@ -39,7 +39,8 @@ class Operation:
     """One line of the API. `role` for organizations' keys, `scope` for platform keys.
 
     `org`: a platform key must name an organization (for reading, `*` will do), must name exactly one, may
-    leave it out, or it does not matter.
+    leave it out, or it does not matter. `waits`: its work waits for somebody outside, and holds no
+    transaction meanwhile. The role `platform` is no role of organizations' keys: only platform keys may.
 
     The last five are for the OpenAPI document: what a success answers (None: no content), codes of errors
     beyond those that its kind brings along, the form of a body that the handler parses itself, headers that
@@ -58,6 +59,7 @@ class Operation:
     org: Literal["required", "one", "optional", "none"] = "required"
     limit: Callable[[Services], int] = lambda services: SMALL
     query: tuple[str, ...] = ()
+    waits: bool = False
     answers: Mapping[int, type | None] = field(default_factory=dict)
     errors: tuple[str, ...] = ()
     body: type | None = None
@@ -143,7 +145,8 @@ class Endpoint:
         key = call.headers.get("idempotency-key")
         if key is None or self._operation.method != "POST" or self._operation.model is None:
             return await self._operation.handler(call)
-        return await self._services.repeats.once(self._operation, call, key)
+        repeats = self._services.repeats
+        return await (repeats.apart if self._operation.waits else repeats.once)(self._operation, call, key)
 
     async def _find_organization(self, call: Call) -> bool:
         """Finds, or on a first write makes, the organization of the request; True when it was made."""

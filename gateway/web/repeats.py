@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -12,8 +13,9 @@ from gateway.domain.event import is_org_id
 from gateway.errors import Conflict, InvalidRequest
 from gateway.store import idempotency
 from gateway.store.cipher import Cipher
-from gateway.store.idempotency import KEPT_MS, KEPT_WITH_SECRET_MS, Claim
+from gateway.store.idempotency import KEPT_MS, KEPT_WITH_SECRET_MS, RUNNING_MS, Claim
 from gateway.store.store import Store
+from gateway.store.transaction import Transaction
 from gateway.web.call import Answer, Call
 
 if TYPE_CHECKING:
@@ -42,8 +44,40 @@ class Repeats:
 
     async def once(self, operation: Operation, call: Call, key: str) -> Answer:
         """Does the work, or repeats the answer of the request that did it with this key."""
+        claim = self._claim(operation, call, key)
+        now = self._store.clock.now()
+        async with self._store.transaction() as tx:
+            standing = (await idempotency.claim(tx.conn, [claim], now))[claim.name]
+            if standing.event_id != claim.token:
+                return self._replay(call, claim, standing, now)
+            call.services = call.services.inside(tx)
+            answer = await operation.handler(call)
+            await self._keep(tx, call, claim, answer)
+        return answer
+
+    async def apart(self, operation: Operation, call: Call, key: str) -> Answer:
+        """As `once`, for work that waits for somebody outside: it must not hold a transaction meanwhile. A
+        crash during the work leaves the key taken for a minute."""
+        claim = self._claim(operation, call, key)
+        now = self._store.clock.now()
+        running = replace(claim, expires_at=now + RUNNING_MS)
+        async with self._store.transaction() as tx:
+            standing = (await idempotency.claim(tx.conn, [running], now))[claim.name]
+        if standing.event_id != claim.token:
+            return self._replay(call, claim, standing, now)
+        try:
+            answer = await operation.handler(call)
+        except BaseException:
+            async with self._store.transaction() as tx:
+                await idempotency.release(tx.conn, claim.name, claim.token)
+            raise
+        async with self._store.transaction() as tx:
+            await self._keep(tx, call, claim, answer)
+        return answer
+
+    def _claim(self, operation: Operation, call: Call, key: str) -> Claim:
         named = call.headers.get("x-hum-org", "")  # where the operation is not about one, a body may be
-        claim = Claim(
+        return Claim(
             call.org_id or (named if is_org_id(named) else "*"),
             # The object's id and whose key it is belong to the request: neither another object nor another
             # caller, who may have fewer rights, gets the first one's answer.
@@ -53,18 +87,12 @@ class Repeats:
             call.request_id,
             self._store.clock.now() + KEPT_MS,
         )
-        now = self._store.clock.now()
-        async with self._store.transaction() as tx:
-            standing = (await idempotency.claim(tx.conn, [claim], now))[claim.name]
-            if standing.event_id != claim.token:
-                return self._replay(call, claim, standing, now)
-            call.services = call.services.inside(tx)
-            answer = await operation.handler(call)
-            sealed = self._seal(call, claim, answer)
-            await idempotency.answer(
-                tx.conn, claim.name, status=answer.status, sealed=sealed, expires_at=claim.expires_at
-            )
-        return answer
+
+    async def _keep(self, tx: Transaction, call: Call, claim: Claim, answer: Answer) -> None:
+        await idempotency.answer(
+            tx.conn, claim.name, status=answer.status, sealed=self._seal(call, claim, answer),
+            expires_at=claim.expires_at,
+        )  # fmt: skip
 
     def _seal(self, call: Call, claim: Claim, answer: Answer) -> bytes:
         content = answer.raw if answer.raw is not None else msgspec.json.encode(answer.content)

@@ -17,7 +17,8 @@ from gateway.domain.webhook import Webhook
 from gateway.store.api_keys import ApiKey
 from gateway.store.attempts import Record, attempt_id, open_record
 from gateway.store.cipher import Cipher
-from gateway.web import answers
+from gateway.store.organizations import PLATFORM
+from gateway.web import answers, platform_answers
 
 HIDDEN = "…"
 
@@ -47,6 +48,20 @@ def event(row: Any) -> answers.Event:
 def webhook(found: Webhook, health: Any | None, *, whole: bool) -> answers.Webhook:
     """A webhook as it is shown; `whole` is False for viewers, who see its URL shortened. Header values are
     never shown again: they may be credentials."""
+    if found.org_id == PLATFORM:
+        return platform_webhook(found, health)
+    return _webhook(found, health, whole=whole)
+
+
+def platform_webhook(found: Webhook, health: Any | None) -> platform_answers.PlatformWebhook:
+    listed = found.organizations
+    return {
+        **_webhook(found, health, whole=True),
+        "organizations": None if listed is None else list(listed),
+    }
+
+
+def _webhook(found: Webhook, health: Any | None, *, whole: bool) -> answers.Webhook:
     return {
         "id": found.id,
         "org_id": found.org_id,
@@ -133,6 +148,7 @@ def attempt(
         redelivery=owed.redelivery_of,
         traceparent=about.traceparent if about else None,
         cdn_loop=cdn_loop,
+        test=owed.test,
     )
     headers += [(name, "[secret]") for name in (revision["headers"] if revision else {})]
     url = revision["url"] if revision else None

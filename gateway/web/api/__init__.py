@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from gateway.web.api import deliveries, events, keys, webhooks
+from gateway.web.api import deliveries, events, keys, platform, trials, webhooks
 from gateway.web.operation import Operation
 
 OPERATIONS: tuple[Operation, ...] = (
     *events.OPERATIONS,
     *webhooks.OPERATIONS,
+    *trials.OPERATIONS,
+    *platform.OPERATIONS,
     *deliveries.OPERATIONS,
     *keys.OPERATIONS,
 )

@@ -8,8 +8,9 @@ from typing import Any
 
 import msgspec
 
-from gateway.domain import event_types
+from gateway.domain import own_types
 from gateway.domain.event import BatchInput, EventInput, NewEvent
+from gateway.domain.event_types import CATALOGUE
 from gateway.errors import BadRequest, Detail, Forbidden, InvalidRequest, NotFound, Problem
 from gateway.ingest.accept import Acceptance
 from gateway.ingest.plan import Answer as EventAnswer
@@ -125,10 +126,11 @@ async def list_event_types(call: Call) -> Answer:
                 {
                     "name": entry.name,
                     "description": entry.description,
-                    "schema": event_types.schema(entry.name),
-                    "example": event_types.example(entry.name),
+                    "own": entry.name in own_types.OWN,
+                    "schema": own_types.schema(entry.name),
+                    "example": own_types.example(entry.name),
                 }
-                for entry in event_types.CATALOGUE.values()
+                for entry in (*CATALOGUE.values(), *own_types.OWN.values())
             ],
             "next_cursor": None,
         }
@@ -236,5 +238,6 @@ OPERATIONS = (
         "GET", "/api/event-types", "listEventTypes", list_event_types, "viewer", "manage", "read",
         "The catalogue, with schema and example of each type.", org="none",
         answers={200: answers.EventTypeList},
+        note="The gateway's own events come last: no pattern matches them, a webhook names each in full.",
     ),
 )  # fmt: skip

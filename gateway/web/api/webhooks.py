@@ -24,7 +24,9 @@ from gateway.web.operation import Operation
 async def create_webhook(call: Call) -> Answer:
     services = call.services
     async with services.transaction() as tx:
-        webhook = await manage.create(tx, call.the_org, call.model, services.rules, services.clock.now())
+        webhook = await manage.create(
+            tx, call.the_org, call.model, services.rules, services.clock.now(), services.announce
+        )
     # Shown now and never again; one that the customer brought along is not repeated at all.
     secret = None if call.model.secret is not None else webhook.secrets[0].value
     content: answers.NewWebhook = {**shapes.webhook(webhook, None, whole=True), "secret": secret}
@@ -58,8 +60,9 @@ async def update_webhook(call: Call) -> Answer:
     services = call.services
     async with services.transaction() as tx:
         webhook = await manage.update(
-            tx, call.the_org, call.path["id"], call.model, services.rules, services.clock.now()
-        )
+            tx, call.the_org, call.path["id"], call.model, services.rules, services.clock.now(),
+            services.announce,
+        )  # fmt: skip
         health = await rows.health(tx.conn, [webhook.id])
     return Answer(_shape(call, webhook, health.get(webhook.id)))
 
@@ -68,8 +71,9 @@ async def enable_webhook(call: Call) -> Answer:
     services = call.services
     async with services.transaction() as tx:
         webhook = await manage.enable(
-            tx, call.the_org, call.path["id"], call.model, services.rules, services.clock.now()
-        )
+            tx, call.the_org, call.path["id"], call.model, services.rules, services.clock.now(),
+            services.announce,
+        )  # fmt: skip
         health = await rows.health(tx.conn, [webhook.id])
     return Answer(_shape(call, webhook, health.get(webhook.id)))
 

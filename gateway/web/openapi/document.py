@@ -23,6 +23,7 @@ _NOUNS: Final = {
     "events": "Events",
     "event-types": "Events",
     "webhooks": "Webhooks",
+    "platform": "Platform webhooks",
     "deliveries": "Deliveries",
     "keys": "Keys",
 }
@@ -30,12 +31,16 @@ _ABOUT: Final = {
     "Events": "Facts that HUM reports. An event is durable when its request is answered, together with every "
     "delivery that it makes.",
     "Webhooks": "Registered URLs, each with the types it wants to hear and a secret that signs what it gets.",
+    "Platform webhooks": "The platform's own, over all organizations or listed ones: for platform keys, and "
+    "seen by nobody else.",
     "Deliveries": "An event owed to a webhook, and every attempt to deliver it.",
     "Keys": "API keys: an organization's have a role, the platform's have scopes.",
     open_routes.TAG: "Health, metrics and this document.",
     "Events that receivers get": "The requests that the gateway sends to webhooks, one for each type of the "
     "catalogue. Types outside the catalogue are delivered in the same envelope. A receiver ignores fields, "
     "headers and values that it does not know: new ones may come at any time.",
+    "The gateway's own events": "What happens to webhooks and deliveries: ids and reasons, never payload. "
+    "They go only to webhooks that name their type in full, and make no further events.",
 }
 _HEADERS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
     "X-Request-Id": ("The request's id; support finds it by this.", {"pattern": "^req_[a-z0-9_]+$"}),

@@ -11,9 +11,16 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from gateway.domain.event import MAX_BATCH, PRIORITIES, BatchInput, EventInput
-from gateway.domain.event_types import MAX_TYPE_LENGTH, RESERVED_TYPES
+from gateway.domain.event_types import CATALOGUE, MAX_TYPE_LENGTH, RESERVED_TYPES
 from gateway.domain.headers import MAX_HEADERS, MAX_NAME, MAX_VALUE
+from gateway.domain.own_types import OWN
+from gateway.domain.platform_webhook import (
+    MAX_ORGANIZATIONS,
+    PlatformWebhookCreate,
+    PlatformWebhookUpdate,
+)
 from gateway.domain.retry import DEFAULT_LIFETIME_MS, MAX_STEPS, MAX_WAIT_SECONDS
+from gateway.domain.trial import WEBHOOK_TEST, WebhookTest
 from gateway.domain.url import MAX_URL
 from gateway.domain.webhook import WebhookCreate, WebhookDisable, WebhookEnable, WebhookUpdate
 from gateway.manage.keys import KeyCreate
@@ -155,6 +162,29 @@ _WEBHOOK: Final[dict[str, Meaning | None]] = {
 }
 
 
+_PLATFORM: Final[dict[str, Meaning | None]] = _WEBHOOK | {
+    "events": Meaning(
+        "Types, each in full: patterns are refused. The gateway's own events are among them.",
+        whole={
+            "type": "array",
+            "minItems": 1,
+            "maxItems": 100,
+            "items": {"type": "string", "maxLength": MAX_TYPE_LENGTH, "pattern": TYPE_PATTERN},
+            "examples": [["webhook.disabled", "delivery.failed"]],
+        },
+    ),
+    "organizations": Meaning(
+        "Only these organizations. Null: all of them.",
+        {
+            "minItems": 1,
+            "maxItems": MAX_ORGANIZATIONS,
+            "items": {"type": "string", "pattern": ORG_PATTERN},
+            "examples": [["acme"]],
+        },
+    ),
+}
+
+
 def _patch(name: str, meaning: Meaning | None) -> Meaning | None:
     """In a merge patch a field that is missing stays as it is: no default is true of it."""
     assert meaning is not None
@@ -209,6 +239,17 @@ MEANINGS: Final[Mapping[type, Mapping[str, Meaning | None]]] = {
     WebhookCreate: _WEBHOOK,
     WebhookUpdate: {name: _patch(name, meaning) for name, meaning in _WEBHOOK.items() if name != "secret"}
     | {"api_version": Meaning("The version of the envelope.", default=False)},
+    PlatformWebhookCreate: _PLATFORM,
+    PlatformWebhookUpdate: {
+        name: _patch(name, meaning) for name, meaning in _PLATFORM.items() if name != "secret"
+    }
+    | {"api_version": Meaning("The version of the envelope.", default=False)},
+    WebhookTest: {
+        "type": Meaning(
+            "`webhook.test`, or a type of the catalogue: its example is sent.",
+            {"enum": [WEBHOOK_TEST, *CATALOGUE, *OWN]},
+        )
+    },
     WebhookEnable: {"pending": Meaning("What becomes of the deliveries that have gathered.")},
     WebhookDisable: {},
     KeyCreate: _KEY,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Final, get_type_hints
 
+from gateway.web.auth import PLATFORM_ONLY
 from gateway.web.openapi import samples
 from gateway.web.openapi.errors import codes_of, responses, takes_body
 from gateway.web.openapi.fields import EXTRA
@@ -48,6 +49,8 @@ def operation_object(operation: Operation, tag: str, everything: Iterable[Operat
 
 def _description(operation: Operation) -> str:
     access = f"Role *{operation.role}*, scope `{operation.scope}`."
+    if operation.role == PLATFORM_ONLY:
+        access = f"Platform keys only, scope `{operation.scope}`."
     access = " ".join(part for part in (access, _ORGANIZATION[operation.org]) if part)
     return "\n\n".join(part for part in (operation.note, access) if part)
 

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from gateway.dispatch.webhook import USER_AGENT
-from gateway.domain import event_types
+from gateway.domain import own_types
 from gateway.domain.event import API_VERSION
 from gateway.domain.event_types import CATALOGUE, EventType
+from gateway.domain.own_types import OWN
 from gateway.web.openapi import samples
 from gateway.web.openapi.parameters import TRACEPARENT, header_parameter
 from gateway.web.openapi.schemas import REF, ref
@@ -85,6 +86,7 @@ EVENT_HEADERS: Final = (
         {"type": "string"},
         always=False,
     ),
+    Header("X-HUM-Test", "Only in a test delivery.", {"type": "string", "const": "true"}, always=False),
     Header("User-Agent", "Who sends it.", {"type": "string", "const": USER_AGENT}),
     Header("CDN-Loop", "Keeps requests from going round in circles.", {"type": "string"}),
     Header(
@@ -111,11 +113,11 @@ def _camel(event_type: str) -> str:
 
 def _event(row: EventType) -> Outgoing:
     name = _camel(row.name)
-    data = {key: value for key, value in event_types.schema(row.name).items() if key != "title"}
+    data = {key: value for key, value in own_types.schema(row.name).items() if key != "title"}
     return Outgoing(
         name=row.name,
         operation_id=f"on{name}",
-        tag="Events that receivers get",
+        tag="The gateway's own events" if row.name in OWN else "Events that receivers get",
         summary=f"{row.description}.",
         text="Its name stands in HUM's public documentation." if row.documented else "",
         headers=EVENT_HEADERS,
@@ -146,7 +148,7 @@ def _without_titles_and_nulls(node: Any) -> Any:
     }
 
 
-OUTGOING: Final = tuple(_event(row) for row in CATALOGUE.values())
+OUTGOING: Final = tuple(_event(row) for row in (*CATALOGUE.values(), *OWN.values()))
 
 
 def path_item(row: Outgoing) -> dict[str, Any]:

@@ -74,7 +74,7 @@ def _parameter(where: str, name: str, schema: Mapping[str, Any], text: str) -> d
 
 
 def _path(operation: Operation) -> dict[str, Any]:
-    noun = _NOUNS[operation.path.split("/")[2]]
+    noun = _NOUNS[operation.path.removeprefix("/api/platform").removeprefix("/api").split("/")[1]]
     schema = {"type": "string", "minLength": 1, "pattern": "^[^/\\u0000]+$"}
     return _parameter("path", "id", schema, f"The id of the {noun}.") | {"required": True}
 

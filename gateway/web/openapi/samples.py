@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from gateway.domain import event_types
+from gateway.domain import event_types, own_types
 from gateway.domain.event import API_VERSION
 from gateway.domain.event_types import CATALOGUE
-from gateway.web import answers
+from gateway.web import answers, platform_answers
 
 _AT: Final = "2026-11-20T21:05:09.123Z"
 _EVENT_ID: Final = "evt_01k9h3v5q8x2m4n6p7r9s1t3w5"
@@ -49,6 +49,14 @@ webhook: Final[answers.Webhook] = {
     "ordered": False, "profile": "hum", "api_version": API_VERSION, "created_at": "2026-11-20T21:00:00.000Z",
     "updated_at": "2026-11-20T21:00:00.000Z",
 }  # fmt: skip
+platform_webhook: Final[platform_answers.PlatformWebhook] = {
+    **webhook, "org_id": "*", "url": "https://core.example.com/hum", "description": "the core's ear",
+    "events": ["webhook.disabled", "delivery.failed"], "headers": {}, "organizations": None,
+}  # fmt: skip
+tested: Final[platform_answers.TestResult] = {
+    "ok": True, "status_code": 200, "duration_ms": 171, "error": None, "response_body": "ok",
+    "delivery_id": _DELIVERY_ID,
+}  # fmt: skip
 delivery: Final[answers.Delivery] = {
     "id": _DELIVERY_ID, "org_id": "acme", "event_id": _EVENT_ID, "event_type": _SHOWN,
     "target": {"type": "webhook", "id": _WEBHOOK_ID}, "status": "delivered", "reason": None,
@@ -84,7 +92,7 @@ key: Final[answers.ApiKey] = {
 
 def envelope(event_type: str) -> dict[str, Any]:
     """The body that a receiver gets for the fixture of a type."""
-    data = event_types.example(event_type)["data"]
+    data = own_types.example(event_type)["data"]
     return {
         "id": _EVENT_ID, "type": event_type, "timestamp": _AT, "org_id": "acme", "api_version": API_VERSION,
         "data": data,
@@ -124,6 +132,18 @@ def requests() -> Mapping[str, Mapping[str, Any]]:
         "updateWebhook": {"patch": {"events": ["*"], "headers": {"X-Env": None}}},
         "enableWebhook": {"deliver": {"pending": "deliver"}},
         "disableWebhook": {"nothing": {}},
+        "testWebhook": {"sample": {"type": "webhook.test"}},
+        "createPlatformWebhook": {
+            "webhook": {
+                "url": "https://core.example.com/hum",
+                "events": ["webhook.disabled", "delivery.failed"],
+                "description": "the core's ear",
+            }
+        },
+        "updatePlatformWebhook": {"patch": {"organizations": ["acme"]}},
+        "enablePlatformWebhook": {"deliver": {"pending": "deliver"}},
+        "disablePlatformWebhook": {"nothing": {}},
+        "testPlatformWebhook": {"sample": {"type": "webhook.test"}},
         "createKey": {
             "organization": {"role": "viewer", "name": "dashboard", "expires_in": 7776000},
             "platform": {"platform": True, "scopes": ["events:write"], "name": "voice core"},
@@ -137,6 +157,7 @@ def responses() -> Mapping[str, Mapping[int, Any]]:
     event_type: answers.EventType = {
         "name": known.name,
         "description": known.description,
+        "own": False,
         "schema": event_types.schema(_SHOWN),
         "example": {"type": _SHOWN, "data": _data()},
     }
@@ -144,6 +165,11 @@ def responses() -> Mapping[str, Mapping[int, Any]]:
     sent: Any = envelope(_SHOWN)
     made: answers.NewWebhook = {
         **webhook,
+        "last_delivery": None,
+        "secret": _SECRET,
+    }
+    made_for_platform: platform_answers.NewPlatformWebhook = {
+        **platform_webhook,
         "last_delivery": None,
         "secret": _SECRET,
     }
@@ -164,6 +190,17 @@ def responses() -> Mapping[str, Mapping[int, Any]]:
         "disableWebhook": {
             200: {**webhook, "enabled": False, "status": "disabled", "disabled_reason": "by_user"}
         },
+        "testWebhook": {200: tested},
+        "createPlatformWebhook": {201: made_for_platform},
+        "listPlatformWebhooks": {200: _page(platform_webhook)},
+        "getPlatformWebhook": {200: platform_webhook},
+        "updatePlatformWebhook": {200: {**platform_webhook, "organizations": ["acme"]}},
+        "enablePlatformWebhook": {200: platform_webhook},
+        "disablePlatformWebhook": {
+            200: {**platform_webhook, "enabled": False, "status": "disabled", "disabled_reason": "by_user"}
+        },
+        "testPlatformWebhook": {200: tested},
+        "listPlatformWebhookDeliveries": {200: _page({**delivery, "org_id": "*"})},
         "listDeliveries": {200: _page(delivery)},
         "getDelivery": {200: shown},
         "listWebhookDeliveries": {200: _page(delivery)},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Final, get_type_hints
+from typing import Any, Final, NotRequired, get_origin, get_type_hints
 
 import msgspec
 from pydantic import BaseModel
@@ -28,7 +28,8 @@ def of_answers(kinds: Iterable[type]) -> dict[str, Any]:
         schema["properties"] = {
             name: schema["properties"][name] for name in get_type_hints(kind) if name in schema["properties"]
         }
-        schema["required"] = list(schema["properties"])
+        optional = _optional(kind)
+        schema["required"] = [name for name in schema["properties"] if name not in optional]
     return {name: _without_titles(schema) for name, schema in found.items()}
 
 
@@ -89,6 +90,11 @@ def _all_typed_dicts(kinds: Iterable[type]) -> list[type]:
     for kind in kinds:
         look(kind)
     return list(found)
+
+
+def _optional(kind: type) -> set[str]:
+    hints = get_type_hints(kind, include_extras=True)
+    return {name for name, hint in hints.items() if get_origin(hint) is NotRequired}
 
 
 def _without_titles(node: Any) -> Any:

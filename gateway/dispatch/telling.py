@@ -1,0 +1,127 @@
+"""What the recording of outcomes sets off beyond the deliveries themselves: webhooks that are warned about or
+disabled, and the gateway's own events that say so.
+
+All of it happens in the transaction that records the outcomes: after a crash both are there, or neither.
+Where nothing fails this costs nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy.engine import Row
+
+from gateway.clock import format_time
+from gateway.domain import failing as rule
+from gateway.domain.delivery import Status
+from gateway.domain.event_types import is_reserved
+from gateway.domain.failing import DAY_MS, Failing, Warn
+from gateway.domain.outcome import Verdict
+from gateway.store import health, organizations, webhooks
+from gateway.store.transaction import AnnounceAll, Told, Transaction
+
+if TYPE_CHECKING:
+    from gateway.dispatch.record import Recording
+
+
+async def prepare(tx: Transaction, recordings: Sequence[Recording]) -> set[str]:
+    """The targets whose failing may come to something now. Their organizations, and those of webhooks that
+    are gone, are locked first, as everybody does who changes webhooks: nobody then waits for the other."""
+    gone = {r.owed.org_id for r in recordings if r.outcome.verdict is Verdict.GONE}
+    failures: dict[str, int] = {}
+    for r in recordings:
+        if r.news is not None and r.news.failing_since is not None:
+            failures[r.news.target_id] = failures.get(r.news.target_id, 0) + 1
+    suspects: dict[str, str] = {}
+    if failures:
+        now = max(r.ended_at for r in recordings)
+        for row in await health.failing(tx.conn, failures, now - DAY_MS):
+            if rule.decide(_failing(row, more=failures[row.target_id]), now) is not None:
+                suspects[row.target_id] = row.org_id
+    if gone or suspects:
+        await organizations.lock(tx.conn, *gone, *suspects.values())
+    return set(suspects)
+
+
+async def tell(
+    tx: Transaction, recordings: Sequence[Recording], suspects: Collection[str], announce: AnnounceAll
+) -> None:
+    """After the outcomes and the targets' health are written: disables, warns, and says what happened."""
+    told = await _gone(tx, recordings)
+    if suspects:
+        told += await _failing_for_days(tx, recordings, suspects)
+    told += [_failed(r) for r in recordings if _is_news(r)]
+    if told:
+        await announce(tx, told)
+
+
+async def _gone(tx: Transaction, recordings: Sequence[Recording]) -> list[Told]:
+    told = []
+    for recording in recordings:
+        if recording.outcome.verdict is Verdict.GONE:
+            owed = recording.owed
+            if await webhooks.disable(tx, owed.org_id, owed.target_id, "gone", recording.ended_at):
+                told.append(_disabled(owed.org_id, owed.target_id, "gone"))
+    return told
+
+
+async def _failing_for_days(
+    tx: Transaction, recordings: Sequence[Recording], suspects: Collection[str]
+) -> list[Told]:
+    now = max(r.ended_at for r in recordings)
+    told: list[Told] = []
+    warned: dict[str, int] = {}
+    for row in await health.failing(tx.conn, suspects, now - DAY_MS):
+        decision = rule.decide(_failing(row), now)
+        if isinstance(decision, Warn):
+            warned[row.target_id] = decision.day
+            told.append((row.org_id, "webhook.failing", _warning(row, decision.day)))
+        elif decision is not None and await webhooks.disable(tx, row.org_id, row.target_id, "failing", now):
+            told.append(_disabled(row.org_id, row.target_id, "failing"))
+    await health.mark_warned(tx.conn, warned)
+    return told
+
+
+def _failing(row: Row[Any], *, more: int = 0) -> Failing:
+    """With `more` failures to come: as bad as it may be once they are written."""
+    days = row.failure_days + bool(more)
+    return Failing(row.failing_since, row.failures + more, days, row.warned_day)
+
+
+def _warning(row: Row[Any], day: int) -> dict[str, Any]:
+    return {
+        "webhook_id": row.target_id,
+        "day": day,
+        "failing_since": format_time(row.failing_since),
+        "failures": row.failures,
+        "last_status_code": row.last_status_code,
+        "last_error": row.last_error,
+    }
+
+
+def _disabled(org_id: str, webhook_id: str, reason: str) -> Told:
+    return (org_id, "webhook.disabled", {"webhook_id": webhook_id, "reason": reason})
+
+
+def _is_news(recording: Recording) -> bool:
+    """A delivery that failed for good; of the gateway's own events nothing further is told."""
+    return recording.outcome.status is Status.FAILED and not is_reserved(recording.owed.event_type)
+
+
+def _failed(recording: Recording) -> Told:
+    owed, outcome = recording.owed, recording.outcome
+    return (
+        owed.org_id,
+        "delivery.failed",
+        {
+            "delivery_id": owed.id,
+            "event_id": owed.event_id,
+            "event_type": owed.event_type,
+            "webhook_id": owed.target_id,
+            "reason": outcome.reason.value if outcome.reason else None,
+            "attempts_made": outcome.attempts_made,
+            "last_status_code": recording.status_code,
+            "last_error": recording.error,
+        },
+    )

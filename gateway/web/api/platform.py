@@ -1,0 +1,93 @@
+"""`/api/platform/webhooks`: the platform's own, over all organizations or listed ones.
+
+They are webhooks of an organization that nobody can name, so the handlers of `/api/webhooks` serve them; no
+organization finds them or their deliveries.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gateway.domain.platform_webhook import PlatformWebhookCreate, PlatformWebhookUpdate
+from gateway.domain.trial import WebhookTest
+from gateway.domain.webhook import WebhookDisable, WebhookEnable
+from gateway.store.organizations import PLATFORM
+from gateway.web import answers, platform_answers
+from gateway.web.api import deliveries, trials, webhooks
+from gateway.web.call import Answer, Call
+from gateway.web.lists import PAGE_PARAMETERS
+from gateway.web.operation import Handler, Kind, Operation
+
+
+def _of_platform(handler: Handler) -> Handler:
+    async def handle(call: Call) -> Answer:
+        call.org = await call.services.directory.living(PLATFORM)
+        call.org_id = PLATFORM
+        return await handler(call)
+
+    return handle
+
+
+async def _disable(call: Call) -> Answer:
+    call.model = PlatformWebhookUpdate(enabled=False)
+    return await webhooks.update_webhook(call)
+
+
+def _operation(method: str, path: str, id_: str, handler: Handler, summary: str, **more: Any) -> Operation:
+    kind: Kind = "read" if method == "GET" else "write"
+    return Operation(
+        method, f"/api/platform/webhooks{path}", id_, _of_platform(handler), "platform", "manage", kind,
+        summary, org="none", **more,
+    )  # fmt: skip
+
+
+OPERATIONS = (
+    _operation(
+        "POST", "", "createPlatformWebhook", webhooks.create_webhook,
+        "Register a URL over all organizations, or listed ones.", model=PlatformWebhookCreate,
+        answers={201: platform_answers.NewPlatformWebhook}, errors=("target_denied", "webhook_limit_reached"),
+        note="It hears of the types that it names, patterns are refused; the gateway's own events are among "
+        "them. The envelope's `org_id` says whose event it is. No organization sees it or its deliveries.",
+    ),
+    _operation(
+        "GET", "", "listPlatformWebhooks", webhooks.list_webhooks, "All platform webhooks.",
+        query=PAGE_PARAMETERS, answers={200: platform_answers.PlatformWebhookList},
+    ),
+    _operation(
+        "GET", "/{id}", "getPlatformWebhook", webhooks.get_webhook, "One platform webhook.",
+        answers={200: platform_answers.PlatformWebhook},
+    ),
+    _operation(
+        "PATCH", "/{id}", "updatePlatformWebhook", webhooks.update_webhook,
+        "Change a platform webhook by merge patch.", model=PlatformWebhookUpdate,
+        answers={200: platform_answers.PlatformWebhook}, errors=("target_denied", "headers_required"),
+        note="As for other webhooks; null in `organizations` is all of them.",
+    ),
+    _operation(
+        "POST", "/{id}/enable", "enablePlatformWebhook", webhooks.enable_webhook,
+        "Deliver again; what has gathered goes out, oldest first, or is discarded.", model=WebhookEnable,
+        answers={200: platform_answers.PlatformWebhook},
+    ),
+    _operation(
+        "POST", "/{id}/disable", "disablePlatformWebhook", _disable,
+        "Stop delivering, and make no deliveries until it is enabled.", model=WebhookDisable,
+        answers={200: platform_answers.PlatformWebhook},
+    ),
+    _operation(
+        "POST", "/{id}/test", "testPlatformWebhook", trials.test_webhook,
+        "Send one sample now, and say what came back.", model=WebhookTest, waits=True,
+        answers={200: platform_answers.TestResult},
+        note="As for other webhooks; the envelope's `org_id` is `*`.",
+    ),
+    _operation(
+        "GET", "/{id}/deliveries", "listPlatformWebhookDeliveries", deliveries.list_webhook_deliveries,
+        "The deliveries of one platform webhook.", query=(*PAGE_PARAMETERS, *deliveries.FILTERS),
+        answers={200: answers.DeliveryList},
+        note="A platform key reads one of them at `/api/deliveries/{id}` with `X-HUM-Org: *`.",
+    ),
+    _operation(
+        "DELETE", "/{id}", "deletePlatformWebhook", webhooks.delete_webhook,
+        "Delete a platform webhook; what it is still owed is cancelled, its history stays.",
+        answers={204: None},
+    ),
+)  # fmt: skip
