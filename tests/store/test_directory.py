@@ -29,6 +29,7 @@ async def directory(store: Store) -> Directory:
         await organizations.create(tx, KEYS, "other", NOW)
     directory = Directory(store)
     await directory.refresh()
+    await directory.organization(organizations.PLATFORM)  # as it is after the first look at anybody
     return directory
 
 

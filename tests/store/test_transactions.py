@@ -226,19 +226,19 @@ async def test_a_change_raises_the_version_and_is_told_after_the_commit(store: S
         for org in ("acme", "other"):
             await organizations.create(tx, KEYS, org, 0)
         assert told == []
-    assert await versions() == (1, {"acme": 1, "other": 1})
+    assert await versions() == (1, {"*": 0, "acme": 1, "other": 1})
     async with store.transaction() as tx:
         tx.touch("other")
         tx.touch(None)
     async with store.transaction() as tx:
         await tx.conn.execute(text("SELECT 1"))
-    assert await versions() == (2, {"acme": 1, "other": 2})
+    assert await versions() == (2, {"*": 0, "acme": 1, "other": 2})
     assert told == [{"acme", "other"}, {"other", None}]
     with pytest.raises(BoomError):
         async with store.transaction() as tx:
             tx.touch("acme")
             raise BoomError
-    assert await versions() == (2, {"acme": 1, "other": 2})
+    assert await versions() == (2, {"*": 0, "acme": 1, "other": 2})
     assert len(told) == 2
 
 

@@ -17,7 +17,8 @@ import msgspec
 import pytest
 from openapi_spec_validator import validate
 
-from gateway.domain.event_types import CATALOGUE, schema
+from gateway.domain.event_types import CATALOGUE
+from gateway.domain.own_types import OWN, schema
 from gateway.ingest.plan import Answer as EventAnswer
 from gateway.manage.keys import ROLES
 from gateway.web import answers
@@ -184,11 +185,14 @@ def test_the_examples_of_answers_are_as_described(operation: Any) -> None:
 
 async def test_the_examples_of_requests_are_accepted(node: Node) -> None:
     made = await node.webhook("https://example.com/")
+    body = {"url": "https://example.com/", "events": ["delivery.failed"]}
+    platform = (await node.call("POST", "/api/platform/webhooks", json=body)).json()
     for operation in OPERATIONS:
         content = DOCUMENT["paths"][operation.path][operation.method.lower()].get("requestBody")
         for name, example in (media(content)["examples"] if content else {}).items():
             check(example["value"], media(content)["schema"])
-            path = operation.path.replace("{id}", made["id"])
+            found = platform if operation.role == "platform" else made
+            path = operation.path.replace("{id}", found["id"])
             answer = await node.call(operation.method, path, json=example["value"])
             assert answer.status_code < 300, (operation.id, name, answer.text)
 
@@ -245,9 +249,12 @@ async def test_every_answer_is_as_described(node: Node) -> None:
             while (await node.delivery(delivery))["status"] != "delivered":
                 await asyncio.sleep(0.01)
     key = await ask("POST", "/api/keys", json={"role": "viewer"})
+    body_of_platform = {"url": "https://example.com/", "events": ["delivery.failed"]}
+    ear = await ask("POST", "/api/platform/webhooks", json=body_of_platform)
     keys = [node.key, await node.new_key(None), *[await node.new_key(role) for role in ROLES]]
     org = {"X-HUM-Org": "acme"}
-    ids = {"events": event["id"], "webhooks": hook["id"], "deliveries": delivery, "keys": key["id"]}
+    ids = {"events": event["id"], "webhooks": hook["id"], "deliveries": delivery, "keys": key["id"],
+           "platform": ear["id"]}  # fmt: skip
     for method, path, operation in documented():
         id_ = ids.get(path.split("/")[2], "") if path.startswith("/api/") else ""
         if method == "GET":
@@ -280,7 +287,15 @@ async def test_every_answer_is_as_described(node: Node) -> None:
     await ask("PATCH", "/api/webhooks/{id}", hook["id"], json={"url": "https://example.com/"})
     await ask("POST", "/api/webhooks/{id}/disable", hook["id"])
     await ask("POST", "/api/webhooks/{id}/enable", hook["id"])
+    await ask("POST", "/api/webhooks/{id}/test", hook["id"])
     await ask("DELETE", "/api/webhooks/{id}", hook["id"])
+    here = "/api/platform/webhooks/{id}"
+    await ask("PATCH", here, ear["id"], json={"headers": {"X-A": "b"}})
+    await ask("PATCH", here, ear["id"], json={"url": "https://example.net/"})
+    await ask("PATCH", here, ear["id"], json={"url": "https://10.0.0.1/"})
+    for what in ("disable", "enable", "test"):
+        await ask("POST", f"{here}/{what}", ear["id"])
+    await ask("DELETE", here, ear["id"])
     await ask("DELETE", "/api/keys/{id}", key["id"])
     successes = {
         (method, path, int(status))
@@ -322,8 +337,8 @@ async def test_what_a_receiver_gets_is_as_described(node: Node, event_type: str)
 
 
 def test_the_data_of_a_type_is_described_as_the_catalogue_has_it() -> None:
-    assert list(DOCUMENT["webhooks"]) == list(CATALOGUE)
-    for name in CATALOGUE:
+    assert list(DOCUMENT["webhooks"]) == [*CATALOGUE, *OWN]
+    for name in (*CATALOGUE, *OWN):
         body = media(DOCUMENT["webhooks"][name]["post"]["requestBody"])["schema"]
         known = schema(name)
         broken = samples.envelope(name)

@@ -50,7 +50,7 @@ def operation_object(operation: Operation, tag: str, everything: Iterable[Operat
 def _description(operation: Operation) -> str:
     access = f"Role *{operation.role}*, scope `{operation.scope}`."
     if operation.role == PLATFORM_ONLY:
-        access = f"Platform keys only, scope `{operation.scope}`."
+        access += " Only platform keys may."
     access = " ".join(part for part in (access, _ORGANIZATION[operation.org]) if part)
     return "\n\n".join(part for part in (operation.note, access) if part)
 
