@@ -5,6 +5,7 @@
     answers_early   202 goes out before the commit, as with a queue that is written behind
     events_first    an event is committed before its deliveries are, as with a fan-out done later
     records_first   success is recorded before the request has gone out, as with at-most-once delivery
+    tells_later     the gateway's own events are written after what they tell of, in a transaction of their own
     shares_nothing  whoever has something to send takes any place in flight: no limit for a target, for the
                     untried or for an organization, no breaker
     a_fifth         not broken: places in flight divided by five, so that a hundred hung endpoints are to it
@@ -28,6 +29,7 @@ from gateway.dispatch.target import MOST_AT_ONCE, Target
 from gateway.domain.exchange import Exchange
 from gateway.egress.client import EgressClient
 from gateway.ingest.accept import KIND, Accept, Acceptance, Accepted
+from gateway.ingest.own import OwnEvents
 from gateway.store import events
 from gateway.store.transaction import Transaction
 from tests.support.killable import kill_at
@@ -90,6 +92,26 @@ def records_first() -> None:
     EgressClient.post = pretend  # type: ignore[method-assign]
 
 
+def tells_later() -> None:
+    tell = OwnEvents.announce_all
+    later: set[asyncio.Task[None]] = set()
+
+    async def tell_afterwards(self: OwnEvents, tx: Transaction, told: Any) -> None:
+        async def work() -> None:
+            await asyncio.sleep(SLOWNESS_SECONDS)
+            async with self._directory._store.transaction() as own:
+                await tell(self, own, told)
+
+        def begin() -> None:
+            task = asyncio.get_running_loop().create_task(work())
+            later.add(task)
+            task.add_done_callback(later.discard)
+
+        tx.on_commit(begin)
+
+    OwnEvents.announce_all = tell_afterwards  # type: ignore[method-assign]
+
+
 def shares_nothing() -> None:
     for name in set(_PLACES) - {"MOST_IN_FLIGHT"}:
         setattr(places, name, 0 if "SLOW" in name else 1_000_000)
@@ -104,7 +126,9 @@ def a_fifth() -> None:
 
 VARIANTS = {
     variant.__name__: variant
-    for variant in (answers_early, events_first, records_first, a_fifth, shares_nothing)
+    for variant in (
+        answers_early, events_first, records_first, tells_later, a_fifth, shares_nothing,
+    )
 }
 
 if __name__ == "__main__":
