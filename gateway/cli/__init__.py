@@ -4,7 +4,7 @@ A command is one function in a module named after its noun. Modules import click
 (httpx, rich, the server) is imported inside the command that needs it, so that `sign` starts quickly.
 
     operate      serve, migrate, keygen, status, keys, demo  (through `operator`: the socket or the database)
-    events, webhooks, deliveries                             (through `connection`: the HTTP API)
+    events, webhooks, deliveries, platform-webhooks          (through `connection`: the HTTP API)
     signatures   sign, verify          listen   a local receiver
     output       tables and JSON       values   durations, headers, secrets       reference   docs/cli.md
 """
@@ -19,6 +19,7 @@ from gateway.cli.deliveries import deliveries
 from gateway.cli.events import events
 from gateway.cli.listen import listen
 from gateway.cli.operate import demo, keygen, keys, migrate, serve, status
+from gateway.cli.platform import platform_webhooks
 from gateway.cli.signatures import sign, verify
 from gateway.cli.webhooks import webhooks
 from gateway.errors import Problem, StartupError
@@ -87,6 +88,7 @@ for command in (
     demo,
     events,
     webhooks,
+    platform_webhooks,
     deliveries,
     listen,
     sign,

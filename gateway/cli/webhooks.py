@@ -20,7 +20,7 @@ def webhooks() -> None:
     """Register receivers and manage them."""
 
 
-def _settings(required: bool) -> Callable[[Callable[..., None]], Callable[..., None]]:
+def webhook_options(required: bool) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """The options that `create` and `update` share."""
     options = [
         click.option("--url", required=required, help="Where to send."),
@@ -56,7 +56,7 @@ def _settings(required: bool) -> Callable[[Callable[..., None]], Callable[..., N
     return decorate
 
 
-def _body(given: dict[str, Any], *, update: bool = False) -> Json:
+def webhook_body(given: dict[str, Any], *, update: bool = False) -> Json:
     """The request's members out of the options that were given; in an update, None removes."""
     removed: Json = {}
     body = {name: value for name, value in given.items() if value is not None}
@@ -82,7 +82,7 @@ def _body(given: dict[str, Any], *, update: bool = False) -> Json:
     return body | removed
 
 
-def _show(webhook: Json, as_json: bool) -> None:
+def show_webhook(webhook: Json, as_json: bool) -> None:
     if as_json:
         show_json(webhook)
         return
@@ -92,7 +92,7 @@ def _show(webhook: Json, as_json: bool) -> None:
 
 
 @webhooks.command("create")
-@_settings(required=True)
+@webhook_options(required=True)
 @click.option("--secret-env", help="Variable that holds a secret to import [a new one is made].")
 @click.option("--disabled", is_flag=True, help="Do not deliver yet.")
 @client_command(takes_url=True)
@@ -100,12 +100,12 @@ def create(
     client: GatewayClient, as_json: bool, secret_env: str | None, disabled: bool, **given: Any
 ) -> None:
     """Register a receiver; prints its secret, this once."""
-    body = _body(given)
+    body = webhook_body(given)
     if secret_env:
         body["secret"] = environment(secret_env)
     if disabled:
         body["enabled"] = False
-    _show(client.create_webhook(**body), as_json)
+    show_webhook(client.create_webhook(**body), as_json)
 
 
 @webhooks.command("list")
@@ -130,19 +130,19 @@ def list_webhooks(client: GatewayClient, as_json: bool, limit: int) -> None:
 @client_command()
 def get(client: GatewayClient, as_json: bool, webhook_id: str) -> None:
     """Show one webhook."""
-    _show(client.get_webhook(webhook_id), as_json)
+    show_webhook(client.get_webhook(webhook_id), as_json)
 
 
 @webhooks.command("update")
 @click.argument("webhook_id")
-@_settings(required=False)
+@webhook_options(required=False)
 @client_command(takes_url=True)
 def update(client: GatewayClient, as_json: bool, webhook_id: str, **given: Any) -> None:
     """Change what is given, and nothing else. A new origin needs all header values again."""
-    body = _body(given, update=True)
+    body = webhook_body(given, update=True)
     if not body:
         raise click.UsageError("nothing to change")
-    _show(client.update_webhook(webhook_id, **body), as_json)
+    show_webhook(client.update_webhook(webhook_id, **body), as_json)
 
 
 @webhooks.command("delete")
@@ -168,7 +168,7 @@ def enable(client: GatewayClient, as_json: bool, webhook_id: str, pending: str |
     """Deliver again."""
     if pending == "discard":
         confirm(f"Discard what {webhook_id} has collected?", yes)
-    _show(client.enable_webhook(webhook_id, pending=pending), as_json)
+    show_webhook(client.enable_webhook(webhook_id, pending=pending), as_json)
 
 
 @webhooks.command("disable")
@@ -176,4 +176,23 @@ def enable(client: GatewayClient, as_json: bool, webhook_id: str, pending: str |
 @client_command()
 def disable(client: GatewayClient, as_json: bool, webhook_id: str) -> None:
     """Stop delivering; no deliveries are made until it is enabled."""
-    _show(client.disable_webhook(webhook_id), as_json)
+    show_webhook(client.disable_webhook(webhook_id), as_json)
+
+
+@webhooks.command("test")
+@click.argument("webhook_id")
+@click.option("--type", "event_type", help="Whose example is sent [webhook.test].")
+@client_command()
+def test(client: GatewayClient, as_json: bool, webhook_id: str, event_type: str | None) -> None:
+    """Send a sample now, also while it is disabled; exit status 1 unless the receiver took it."""
+    show_result(client.test_webhook(webhook_id, type=event_type), as_json)
+
+
+def show_result(result: Json, as_json: bool) -> None:
+    """What came of a test; ends the command with status 1 when the receiver did not take it."""
+    if as_json:
+        show_json(result)
+    else:
+        show_fields(result)
+    if not result["ok"]:
+        raise click.exceptions.Exit(1)

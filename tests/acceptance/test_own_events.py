@@ -94,7 +94,10 @@ async def _until_disabled(stage: Stage, webhook_id: str) -> bool:
             await asyncio.sleep(0.05)
 
 
-@pytest.mark.parametrize("place", ["record.before_update:1", "record.after_update:1", "attempt.after_record:1"])
+PLACES = ["record.before_update:1", "record.after_update:1", "attempt.after_record:1"]
+
+
+@pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("kind", KINDS)
 async def test_death_while_a_webhook_is_disabled(kind: str, place: str, tmp_path: Path) -> None:
     assert await disabled_and_told(kind, place, tmp_path) == (True, 1, 1)

@@ -151,11 +151,12 @@ async def test_six_days_of_failing(any_database: str, monkeypatch: pytest.Monkey
         await days(there, node, 0.25)
         assert not await node.deliveries(status="pending")
         assert (await shown(node, hook))["failing_since"] is None
-        kind = any_database.partition(":")[0]
+        kind, ended = any_database.partition(":")[0], ends[0][0]
+        attempts = sum(day <= ended for day, *_ in there.got["/hook"])
         print(
-            f"failing ({kind}): warned on days {warnings[0][0]:.2f} and {warnings[1][0]:.2f}, disabled on day "
-            f"{ends[0][0]:.2f} after {len([d for d, *_ in there.got['/hook'] if d <= ends[0][0]])} attempts; "
-            f"{waiting} gathered meanwhile and went out after enabling; {len(failed)} delivery.failed, each once"
+            f"failing ({kind}): warned on days {warnings[0][0]:.2f} and {warnings[1][0]:.2f}, disabled on "
+            f"day {ended:.2f} after {attempts} attempts; {waiting} gathered meanwhile and went out after "
+            f"enabling; {len(failed)} delivery.failed, each once"
         )
 
 
@@ -186,9 +187,7 @@ async def test_held_attempts_do_not_count_as_failing(
         assert not there.told("webhook.failing")
 
 
-async def test_too_few_failures_do_not_disable(
-    sqlite_database: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_too_few_failures_do_not_disable(sqlite_database: str, monkeypatch: pytest.MonkeyPatch) -> None:
     async with world(sqlite_database, monkeypatch) as (there, node):
         hook = await hooks(node, retry_schedule=[1])
         there.status["/hook"] = there.answers(500)

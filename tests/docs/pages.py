@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from gateway.domain.delivery import TRANSITIONS
-from gateway.domain.event_types import CATALOGUE, EventType, example, schema
+from gateway.domain.event_types import CATALOGUE, EventType
+from gateway.domain.own_types import OWN, example, schema
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -33,7 +34,26 @@ A receiver gets every event in one envelope; `data` has the bytes that HUM sent:
 - Types outside this catalogue are accepted and delivered as well: dotted lower case, at least two segments.
 
 In a webhook's `events`, a type stands for itself, `sms.*` for every type that begins with `sms.`, and `*` for
-all of them.
+all of them, except the [gateway's own](#the-gateways-own-events).
+
+A [test delivery](api.md#post-apiwebhooksidtest) has `"test": true` in its envelope; other events do not have
+that field.
+"""
+
+_OWN_HEAD = """# The gateway's own events
+
+What happens to webhooks and deliveries, told in the same envelope and with the same signatures, retries and
+history as every other event.
+
+- They carry ids, types and reasons: never payload, URLs, header values or secrets.
+- They go only to webhooks that name their type in full; neither `*` nor `webhook.*` matches them. They cannot be
+  posted (422 `reserved_type`), and make no further events: a `webhook.disabled` that cannot be delivered makes
+  no `delivery.failed`.
+- Each is written in the transaction of what it tells of. After a crash both are there or neither, so nothing is
+  told that did not happen, and nothing that happened goes untold to those who asked. One that no webhook names
+  at that moment is not kept.
+- A platform webhook may name them, too: that is how HUM's core hears of every organization's disabled webhooks.
+- Test deliveries make none of them.
 """
 
 
@@ -44,7 +64,14 @@ def events_page() -> str:
         for row in CATALOGUE.values()
     ]
     table = "\n".join(["| type | when | name |", "|---|---|---|", *rows])
-    return "\n".join([_EVENTS_HEAD, table, "", *(_event_section(row) for row in CATALOGUE.values())])
+    own = [f"| [`{row.name}`](#{row.name.replace('.', '')}) | {row.description} |" for row in OWN.values()]
+    own_table = "\n".join(["| type | when |", "|---|---|", *own])
+    return "\n".join(
+        [
+            *(_EVENTS_HEAD, table, "", *(_event_section(row) for row in CATALOGUE.values())),
+            *(_OWN_HEAD, own_table, "", *(_event_section(row) for row in OWN.values())),
+        ]
+    )
 
 
 def _provenance(row: EventType) -> str:

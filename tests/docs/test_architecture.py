@@ -7,6 +7,7 @@ import tomllib
 
 from gateway.domain.delivery import FINAL, Step
 from gateway.domain.event_types import CATALOGUE
+from gateway.domain.own_types import OWN
 from gateway.store.tables import metadata
 from tests.docs.pages import DOCS, events_page, transitions
 
@@ -45,7 +46,7 @@ def test_the_events_page_is_made_from_the_catalogue() -> None:
 def test_the_events_page_has_every_type() -> None:
     page = (DOCS / "events.md").read_text("utf-8")
     assert len(CATALOGUE) == 14
-    assert re.findall(r"^## `(.+)`$", page, re.MULTILINE) == list(CATALOGUE)
+    assert re.findall(r"^## `(.+)`$", page, re.MULTILINE) == [*CATALOGUE, *OWN]
 
 
 def test_every_decision_is_numbered_in_its_title() -> None:

@@ -5,7 +5,7 @@
     answers_early   202 goes out before the commit, as with a queue that is written behind
     events_first    an event is committed before its deliveries are, as with a fan-out done later
     records_first   success is recorded before the request has gone out, as with at-most-once delivery
-    tells_later     the gateway's own events are written after what they tell of, in a transaction of their own
+    tells_later     the gateway's own events are written after what they tell of, in another transaction
     shares_nothing  whoever has something to send takes any place in flight: no limit for a target, for the
                     untried or for an organization, no breaker
     a_fifth         not broken: places in flight divided by five, so that a hundred hung endpoints are to it
@@ -127,7 +127,12 @@ def a_fifth() -> None:
 VARIANTS = {
     variant.__name__: variant
     for variant in (
-        answers_early, events_first, records_first, tells_later, a_fifth, shares_nothing,
+        answers_early,
+        events_first,
+        records_first,
+        tells_later,
+        a_fifth,
+        shares_nothing,
     )
 }
 
