@@ -46,13 +46,14 @@ What happens to webhooks and deliveries, told in the same envelope and with the 
 history as every other event.
 
 - They carry ids, types and reasons: never payload, URLs, header values or secrets.
-- They go only to webhooks that name their type in full; neither `*` nor `webhook.*` matches them. They cannot be
-  posted (422 `reserved_type`), and make no further events: a `webhook.disabled` that cannot be delivered makes
-  no `delivery.failed`.
-- Each is written in the transaction of what it tells of. After a crash both are there or neither, so nothing is
-  told that did not happen, and nothing that happened goes untold to those who asked. One that no webhook names
-  at that moment is not kept.
-- A platform webhook may name them, too: that is how HUM's core hears of every organization's disabled webhooks.
+- They go only to webhooks that name their type in full; neither `*` nor `webhook.*` matches them. They cannot
+  be posted (422 `reserved_type`), and make no further events: a `webhook.disabled` that cannot be delivered
+  makes no `delivery.failed`.
+- Each is written in the transaction of what it tells of. After a crash both are there or neither: nothing
+  is told that did not happen, and nothing that happened goes untold to those who asked. One that no webhook
+  names at that moment is not kept.
+- A platform webhook may name them, too: that is how HUM's core hears of every organization's disabled
+  webhooks.
 - Test deliveries make none of them.
 """
 

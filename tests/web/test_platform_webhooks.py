@@ -258,6 +258,15 @@ async def test_another_node_learns_of_it(postgres_database: str) -> None:
         assert request.path == "/late"
 
 
+async def test_a_repeated_request_makes_one(node: Node) -> None:
+    body = {"url": "https://example.com/", "events": ["sms.received"]}
+    keyed = {"json": body, "headers": {"Idempotency-Key": "once"}}
+    first, again = [await node.call("POST", PATH, org=None, **keyed) for _ in range(2)]
+    assert first.json() == again.json()
+    assert again.headers["Idempotent-Replayed"] == "true"
+    assert len((await node.call("GET", PATH, org=None)).json()["data"]) == 1
+
+
 async def test_it_is_tested_as_others_are(node: Node) -> None:
     async with Receiver() as receiver:
         hook = await ear(node, receiver.url(), ["webhook.disabled"])
