@@ -167,6 +167,17 @@ def test_a_webhook_is_created_and_its_secret_shown(
     assert result.stdout.splitlines()[-1] == "whsec_abc"
 
 
+def test_a_misspelt_event_type_is_warned_of(run: Run, gateway: FakeGateway) -> None:
+    warning = {"field": "events[0]", "message": "sms.recieved is …; did you mean sms.received?"}
+    made = WEBHOOK | {"secret": "whsec_abc", "warnings": [warning]}
+    gateway.on("POST /api/webhooks", httpx.Response(201, json=made))
+    result = run("webhooks", "create", "--url", "https://r.example/", "--events", "sms.recieved")
+    assert result.exit_code == 0
+    assert result.stderr == "Warning: sms.recieved is …; did you mean sms.received?\n"
+    assert "Warning" not in result.stdout
+    assert result.stdout.splitlines()[-1] == "whsec_abc"
+
+
 def test_an_update_sends_only_what_was_given(run: Run, gateway: FakeGateway) -> None:
     gateway.on("PATCH /api/webhooks/whk_1", httpx.Response(200, json=WEBHOOK))
     run("webhooks", "update", "whk_1", "--filter", "", "--unordered")

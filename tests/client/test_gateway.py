@@ -174,3 +174,13 @@ def test_over_the_unix_socket(served: Served, tmp_path: Path, kind: str) -> None
     finally:
         server.should_exit = True
         running.result(10)
+
+
+def test_a_misspelt_type_is_taken_and_warned_of(client: Driver) -> None:
+    made = client.do(lambda c: c.create_webhook(url=URL, events=["call.complete", "own.type"]))
+    assert made["events"] == ["call.complete", "own.type"]
+    [warning] = made["warnings"]
+    assert warning["field"] == "events[0]"
+    assert "did you mean call.completed?" in warning["message"]
+    changed = client.do(lambda c: c.update_webhook(made["id"], events=["call.completed"]))
+    assert changed["warnings"] == []
