@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import socket
 import threading
@@ -16,8 +17,10 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from gateway.client import Retry, UnreachableError
+from gateway.client import AsyncClient, Client, PermissionDeniedError, Retry, UnreachableError
 from gateway.client import exchange as exchange_module
+from gateway.client.call import download
+from gateway.client.request import Download
 from tests.client.conftest import Connect, Driver
 from tests.support.served import Served, serving
 
@@ -227,3 +230,65 @@ class _Ready(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
         return
+
+
+class Exports:
+    """A call that gives pieces, as a noun of the API would declare it."""
+
+    @download
+    def export(self, *, since: str | None = None) -> Download:
+        return Download("/api/export", {"since": since}, "text/csv")
+
+
+class ExportingClient(Exports, Client):
+    pass
+
+
+class ExportingAsyncClient(Exports, AsyncClient):
+    pass
+
+
+def pieces_of(kind: type[ExportingClient | ExportingAsyncClient], url: str, **options: Any) -> bytes:
+    found = bytearray()
+    if kind is ExportingClient:
+        with ExportingClient(url, "k", **options) as client:
+            for piece in client.export(since="2h"):
+                found += piece
+        return bytes(found)
+
+    async def run() -> None:
+        async with ExportingAsyncClient(url, "k", **options) as client:
+            async for piece in client.export(since="2h"):
+                found.extend(piece)
+
+    asyncio.run(run())
+    return bytes(found)
+
+
+KINDS = pytest.mark.parametrize("kind", [ExportingClient, ExportingAsyncClient])
+
+
+@KINDS
+def test_a_download_comes_in_pieces(kind: Any) -> None:
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n"
+    with talking(head, b"a,", b"b\n") as (url, seen):
+        assert pieces_of(kind, url) == b"a,b\n"
+    assert seen[0].startswith(b"GET /api/export?since=2h HTTP/1.1")
+    assert b"accept: text/csv" in seen[0].lower()
+
+
+@KINDS
+def test_a_download_that_breaks_off_raises(kind: Any) -> None:
+    with talking(HEAD, b"a,b\n") as (url, seen):
+        with pytest.raises(UnreachableError):
+            pieces_of(kind, url)
+    assert len(seen) == 1
+
+
+@KINDS
+def test_a_refused_download_says_why(kind: Any) -> None:
+    body = b'{"error": "insufficient_scope", "message": "no"}'
+    head = b"HTTP/1.1 403 Forbidden\r\nContent-Length: %d\r\n\r\n" % len(body)
+    with talking(head, body) as (url, _):
+        with pytest.raises(PermissionDeniedError):
+            pieces_of(kind, url)

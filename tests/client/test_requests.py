@@ -386,7 +386,11 @@ def job(status: str, done: int) -> httpx.Response:
 
 def test_a_job_is_waited_for(client: Driver, gateway: FakeGateway, waits: Waits) -> None:
     gateway.on("GET /api/jobs/job_1", job("running", 0), job("running", 3), job("done", 5))
-    assert client.do(lambda c: c.wait({"id": "job_1"}, every=2.0))["done"] == 5
+    seen: list[int] = []
+    wanted = {"id": "job_1"}
+    found = client.do(lambda c: c.wait(wanted, every=2.0, progress=lambda job: seen.append(job["done"])))
+    assert found["done"] == 5
+    assert seen == [0, 3, 5]
     assert waits.seconds == [2.0, 2.0]
 
 
