@@ -49,5 +49,5 @@ class Waiting:
         if job["status"] != RUNNING:
             return job
         if self._end is not None and self._monotonic() + self._every > self._end:
-            raise TimeoutError(f"{self._id} is still running: {job['done']} of {job['matched']} done")
+            raise TimeoutError(f"{self._id} is still running: {job['done']} done so far")
         return None
