@@ -6,7 +6,7 @@ from typing import Annotated, TypedDict
 
 from msgspec import Meta
 
-from gateway.web.answers import Cursor, DeliveryId, Milliseconds, Webhook
+from gateway.web.answers import WARNINGS, Cursor, DeliveryId, Milliseconds, Mistake, Webhook
 
 
 class PlatformWebhook(Webhook):
@@ -15,12 +15,19 @@ class PlatformWebhook(Webhook):
     organizations: Annotated[list[str] | None, Meta(description="Only these; null: all of them.")]
 
 
-class NewPlatformWebhook(PlatformWebhook):
-    """The webhook and its secret, which is shown this once."""
+class CreatedPlatformWebhook(PlatformWebhook):
+    """The new webhook, its secret, and what looks like a mistake."""
 
     secret: Annotated[
         str | None, Meta(description="Keep it: it is not shown again. Null for one that you brought along.")
     ]
+    warnings: Annotated[list[Mistake], WARNINGS]
+
+
+class ChangedPlatformWebhook(PlatformWebhook):
+    """The webhook as it is now, and what looks like a mistake in the change."""
+
+    warnings: Annotated[list[Mistake], WARNINGS]
 
 
 class TestResult(TypedDict):

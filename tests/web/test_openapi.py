@@ -290,6 +290,7 @@ async def test_every_answer_is_as_described(node: Node) -> None:
     await ask("POST", "/api/webhooks/{id}/test", hook["id"])
     await ask("DELETE", "/api/webhooks/{id}", hook["id"])
     here = "/api/platform/webhooks/{id}"
+    ear = await ask("POST", "/api/platform/webhooks", json=body_of_platform)  # the first one is gone
     await ask("PATCH", here, ear["id"], json={"headers": {"X-A": "b"}})
     await ask("PATCH", here, ear["id"], json={"url": "https://example.net/"})
     await ask("PATCH", here, ear["id"], json={"url": "https://10.0.0.1/"})

@@ -28,11 +28,6 @@ def _of_platform(handler: Handler) -> Handler:
     return handle
 
 
-async def _disable(call: Call) -> Answer:
-    call.model = PlatformWebhookUpdate(enabled=False)
-    return await webhooks.update_webhook(call)
-
-
 def _operation(method: str, path: str, id_: str, handler: Handler, summary: str, **more: Any) -> Operation:
     kind: Kind = "read" if method == "GET" else "write"
     return Operation(
@@ -45,7 +40,8 @@ OPERATIONS = (
     _operation(
         "POST", "", "createPlatformWebhook", webhooks.create_webhook,
         "Register a URL over all organizations, or listed ones.", model=PlatformWebhookCreate,
-        answers={201: platform_answers.NewPlatformWebhook}, errors=("target_denied", "webhook_limit_reached"),
+        answers={201: platform_answers.CreatedPlatformWebhook},
+        errors=("target_denied", "webhook_limit_reached"),
         note="It hears of the types that it names, patterns are refused; the gateway's own events are among "
         "them. The envelope's `org_id` says whose event it is. No organization sees it or its deliveries.",
     ),
@@ -60,7 +56,7 @@ OPERATIONS = (
     _operation(
         "PATCH", "/{id}", "updatePlatformWebhook", webhooks.update_webhook,
         "Change a platform webhook by merge patch.", model=PlatformWebhookUpdate,
-        answers={200: platform_answers.PlatformWebhook}, errors=("target_denied", "headers_required"),
+        answers={200: platform_answers.ChangedPlatformWebhook}, errors=("target_denied", "headers_required"),
         note="As for other webhooks; null in `organizations` is all of them.",
     ),
     _operation(
@@ -69,7 +65,7 @@ OPERATIONS = (
         answers={200: platform_answers.PlatformWebhook},
     ),
     _operation(
-        "POST", "/{id}/disable", "disablePlatformWebhook", _disable,
+        "POST", "/{id}/disable", "disablePlatformWebhook", webhooks.disable_webhook,
         "Stop delivering, and make no deliveries until it is enabled.", model=WebhookDisable,
         answers={200: platform_answers.PlatformWebhook},
     ),

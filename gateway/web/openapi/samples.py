@@ -163,15 +163,17 @@ def responses() -> Mapping[str, Mapping[int, Any]]:
     }
     whole: answers.EventWithData = {**event, "data": _data(), "payload": "kept"}
     sent: Any = envelope(_SHOWN)
-    made: answers.NewWebhook = {
+    made: answers.CreatedWebhook = {
         **webhook,
         "last_delivery": None,
         "secret": _SECRET,
+        "warnings": [],
     }
-    made_for_platform: platform_answers.NewPlatformWebhook = {
+    made_for_platform: platform_answers.CreatedPlatformWebhook = {
         **platform_webhook,
         "last_delivery": None,
         "secret": _SECRET,
+        "warnings": [],
     }
     shown: answers.DeliveryWithAttempts = {**delivery, "payload": sent, "attempts": [attempt]}
     new_key: answers.NewApiKey = {**key, "key": "hum_live_q7Zp…"}
@@ -185,7 +187,7 @@ def responses() -> Mapping[str, Mapping[int, Any]]:
         "createWebhook": {201: made},
         "listWebhooks": {200: _page(webhook)},
         "getWebhook": {200: webhook},
-        "updateWebhook": {200: {**webhook, "events": ["*"], "headers": {}}},
+        "updateWebhook": {200: {**webhook, "events": ["*"], "headers": {}, "warnings": []}},
         "enableWebhook": {200: webhook},
         "disableWebhook": {
             200: {**webhook, "enabled": False, "status": "disabled", "disabled_reason": "by_user"}
@@ -194,7 +196,7 @@ def responses() -> Mapping[str, Mapping[int, Any]]:
         "createPlatformWebhook": {201: made_for_platform},
         "listPlatformWebhooks": {200: _page(platform_webhook)},
         "getPlatformWebhook": {200: platform_webhook},
-        "updatePlatformWebhook": {200: {**platform_webhook, "organizations": ["acme"]}},
+        "updatePlatformWebhook": {200: {**platform_webhook, "organizations": ["acme"], "warnings": []}},
         "enablePlatformWebhook": {200: platform_webhook},
         "disablePlatformWebhook": {
             200: {**platform_webhook, "enabled": False, "status": "disabled", "disabled_reason": "by_user"}
