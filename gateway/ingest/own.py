@@ -42,20 +42,33 @@ class OwnEvents:
 
     async def announce_all(self, tx: Transaction, told: Sequence[Told]) -> None:
         """Many at once; those that nobody wants to hear of cost a look into memory."""
-        if self._several_nodes and told:  # a webhook that another node has just made is to hear of it, too
-            await self._directory.refresh((await tx.conn.execute(select(install.c.config_version))).scalar())
-        planned = [plan for org_id, type_, data in told if (plan := await self._plan(org_id, type_, data))]
-        if not planned:
-            return
-        rows = Rows(self._handover)
-        tx.on_commit(rows.hand_over)
-        tx.on_rollback(rows.release)
-        await rows.write(tx, planned)
+        views: dict[str, OrgView | None] = {}
+        if told and not await self._is_current(tx):
+            views = {org: await self._directory.inside(tx.conn, org) for org in {one[0] for one in told}}
+        planned = []
+        for org_id, type_, data in told:
+            if org_id not in views:
+                known = self._directory.known(org_id)
+                views[org_id] = known or await self._directory.inside(tx.conn, org_id)
+            plan = self._plan(views[org_id], type_, data)
+            if plan is not None:
+                planned.append(plan)
+        if planned:
+            rows = Rows(self._handover)
+            tx.on_commit(rows.hand_over)
+            tx.on_rollback(rows.release)
+            await rows.write(tx, planned)
 
-    async def _plan(self, org_id: str, type_: str, data: Mapping[str, Any]) -> Planned | None:
+    async def _is_current(self, tx: Transaction) -> bool:
+        """Whether the copies in memory are: a webhook that another node has just made is to hear, too."""
+        if not self._several_nodes:
+            return True
+        version = (await tx.conn.execute(select(install.c.config_version))).scalar_one()
+        return bool(version == self._directory.version)
+
+    def _plan(self, org: OrgView | None, type_: str, data: Mapping[str, Any]) -> Planned | None:
         if not is_reserved(type_):
             raise ValueError(f"{type_} is not one of the gateway's own events")
-        org = self._directory.known(org_id) or await self._directory.organization(org_id)
         if org is None or org.organization.erased_at is not None:
             return None
         receivers = _receivers(org, type_, data)
@@ -68,8 +81,9 @@ class OwnEvents:
 
 
 def _receivers(org: OrgView, type_: str, data: Mapping[str, Any]) -> list[Webhook]:
-    """Who is to hear of it. A webhook that a person disables is owed nothing from then on, not even that."""
+    """Who is to hear of it. Not a new webhook of itself; and one that a person disables is owed nothing from
+    then on, not even that."""
     found = org.owed(type_)
-    if type_ == "webhook.disabled" and data.get("reason") == "by_user":
+    if type_ == "webhook.created" or data.get("reason") == "by_user":
         return [webhook for webhook in found if webhook.id != data["webhook_id"]]
     return found

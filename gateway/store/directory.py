@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.domain.webhook import Webhook
 from gateway.errors import Gone, NotFound
@@ -86,6 +87,18 @@ class Directory:
             self._loading[org_id] = task
             task.add_done_callback(lambda _: self._loading.pop(org_id, None))
         return await asyncio.shield(task)
+
+    async def inside(self, conn: AsyncConnection, org_id: str) -> OrgView | None:
+        """The organization as an open transaction sees it, read by that: whoever holds locks must not wait
+        for a second connection. Not kept, for what the transaction has changed may yet be rolled back."""
+        organization = await organizations.find(conn, self._store.keys, org_id)
+        if organization is None:
+            return None
+        own = await webhooks.of_organization(conn, organization.cipher, org_id)
+        everywhere = []
+        if org_id != PLATFORM:
+            everywhere = await webhooks.of_organization(conn, self._store.platform_cipher, PLATFORM)
+        return OrgView(organization, {webhook.id: webhook for webhook in own}, tuple(everywhere))
 
     async def living(self, org_id: str) -> OrgView:
         """The organization. Raises NotFound when there is none, Gone when it was erased."""
