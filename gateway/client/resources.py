@@ -130,6 +130,29 @@ class GatewayClient(HttpClient):
     def disable_webhook(self, webhook_id: str) -> Json:
         return self._object("POST", f"/api/webhooks/{_segment(webhook_id)}/disable")
 
+    def rotate_secret(
+        self,
+        webhook_id: str,
+        *,
+        grace_period_seconds: int | None = None,
+        secret: str | None = None,
+        force: bool = False,
+        idempotency_key: str | None = None,
+    ) -> Json:
+        """The webhook and its new `secret`, which no other call shows; the old one signs, too, until the
+        grace period ends (a day by default)."""
+        given = {"grace_period_seconds": grace_period_seconds, "secret": secret, "force": force or None}
+        return self._object(
+            "POST",
+            f"/api/webhooks/{_segment(webhook_id)}/rotate-secret",
+            json={name: value for name, value in given.items() if value is not None},
+            idempotency_key=idempotency_key,
+        )
+
+    def finish_rotation(self, webhook_id: str) -> Json:
+        """From now on the old secret signs nothing."""
+        return self._object("POST", f"/api/webhooks/{_segment(webhook_id)}/rotate-secret/finish")
+
     # Deliveries
 
     def list_deliveries(

@@ -13,10 +13,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
+import msgspec
+
 from gateway.checkpoints import reached
 from gateway.clock import Clock, format_time
 from gateway.dispatch.payloads import Payloads
 from gateway.dispatch.record import KIND, Recording, recording
+from gateway.dispatch.rotating import Turn, turn_of
 from gateway.dispatch.target import Target
 from gateway.dispatch.webhook import Request, build_request
 from gateway.domain import outcome as outcomes
@@ -74,6 +77,8 @@ class Attempts:
     async def make(self, owed: Owed, target: Target, learned: Callable[[], None]) -> Outcome | None:
         """Returns the outcome that was recorded; None when it was stale or the delivery is no more."""
         try:
+            # Before the webhook is looked up: from then until it is signed, nothing of it may change.
+            event = owed.event or await self.payloads.get(owed.event_id)
             webhook, org = await self._look_up(owed)
             if webhook is None or org is None:
                 return await self._drop(owed, target)
@@ -82,16 +87,17 @@ class Attempts:
             if not webhook.enabled:
                 target.enabled = False
                 return await self.put_back(owed, target)
-            event = owed.event or await self.payloads.get(owed.event_id)
             if event is None:
                 return await self._record(Recording(owed, outcomes.expire(owed.progress), self.clock.now()))
-            request = self._build(webhook, event, owed)
-            exchange = await self._send(request, webhook, owed)
-            made = self._judge(owed, target, webhook, org, request, exchange)
+            turn = turn_of(target, webhook, owed, self.clock.now())
+            webhook, request, exchange = await self._ask(webhook, event, owed, turn)
+            made = self._judge(owed, target, webhook, org, request, exchange, turn)
         finally:
             learned()
         owed.event = None  # sent; while it waits to be recorded its payload need not
         outcome = await self._record(made)
+        if turn is not None and made.accepted is not None and outcome is not None:
+            turn.memory.written(made.accepted)
         if made.queue is not None:
             target.backlog += 1
         self._log(made, counted=outcome is not None)
@@ -108,10 +114,38 @@ class Attempts:
         org = self.directory.known(owed.org_id) or await self.directory.organization(owed.org_id)
         return (org.webhooks.get(owed.target_id) if org else None), org
 
-    def _build(self, webhook: Webhook, event: Event, owed: Owed) -> Request:
-        return build_request(webhook, event, owed, now=self.clock.now(), cdn_loop=self.cdn_loop)
+    async def _ask(
+        self, webhook: Webhook, event: Event, owed: Owed, turn: Turn | None
+    ) -> tuple[Webhook, Request, Exchange]:
+        """One exchange. While the webhook's secret is being rotated, and the receiver refuses the one that
+        leads, a second one with the other: of the same attempt, and within its time."""
+        begun = self.clock.monotonic()
+        request = self._build(webhook, event, owed, turn)
+        exchange = await self._send(request, owed, webhook.timeout_ms / 1000)
+        if turn is None or not turn.asks_again(exchange, self.clock.now()):
+            return webhook, request, exchange
+        current, _ = await self._look_up(owed)  # a person may have ended the rotation meanwhile
+        left = webhook.timeout_ms / 1000 - (self.clock.monotonic() - begun)
+        if current is None or left <= 0 or not turn.may_swap(current, self.clock.now()):
+            return webhook, request, exchange
+        turn.swap()
+        reached("attempt.between_exchanges")
+        again = self._build(current, event, owed, turn, timestamp=request.timestamp)
+        second = await self._send(again, owed, left)
+        elapsed = round((self.clock.monotonic() - begun) * 1000)
+        both = msgspec.structs.replace(second, started_at=exchange.started_at, duration_ms=elapsed)
+        return current, again, both
 
-    async def _send(self, request: Request, webhook: Webhook, owed: Owed) -> Exchange:
+    def _build(
+        self, webhook: Webhook, event: Event, owed: Owed, turn: Turn | None, timestamp: int | None = None
+    ) -> Request:
+        leading = None if turn is None else turn.leading
+        return build_request(
+            webhook, event, owed, now=self.clock.now(), cdn_loop=self.cdn_loop, leading=leading,
+            timestamp=timestamp,
+        )  # fmt: skip
+
+    async def _send(self, request: Request, owed: Owed, seconds: float) -> Exchange:
         started, begun = self.clock.now(), self.clock.monotonic()
         reached("attempt.before_send")
         task = asyncio.current_task()
@@ -122,7 +156,7 @@ class Attempts:
                 request.url,
                 body=request.body,
                 headers=request.headers,
-                timeout=webhook.timeout_ms / 1000,
+                timeout=seconds,
                 org_id=owed.org_id,
             )
         except asyncio.CancelledError:
@@ -142,6 +176,7 @@ class Attempts:
         org: OrgView,
         request: Request,
         exchange: Exchange,
+        turn: Turn | None,
     ) -> Recording:
         now = self.clock.now()
         outcome = outcomes.judge(
@@ -156,7 +191,11 @@ class Attempts:
         if outcome.verdict is not Verdict.ABORTED:
             target.learn(exchange, outcome, self.clock.monotonic())
         news = self._news(owed, target, exchange, outcome, now, first=target.proven and not proven_before)
-        made = recording(owed, outcome, now, webhook, request, exchange, org.organization.cipher)
+        made = recording(
+            owed, outcome, now, webhook, request, exchange, org.organization.cipher,
+            None if turn is None else turn.swapped_from,
+        )  # fmt: skip
+        made.accepted = None if turn is None else turn.learn(exchange, now)
         made.news = news
         made.queue = target.id if outcome.verdict is Verdict.GONE else None
         return made
