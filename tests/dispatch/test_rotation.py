@@ -165,6 +165,8 @@ async def test_both_exchanges_are_one_attempt(any_database: str) -> None:
         assert first.header("X-HUM-Attempt") == "1"
         assert first.body == second.body
         assert (led_by(first, s.secrets), led_by(second, s.secrets)) == ("old", "new")
+        ones, others = [(q.header("webhook-signature") or "").split() for q in (first, second)]
+        assert ones == others[::-1], "the leading one stands first, for receivers that look no further"
         [attempt] = delivery["attempts"]
         assert (attempt["number"], attempt["status_code"], attempt["swapped_from"]) == (1, 200, "old")
         assert dict(attempt["request_headers"])["X-HUM-Signature"] == second.header("X-HUM-Signature")
