@@ -11,7 +11,7 @@ import logging
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 import msgspec
 
@@ -19,7 +19,7 @@ from gateway.checkpoints import reached
 from gateway.clock import Clock, format_time
 from gateway.dispatch.payloads import Payloads
 from gateway.dispatch.record import KIND, Recording, recording
-from gateway.dispatch.rotating import Turn, turn_of
+from gateway.dispatch.rotating import Turn, turn_of, turn_since
 from gateway.dispatch.target import Target
 from gateway.dispatch.webhook import Request, build_request
 from gateway.domain import outcome as outcomes
@@ -28,6 +28,7 @@ from gateway.domain.event import Event
 from gateway.domain.exchange import Exchange
 from gateway.domain.outcome import Outcome, Verdict
 from gateway.domain.owed import Owed
+from gateway.domain.rotation import may_be_refusal
 from gateway.domain.webhook import Webhook
 from gateway.metrics import Metrics
 from gateway.store.directory import Directory, OrgView
@@ -56,6 +57,15 @@ class Post(Protocol):
         timeout: float,  # noqa: ASYNC109
         org_id: str,
     ) -> Exchange: ...
+
+
+class Asked(NamedTuple):
+    """What was sent last, as the webhook was then, and what came back; `turn` during a rotation."""
+
+    webhook: Webhook
+    request: Request
+    exchange: Exchange
+    turn: Turn | None
 
 
 @dataclass(slots=True)
@@ -89,15 +99,14 @@ class Attempts:
                 return await self.put_back(owed, target)
             if event is None:
                 return await self._record(Recording(owed, outcomes.expire(owed.progress), self.clock.now()))
-            turn = turn_of(target, webhook, owed, self.clock.now())
-            webhook, request, exchange = await self._ask(webhook, event, owed, turn)
-            made = self._judge(owed, target, webhook, org, request, exchange, turn)
+            asked = await self._ask(webhook, event, owed, target)
+            made = self._judge(owed, target, org, asked)
         finally:
             learned()
         owed.event = None  # sent; while it waits to be recorded its payload need not
         outcome = await self._record(made)
-        if turn is not None and made.accepted is not None and outcome is not None:
-            turn.memory.written(made.accepted)
+        if asked.turn is not None and made.accepted is not None and outcome is not None:
+            asked.turn.memory.written(made.accepted)
         if made.queue is not None:
             target.backlog += 1
         self._log(made, counted=outcome is not None)
@@ -114,27 +123,30 @@ class Attempts:
         org = self.directory.known(owed.org_id) or await self.directory.organization(owed.org_id)
         return (org.webhooks.get(owed.target_id) if org else None), org
 
-    async def _ask(
-        self, webhook: Webhook, event: Event, owed: Owed, turn: Turn | None
-    ) -> tuple[Webhook, Request, Exchange]:
+    async def _ask(self, webhook: Webhook, event: Event, owed: Owed, target: Target) -> Asked:
         """One exchange. While the webhook's secret is being rotated, and the receiver refuses the one that
         leads, a second one with the other: of the same attempt, and within its time."""
         begun = self.clock.monotonic()
+        turn = turn_of(target, webhook, owed, self.clock.now())
         request = self._build(webhook, event, owed, turn)
         exchange = await self._send(request, owed, webhook.timeout_ms / 1000)
-        if turn is None or not turn.asks_again(exchange, self.clock.now()):
-            return webhook, request, exchange
-        current, _ = await self._look_up(owed)  # a person may have ended the rotation meanwhile
+        first = Asked(webhook, request, exchange, turn)
+        if not may_be_refusal(exchange.status_code):
+            return first
+        current, _ = await self._look_up(owed)  # a rotation may have begun or ended meanwhile
+        turn = turn or turn_since(target, webhook, current, owed, self.clock.now())
         left = webhook.timeout_ms / 1000 - (self.clock.monotonic() - begun)
-        if current is None or left <= 0 or not turn.may_swap(current, self.clock.now()):
-            return webhook, request, exchange
+        if current is None or turn is None or left <= 0:
+            return first
+        if not turn.asks_again(exchange, current, self.clock.now()):
+            return first
         turn.swap()
         reached("attempt.between_exchanges")
-        again = self._build(current, event, owed, turn, timestamp=request.timestamp)
-        second = await self._send(again, owed, left)
+        request = self._build(current, event, owed, turn, timestamp=request.timestamp)
+        second = await self._send(request, owed, left)
         elapsed = round((self.clock.monotonic() - begun) * 1000)
         both = msgspec.structs.replace(second, started_at=exchange.started_at, duration_ms=elapsed)
-        return current, again, both
+        return Asked(current, request, both, turn)
 
     def _build(
         self, webhook: Webhook, event: Event, owed: Owed, turn: Turn | None, timestamp: int | None = None
@@ -168,16 +180,8 @@ class Attempts:
         reached("attempt.after_send")
         return exchange
 
-    def _judge(
-        self,
-        owed: Owed,
-        target: Target,
-        webhook: Webhook,
-        org: OrgView,
-        request: Request,
-        exchange: Exchange,
-        turn: Turn | None,
-    ) -> Recording:
+    def _judge(self, owed: Owed, target: Target, org: OrgView, asked: Asked) -> Recording:
+        webhook, request, exchange, turn = asked
         now = self.clock.now()
         outcome = outcomes.judge(
             exchange,

@@ -69,13 +69,12 @@ class Turn:
         """The id of the secret that leads the next exchange."""
         return self.memory.rotation.secret_id(self.tried)
 
-    def asks_again(self, exchange: Exchange, now: int) -> bool:
-        retry = self.owed.attempts_made > 0
-        return self.memory.rotation.asks_again(self.tried, exchange.status_code, now, retry=retry)
-
-    def may_swap(self, webhook: Webhook, now: int) -> bool:
-        """Whether the other secret still signs for the webhook as it is now."""
-        wanted = self.memory.rotation.secret_id(other(self.tried))
+    def asks_again(self, exchange: Exchange, webhook: Webhook, now: int) -> bool:
+        """Whether the other secret is to be tried, and still signs for the webhook as it is now."""
+        rotation, retry = self.memory.rotation, self.owed.attempts_made > 0
+        if not rotation.asks_again(self.tried, exchange.status_code, now, retry=retry):
+            return False
+        wanted = rotation.secret_id(other(self.tried))
         return webhook.enabled and any(secret.id == wanted for secret in webhook.live_secrets(now))
 
     def swap(self) -> None:
@@ -103,3 +102,12 @@ def turn_of(target: Target, webhook: Webhook, owed: Owed, now: int) -> Turn | No
     else:
         memory.see(rotation)
     return Turn(memory, owed, memory.rotation.leading(now))
+
+
+def turn_since(target: Target, before: Webhook, after: Webhook | None, owed: Owed, now: int) -> Turn | None:
+    """The turn of an attempt that was sent `before` the rotation began, signed with the old secret alone."""
+    turn = None if after is None else turn_of(target, after, owed, now)
+    if turn is None or turn.memory.rotation.old_secret_id not in {secret.id for secret in before.secrets}:
+        return None
+    turn.tried = "old"
+    return turn

@@ -86,5 +86,10 @@ class Rotation:
         return "unconfirmed" if now >= self.half else "started"
 
 
+def may_be_refusal(status: int | None) -> bool:
+    """Whether the answer can be about the signature at all."""
+    return status in SAYS_SIGNATURE or status in MAY_SAY_SIGNATURE
+
+
 def other(which: Which) -> Which:
     return "new" if which == "old" else "old"

@@ -16,7 +16,7 @@ from gateway.clock import SystemClock
 from gateway.domain.secret import MASK
 from gateway.manage import rotations as manage
 from gateway.store import rotations as rows
-from gateway.store.tables import install, rotations, secrets
+from gateway.store.tables import install, metadata, rotations, secrets
 from tests.support.clock import until
 from tests.support.keyed import Keyed, led_by, signers
 from tests.support.node import Node, running_node
@@ -315,6 +315,23 @@ async def test_finish_ends_the_grace_period_even_between_two_exchanges(any_datab
         assert signers(s.latest, s.secrets) == {"new"}
 
 
+async def test_an_attempt_that_was_sent_before_the_rotation_began_is_asked_for_again(
+    any_database: str,
+) -> None:
+    async with scene(any_database) as s:
+        s.keyed.delay = 0.5
+        s.keyed.knows = {"new"}  # deployed before the answer to the request with the old one
+        sending = asyncio.create_task(s.deliver())
+        await s.receiver.wait_for(1)
+        await s.rotate()
+        delivery = await sending
+        first, second = s.receiver.requests
+        assert (signers(first, s.secrets), signers(second, s.secrets)) == ({"old"}, {"old", "new"})
+        assert (delivery["status"], delivery["attempts_made"]) == ("delivered", 1)
+        assert delivery["attempts"][0]["swapped_from"] == "old"
+        assert (await s.shown())["confirmed"] is True
+
+
 async def test_force_keeps_the_secret_that_the_receiver_took_last(any_database: str) -> None:
     async with scene(any_database) as s:
         await s.rotate()
@@ -352,6 +369,27 @@ async def test_a_receiver_that_prints_secrets_finds_both_masked(any_database: st
         assert (await s.deliver())["attempts"][0]["response_body"] == expected
         s.clock.later = 2 * HOUR  # ended, but a receiver that still has it may print it
         assert (await s.deliver())["attempts"][0]["response_body"] == expected
+
+
+async def test_no_secret_stands_in_a_row_in_the_log_or_in_a_later_answer(
+    any_database: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG", logger="gateway")  # every attempt has its line
+    async with scene(any_database) as s:
+        await s.rotate(3600)
+        s.keyed.knows = {"new"}
+        s.keyed.echo = "".join(s.secrets.values()).encode()
+        await s.deliver()
+        await s.node.call("POST", f"/api/webhooks/{s.hook['id']}/rotate-secret")
+        shown = [(await s.node.call("GET", path)).text for path in ("/api/webhooks", "/api/deliveries")]
+        async with s.node.gateway.store.reading() as conn:
+            for table in metadata.sorted_tables:
+                shown += [repr(tuple(row)) for row in await conn.execute(select(table))]
+    everything = "\n".join([*shown, caplog.text])
+    assert "attempt" in caplog.text
+    for secret in s.secrets.values():
+        assert secret not in everything
+        assert secret.removeprefix("whsec_") not in everything
 
 
 async def test_a_rotation_leaves_a_row_while_it_lasts_and_a_secret_for_a_day(any_database: str) -> None:
