@@ -10,6 +10,7 @@ import msgspec
 from gateway.checkpoints import reached
 from gateway.clock import format_time
 from gateway.domain.event import Event, NewEvent, people
+from gateway.domain.filter import Reading
 from gateway.domain.ids import delivery_id
 from gateway.domain.owed import Owed
 from gateway.domain.webhook import Webhook
@@ -70,10 +71,11 @@ class Rows:
         """Inserts everything that the new events make."""
         if not fresh:
             return
-        receivers = [plan.org.owed(plan.new.type) for plan in fresh]
+        events = [_event(plan) for plan in fresh]
+        receivers = [_receivers(plan, event) for plan, event in zip(fresh, events, strict=True)]
         position = await tx.positions.take(tx, len(fresh) + sum(map(len, receivers)))
-        for plan, webhooks in zip(fresh, receivers, strict=True):
-            event = self._add_event(plan, position, len(webhooks))
+        for plan, event, webhooks in zip(fresh, events, receivers, strict=True):
+            self._add_event(plan, event, position, len(webhooks))
             for offset, webhook in enumerate(webhooks, 1):
                 self._add_delivery(plan, event, webhook, position + offset)
             position += 1 + len(webhooks)
@@ -92,9 +94,8 @@ class Rows:
         for owed in self.owed:
             self.handover.release(owed.queue, owed.target_id)
 
-    def _add_event(self, plan: Planned, position: int, deliveries: int) -> Event:
-        new, now, org = plan.new, plan.at, plan.org
-        timestamp = now if new.occurred_at is None else new.occurred_at
+    def _add_event(self, plan: Planned, event: Event, position: int, deliveries: int) -> None:
+        new, now, org, timestamp = plan.new, plan.at, plan.org, event.timestamp
         cipher = org.organization.cipher
         self.events.append(
             (
@@ -106,7 +107,6 @@ class Rows:
         for phone in people(new.data):
             self.people.append((org.id, cipher.person(phone), plan.id))
         plan.result = Answer(plan.id, new.type, format_time(timestamp), format_time(now), deliveries)
-        return Event(plan.id, org.id, new.type, timestamp, new.data, new.traceparent)
 
     def _add_delivery(self, plan: Planned, event: Event, webhook: Webhook, position: int) -> None:
         new, now = plan.new, plan.at
@@ -130,3 +130,18 @@ class Rows:
                 None, None, False,
             )
         )  # fmt: skip
+
+
+def _event(plan: Planned) -> Event:
+    new = plan.new
+    timestamp = plan.at if new.occurred_at is None else new.occurred_at
+    return Event(plan.id, plan.org.id, new.type, timestamp, new.data, new.traceparent)
+
+
+def _receivers(plan: Planned, event: Event) -> list[Webhook]:
+    """The webhooks that are owed the event: of those that want its type, the ones whose filter it meets."""
+    webhooks = plan.org.owed(event.type)
+    if not any(webhook.condition for webhook in webhooks):
+        return webhooks
+    reading = Reading(event)
+    return [webhook for webhook in webhooks if reading.matches(webhook.condition)]

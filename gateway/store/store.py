@@ -44,6 +44,7 @@ class Store:
         self.install_id = install_id
         self.platform_cipher = platform_cipher
         self._people = asyncio.Semaphore(PEOPLE_READING)
+        self._searching = asyncio.Semaphore(1)
         self._listeners: list[Callable[[set[str | None]], None]] = []
 
     def on_change(self, listener: Callable[[set[str | None]], None]) -> None:
@@ -74,6 +75,12 @@ class Store:
         """A connection for what people ask to see. Only so many at once: whoever asks for much must not keep
         the gateway itself from its look-ups."""
         async with self._people, self.database.read() as conn:
+            yield conn
+
+    @asynccontextmanager
+    async def searching(self) -> AsyncIterator[AsyncConnection]:
+        """A connection for reading that takes long: one at a time, so that lists find theirs free."""
+        async with self._searching, self.reading() as conn:
             yield conn
 
     @asynccontextmanager

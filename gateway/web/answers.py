@@ -340,10 +340,17 @@ class WebhookList(TypedDict):
 
 
 class DeliveryList(TypedDict):
-    """A page of deliveries."""
+    """A page of deliveries. With filters it may be short, or empty, and still not the last."""
 
     data: list[Delivery]
     next_cursor: Cursor
+    searched_until: Annotated[
+        Time | None,
+        Meta(
+            description="Set when the page ends because enough was looked at: every delivery up to this time "
+            "was. `next_cursor` goes on from there."
+        ),
+    ]
 
 
 class KeyList(TypedDict):
