@@ -9,7 +9,8 @@ from urllib.parse import quote
 
 import httpx
 
-from gateway.client.http import GatewayError, HttpClient, Json, Params, encode, error_of
+from gateway.client.history import History
+from gateway.client.http import GatewayError, Json, Params, encode, error_of
 
 
 def _segment(identifier: str) -> str:
@@ -45,7 +46,7 @@ def event_body(type: str, data: bytes | Json, **optional: object) -> bytes:  # n
     return b"{" + b",".join(encode(name) + b":" + value for name, value in members.items()) + b"}"
 
 
-class GatewayClient(HttpClient):
+class GatewayClient(History):
     """One gateway, one key; `org` is the organization a platform key acts for."""
 
     # Events
@@ -135,7 +136,8 @@ class GatewayClient(HttpClient):
     def list_deliveries(
         self, *, webhook_id: str | None = None, limit: int | None = None, **filters: str | None
     ) -> Iterator[Json]:
-        """Newest first; `event_id`, `status`, `type`, `since`, `until`."""
+        """Newest first; `event_id`, `status`, `type`, `since`, `until`, `last_status_code`, `last_error`, and
+        `q` for a text in the payload."""
         path = f"/api/webhooks/{_segment(webhook_id)}/deliveries" if webhook_id else "/api/deliveries"
         return self.iterate(path, filters, limit=limit)
 

@@ -6,7 +6,7 @@ from typing import cast
 
 from gateway.domain.event import Event
 from gateway.domain.webhook import WebhookExplain
-from gateway.errors import NotFound
+from gateway.errors import InvalidRequest, NotFound
 from gateway.manage import explain as explaining
 from gateway.manage import stats as statistics
 from gateway.manage.stats import WINDOWS, Window
@@ -30,7 +30,7 @@ async def explain_webhook(call: Call) -> Answer:
             raise NotFound(f"there is no webhook {webhook_id}")
         row = None if "\0" in event_id else await event_rows.find(conn, org.id, event_id)
         if row is None:
-            raise NotFound("there is no such event")
+            raise InvalidRequest.field("event_id", "there is no such event")
         made = DeliveryFilter(org_id=org.id, target_id=webhook_id, event_id=row.id)
         deliveries = (await history.page(conn, made, PageQuery(limit=1))).rows
     data = None if row.payload is None else cipher.open(row.id, "payload", row.payload)
