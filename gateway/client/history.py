@@ -31,9 +31,9 @@ class History(HttpClient):
     def export_deliveries(
         self,
         *,
-        format: str = "csv",
+        format: str = "csv",  # noqa: A002
         webhook_id: str | None = None,
-        **filters: str | None,  # noqa: A002
+        **filters: str | None,
     ) -> Iterator[bytes]:
         """The pieces of an export of every delivery that matches, as `csv` or `ndjson`; filters as in
         `list_deliveries`. One that breaks off raises: what came is not all. It is not tried again."""

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.domain.delivery import Status
 from gateway.store.page import Page, PageQuery, paged
-from gateway.store.scan import Effort, Found, Keep, Scan, scan_page, shielded
+from gateway.store.scan import Effort, Found, Keep, Scan, by_index, scan_page, shielded
 from gateway.store.tables import deliveries
 
 _COLUMN = deliveries.c
@@ -47,6 +47,7 @@ async def page(
 ) -> Found:
     """A page of deliveries, in commit order."""
     if wanted.event_id is not None:
+        await by_index(conn)
         found = await _of_event(conn, wanted, query)
         return Found(found.rows if keep is None else [*await keep(conn, found.rows)], found.next_cursor)
     return await scan_page(conn, scan_of(wanted), query, effort=effort, keep=keep)
