@@ -12,12 +12,15 @@ import pytest
 from sqlalchemy import event, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from gateway.store import events as event_rows
 from gateway.store import history, scan
+from gateway.store.events import insert_events
 from gateway.store.history import DeliveryFilter
 from gateway.store.page import PageQuery, decode_cursor
-from gateway.store.scan import SLACK_MS, Effort, position_at
+from gateway.store.scan import SLACK_MS, Effort, Scan, position_at
 from gateway.store.store import Store
-from tests.store.conftest import NOW, opened
+from gateway.store.tables import events
+from tests.store.conftest import NOW, event_row, opened
 from tests.support.databases import database_url
 from tests.support.stock import FAILED_EVERY, STEP_MS, fill
 
@@ -217,6 +220,28 @@ async def test_rows_out_of_the_order_of_their_times_are_found(store: Store) -> N
         expected = set((await conn.execute(plain, {"since": since, "until": until})).scalars())
     assert expected
     assert {row.position for row in found.rows} == expected
+
+
+async def test_a_list_of_events_is_bounded_too(store: Store) -> None:
+    rows = [event_row(n, type="rare.one" if n == 7 else "a.b", accepted_at=NOW + n) for n in range(1, 3_001)]
+    async with store.transaction() as tx:
+        await insert_events(tx.conn, rows)
+    found: list[int] = []
+    query, pages = PageQuery(10), 0
+    async with store.reading() as conn:
+        wanted = Scan(events, [events.c.position], events.c.accepted_at, [events.c.org_id == "acme"],
+                      [events.c.type == "rare.one"])  # fmt: skip
+        while True:
+            page = await scan.scan_page(conn, wanted, query, effort=Effort(stride=100, most=500))
+            found, pages = found + [row.position for row in page.rows], pages + 1
+            if page.next_cursor is None:
+                break
+            assert page.searched_until is not None
+            query = PageQuery(10, "desc", decode_cursor(page.next_cursor, "desc"))
+        assert (found, pages) == ([7], 7)
+        times = {"since": NOW + 10, "until": NOW + 13}
+        some = await event_rows.page(conn, "acme", PageQuery(), type_=None, **times)
+        assert [row.position for row in some.rows] == [12, 11, 10]
 
 
 @pytest.mark.proof

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from gateway.clock import format_time
 from gateway.domain.delivery import Status
 from gateway.domain.event import Event
 from gateway.errors import Forbidden, InvalidRequest, NotFound
@@ -153,7 +152,7 @@ def _page(found: Found) -> Answer:
     content: answers.DeliveryList = {
         "data": [shapes.delivery(row) for row in found.rows],
         "next_cursor": found.next_cursor,
-        "searched_until": None if found.searched_until is None else format_time(found.searched_until),
+        "searched_until": shapes.time(found.searched_until),
     }
     return Answer(content)
 

@@ -21,7 +21,7 @@ from gateway.store.idempotency import KEPT_MS, Claim
 from gateway.web import answers, shapes
 from gateway.web.body import BATCH, check_json_type
 from gateway.web.call import Answer, Call
-from gateway.web.lists import PAGE_PARAMETERS, list_answer, page_query, time_parameter
+from gateway.web.lists import PAGE_PARAMETERS, page_query, time_parameter
 from gateway.web.operation import Operation
 from gateway.web.repeats import check_key
 
@@ -88,7 +88,12 @@ async def list_events(call: Call) -> Answer:
             since=time_parameter(call, "since"),
             until=time_parameter(call, "until"),
         )
-    return list_answer([shapes.event(row) for row in page.rows], page.next_cursor)
+    content: answers.EventList = {
+        "data": [shapes.event(row) for row in page.rows],
+        "next_cursor": page.next_cursor,
+        "searched_until": shapes.time(page.searched_until),
+    }
+    return Answer(content)
 
 
 async def get_event(call: Call) -> Answer:

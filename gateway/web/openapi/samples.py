@@ -190,7 +190,7 @@ def responses() -> Mapping[str, Mapping[int, Any]]:
     return {
         "sendEvent": {202: accepted},
         "sendEvents": {202: {"data": [accepted]}, 207: {"data": [accepted, refused]}},
-        "listEvents": {200: _page(event)},
+        "listEvents": {200: {**_page(event), "searched_until": None}},
         "getEvent": {200: whole},
         "listEventDeliveries": {200: _deliveries()},
         "listEventTypes": {200: _page(event_type)},
