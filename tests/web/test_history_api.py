@@ -19,6 +19,7 @@ from gateway.clock import parse_time
 from gateway.store import stats as counters
 from gateway.store.scan import Effort
 from gateway.store.stats import HOUR_MS, KEPT_MS
+from gateway.store.store import SEARCHES_WAITING
 from gateway.web import exports, search
 from gateway.web.search import Needle
 from tests.support.node import Node, running_node
@@ -169,6 +170,19 @@ async def test_a_search_is_bounded_and_lets_others_go_on(node: Node, monkeypatch
           f"time; {greedy:.1f} ms without rests")  # fmt: skip
     assert longest < 100
     assert longest < greedy
+
+
+async def test_searches_come_one_after_the_other_and_not_too_many(node: Node) -> None:
+    await waiting(node)
+    await send_many(node, 500, 1_000)
+
+    async def look() -> int:
+        return (await node.call("GET", "/api/deliveries", params={"q": "absent"})).status_code
+
+    statuses = await asyncio.gather(*(look() for _ in range(20)))
+    assert set(statuses) == {200, 503}
+    assert statuses.count(200) == SEARCHES_WAITING + 1
+    assert await look() == 200
 
 
 async def test_a_search_ends_with_its_time(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
