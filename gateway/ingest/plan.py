@@ -10,11 +10,11 @@ import msgspec
 from gateway.checkpoints import reached
 from gateway.clock import format_time
 from gateway.domain.event import Event, NewEvent, people
-from gateway.domain.filter import Reading
 from gateway.domain.ids import delivery_id
 from gateway.domain.owed import Owed
 from gateway.domain.webhook import Webhook
 from gateway.errors import Problem
+from gateway.ingest.receivers import Filtered, as_event, has_filters
 from gateway.store import events as event_rows
 from gateway.store.deliveries import insert_deliveries
 from gateway.store.directory import OrgView
@@ -47,7 +47,8 @@ class Answer(msgspec.Struct):
 
 @dataclass(slots=True)
 class Planned:
-    """One event on its way into the transaction; `result` is what its client will hear."""
+    """One event on its way into the transaction; `result` is what its client will hear;
+    `filtered` what filters have said of it already."""
 
     id: str
     at: int
@@ -55,6 +56,7 @@ class Planned:
     new: NewEvent
     claim: Claim | None
     result: Answer | Problem | None = None
+    filtered: Filtered | None = None
 
 
 @dataclass(slots=True)
@@ -71,7 +73,7 @@ class Rows:
         """Inserts everything that the new events make."""
         if not fresh:
             return
-        events = [_event(plan) for plan in fresh]
+        events = [as_event(plan.id, plan.at, plan.org.id, plan.new) for plan in fresh]
         receivers = [_receivers(plan, event) for plan, event in zip(fresh, events, strict=True)]
         position = await tx.positions.take(tx, len(fresh) + sum(map(len, receivers)))
         for plan, event, webhooks in zip(fresh, events, receivers, strict=True):
@@ -132,16 +134,8 @@ class Rows:
         )  # fmt: skip
 
 
-def _event(plan: Planned) -> Event:
-    new = plan.new
-    timestamp = plan.at if new.occurred_at is None else new.occurred_at
-    return Event(plan.id, plan.org.id, new.type, timestamp, new.data, new.traceparent)
-
-
 def _receivers(plan: Planned, event: Event) -> list[Webhook]:
-    """The webhooks that are owed the event: of those that want its type, the ones whose filter it meets."""
     webhooks = plan.org.owed(event.type)
-    if not any(webhook.condition for webhook in webhooks):
+    if not has_filters(webhooks):
         return webhooks
-    reading = Reading(event)
-    return [webhook for webhook in webhooks if reading.matches(webhook.condition)]
+    return (plan.filtered or Filtered(event)).receivers(webhooks)

@@ -80,6 +80,8 @@ class Endpoint:
         request_id = new_id("req", services.clock.now())
         try:
             answer = await self._answer(scope, receive, request_id)
+            if answer.stream is not None and scope["method"] == "HEAD":  # which wants none of it
+                answer.stream, answer.raw = None, b""
             response = _response(answer, request_id)
         except Problem as problem:
             response = problem_response(problem, request_id)
@@ -190,7 +192,7 @@ def _response(answer: Answer, request_id: str) -> Response:
     if answer.stream is not None:
         return StreamingResponse(answer.stream, answer.status, headers=headers, media_type=answer.media_type)
     content = answer.raw if answer.raw is not None else msgspec.json.encode(answer.content)
-    return Response(content, answer.status, headers=headers, media_type="application/json")
+    return Response(content, answer.status, headers=headers, media_type=answer.media_type)
 
 
 def platform_only(call: Call) -> None:

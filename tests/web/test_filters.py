@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import time
 from collections.abc import AsyncIterator
+from itertools import pairwise
 from typing import Any
 
 import pytest
 
-from gateway.domain.event import Event
+from gateway.domain.event import Event, NewEvent
 from gateway.domain.filter import MAX_STEPS_OF_ALL, Reading, compile_filter
 from gateway.domain.filter_values import Work
 from gateway.domain.webhook import Webhook
-from gateway.ingest import plan
+from gateway.ingest import receivers
+from gateway.ingest.accept import Acceptance
 from tests.support.node import Node, running_node
 from tests.support.receiver import Receiver
 
@@ -145,6 +149,61 @@ async def test_fifty_costly_filters_cost_no_more_than_two(node: Node) -> None:
     assert await owed(node, sent["id"]) == {modest}, "a modest filter goes on working beside costly ones"
 
 
+@pytest.mark.proof
+async def test_a_batch_before_costly_filters_holds_up_nobody_else(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The control asks all filters in one go."""
+    for number in range(2):
+        await hook(node, HOSTILE.replace("`10`", f"`{number}`"))
+    batch = {"events": [{"type": "a.b", "data": BIG}] * 300}
+
+    async def longest_pause() -> float:
+        pauses: list[float] = []
+
+        async def tick() -> None:
+            while True:
+                pauses.append(time.perf_counter())
+                await asyncio.sleep(0)
+
+        acceptance = await _acceptance(node, batch)
+        ticking = asyncio.create_task(tick())
+        await asyncio.sleep(0)
+        await receivers.ask_filters(acceptance.ids, acceptance.at, acceptance.events)
+        await asyncio.sleep(0)
+        ticking.cancel()
+        return max(after - before for before, after in pairwise(pauses)) * 1000
+
+    rested = min(await longest_pause(), await longest_pause())
+    monkeypatch.setattr(receivers, "_SLICE_SECONDS", 60.0)
+    greedy = await longest_pause()
+    print(
+        f"filters: 300 large events before costly filters keep the loop at most {rested:.0f} ms at a time; "
+        f"{greedy:.0f} ms without rests"
+    )
+    assert rested < greedy / 5
+
+
+async def _acceptance(node: Node, batch: Any) -> Acceptance:
+    parsed, _ = node.gateway.services.parser.batch(json.dumps(batch).encode())
+    org = await node.gateway.directory.living("acme")
+    acceptance = Acceptance([(org, new) for new in parsed if isinstance(new, NewEvent)])
+    acceptance.settle(node.gateway.clock.now())
+    return acceptance
+
+
+async def test_a_filter_that_changes_before_the_commit_decides_as_it_is_then(node: Node) -> None:
+    webhook = await hook(node, "data.n == `1`")
+    acceptance = await _acceptance(node, {"events": [{"type": "a.b", "data": {"n": 1}}]})
+    asked = await receivers.ask_filters(acceptance.ids, acceptance.at, acceptance.events)
+    org, _ = acceptance.events[0]
+    [now] = org.webhooks.values()
+    assert now.id == webhook
+    [filtered] = asked.values()
+    assert filtered.receivers([now]) == [now]
+    assert filtered.receivers([now.changed(filter="data.n == `2`")]) == []
+
+
 def _webhook(number: int) -> Webhook:
     text = HOSTILE.replace("`10`", f"`{number + 20_000}`")
     return Webhook(f"whk_{number}", "acme", 1, "rev", "https://e.test/", {}, ("*",), (), filter=text)
@@ -152,7 +211,7 @@ def _webhook(number: int) -> Webhook:
 
 async def test_without_filters_no_event_is_read(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[Event] = []
-    monkeypatch.setattr(plan, "Reading", lambda event: read.append(event) or Reading(event))
+    monkeypatch.setattr(receivers, "Reading", lambda event: read.append(event) or Reading(event))
     await hook(node)
     await hook(node, LONG, events=["sms.*"])
     await node.send("a.b")
