@@ -23,7 +23,7 @@ _RESULTS = ("delivered", "failed", "retried", "held")
 @client_command()
 def explain(client: GatewayClient, as_json: bool, webhook_id: str, event_id: str) -> None:
     """Say why an event would make a delivery to a webhook, or would not."""
-    found = client.explain_webhook(webhook_id, event_id)
+    found: Json = dict(client.explain_webhook(webhook_id, event_id))
     if as_json:
         show_json(found)
         return
@@ -50,7 +50,7 @@ def explain(client: GatewayClient, as_json: bool, webhook_id: str, event_id: str
 @client_command()
 def stats(client: GatewayClient, as_json: bool, webhook_id: str, window: str) -> None:
     """Show what came of the attempts to a webhook, by the hour."""
-    found = client.webhook_stats(webhook_id, window=window)
+    found: Json = dict(client.webhook_stats(webhook_id, window=window))
     if as_json:
         show_json(found)
         return
