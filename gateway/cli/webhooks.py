@@ -198,3 +198,33 @@ def show_result(result: Row, as_json: bool) -> None:
         show_fields(result)
     if not result["ok"]:
         raise click.exceptions.Exit(1)
+
+
+@webhooks.command("rotate-secret")
+@click.argument("webhook_id")
+@click.option(
+    "--grace-period", type=int, help="Seconds in which the old secret signs, too; 0 to 604800 [86400]."
+)
+@click.option("--secret-env", help="Variable that holds a secret to import [a new one is made].")
+@click.option("--force", is_flag=True, help="Also while a rotation is under way.")
+@client_command()
+def rotate_secret(
+    client: GatewayClient,
+    as_json: bool,
+    webhook_id: str,
+    grace_period: int | None,
+    secret_env: str | None,
+    force: bool,
+) -> None:
+    """Give a webhook a new secret; prints it, this once. A leaked one: --grace-period 0."""
+    secret = environment(secret_env) if secret_env else None
+    webhook = client.rotate_secret(webhook_id, grace_period_seconds=grace_period, secret=secret, force=force)
+    show_webhook(webhook, as_json)
+
+
+@webhooks.command("finish-rotation")
+@click.argument("webhook_id")
+@client_command()
+def finish_rotation(client: GatewayClient, as_json: bool, webhook_id: str) -> None:
+    """End a grace period now: the old secret signs nothing more."""
+    show_webhook(client.finish_rotation(webhook_id), as_json)

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 async def prepare(tx: Transaction, recordings: Sequence[Recording]) -> set[str]:
     """The targets whose failing may come to something now. Their organizations, and those of webhooks that
-    are gone, are locked first, as everybody does who changes webhooks: nobody then waits for the other."""
-    gone = {r.owed.org_id for r in recordings if r.outcome.verdict is Verdict.GONE}
+    are gone or have accepted a new secret, are locked first, as everybody does who changes webhooks: nobody then waits for the other."""
+    changed = {r.owed.org_id for r in recordings if r.accepted or r.outcome.verdict is Verdict.GONE}
     failures: dict[str, int] = {}
     for r in recordings:
         if r.news is not None and r.news.failing_since is not None:
@@ -39,8 +39,8 @@ async def prepare(tx: Transaction, recordings: Sequence[Recording]) -> set[str]:
         for row in await health.failing(tx.conn, failures, now - DAY_MS):
             if rule.decide(_failing(row, more=failures[row.target_id]), now) is not None:
                 suspects[row.target_id] = row.org_id
-    if gone or suspects:
-        await organizations.lock(tx.conn, *gone, *suspects.values())
+    if changed or suspects:
+        await organizations.lock(tx.conn, *changed, *suspects.values())
     return set(suspects)
 
 

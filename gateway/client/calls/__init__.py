@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from gateway.client.calls.deliveries import DeliveryCalls
 from gateway.client.calls.events import EventCalls
+from gateway.client.calls.history import HistoryCalls
 from gateway.client.calls.keys import KeyCalls
 from gateway.client.calls.platform import PlatformCalls
 from gateway.client.calls.state import StateCalls
 from gateway.client.calls.webhooks import WebhookCalls
 
 
-class Calls(EventCalls, WebhookCalls, PlatformCalls, DeliveryCalls, KeyCalls, StateCalls):
+class Calls(EventCalls, WebhookCalls, PlatformCalls, DeliveryCalls, HistoryCalls, KeyCalls, StateCalls):
     """Everything a client can ask for."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gateway.web.api import deliveries, events, keys, platform, trials, webhooks
+from gateway.web.api import deliveries, events, history, keys, platform, rotations, trials, webhooks
 from gateway.web.operation import Operation
 
 OPERATIONS: tuple[Operation, ...] = (
@@ -10,6 +10,8 @@ OPERATIONS: tuple[Operation, ...] = (
     *webhooks.OPERATIONS,
     *trials.OPERATIONS,
     *platform.OPERATIONS,
+    *rotations.OPERATIONS,
+    *history.OPERATIONS,
     *deliveries.OPERATIONS,
     *keys.OPERATIONS,
 )

@@ -78,7 +78,7 @@ OPERATIONS = (
     _operation(
         "GET", "/{id}/deliveries", "listPlatformWebhookDeliveries", deliveries.list_webhook_deliveries,
         "The deliveries of one platform webhook.", query=(*PAGE_PARAMETERS, *deliveries.FILTERS),
-        answers={200: answers.DeliveryList},
+        answers={200: answers.DeliveryList}, exports=deliveries.EXPORTS,
         note="A platform key reads one of them at `/api/deliveries/{id}` with `X-HUM-Org: *`.",
     ),
     _operation(
