@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
 async def prepare(tx: Transaction, recordings: Sequence[Recording]) -> set[str]:
     """The targets whose failing may come to something now. Their organizations, and those of webhooks that
-    are gone or have accepted a new secret, are locked first, as everybody does who changes webhooks: nobody then waits for the other."""
+    are gone or have accepted a new secret, are locked first, as everybody does who changes webhooks: nobody
+    then waits for the other."""
     changed = {r.owed.org_id for r in recordings if r.accepted or r.outcome.verdict is Verdict.GONE}
     failures: dict[str, int] = {}
     for r in recordings:
