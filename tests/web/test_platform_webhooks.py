@@ -99,7 +99,7 @@ async def test_it_is_made_read_changed_and_deleted(node: Node) -> None:
         ({"organizations": ["a b"]}, "organizations[0]"),
         ({"organizations": ["*"]}, "organizations[0]"),
         ({"organizations": []}, "organizations"),
-        ({"filter": "type == 'x'"}, "filter"),
+        ({"filter": "type =="}, "filter"),
         ({"url": "http://10.0.0.1/"}, "url"),
     ],
 )
