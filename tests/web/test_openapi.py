@@ -283,6 +283,10 @@ async def test_every_answer_is_as_described(node: Node) -> None:
     await ask("POST", "/api/webhooks/{id}/explain", hook["id"], json={"event_id": event["id"]})
     await ask("GET", "/api/deliveries", query="?q=nothing")
     await ask("GET", "/api/deliveries", headers={"Accept": "text/csv"})
+    for _ in range(2):
+        await ask("POST", "/api/webhooks/{id}/rotate-secret", hook["id"])
+        await ask("GET", "/api/webhooks/{id}", hook["id"])
+    await ask("POST", "/api/webhooks/{id}/rotate-secret/finish", hook["id"])
     await ask("POST", "/api/webhooks/{id}/disable", hook["id"])
     await ask("POST", "/api/webhooks/{id}/enable", hook["id"])
     await ask("DELETE", "/api/webhooks/{id}", hook["id"])

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from gateway.web.api import deliveries, events, history, keys, webhooks
+from gateway.web.api import deliveries, events, history, keys, rotations, webhooks
 from gateway.web.operation import Operation
 
 OPERATIONS: tuple[Operation, ...] = (
     *events.OPERATIONS,
     *webhooks.OPERATIONS,
     *history.OPERATIONS,
+    *rotations.OPERATIONS,
     *deliveries.OPERATIONS,
     *keys.OPERATIONS,
 )
