@@ -8,8 +8,8 @@ from gateway.web.operation import Operation
 OPERATIONS: tuple[Operation, ...] = (
     *events.OPERATIONS,
     *webhooks.OPERATIONS,
-    *history.OPERATIONS,
     *rotations.OPERATIONS,
+    *history.OPERATIONS,
     *deliveries.OPERATIONS,
     *keys.OPERATIONS,
 )

@@ -236,11 +236,11 @@ MEANINGS: Final[Mapping[type, Mapping[str, Meaning | None]]] = {
     | {"api_version": Meaning("The version of the envelope.", default=False)},
     WebhookEnable: {"pending": Meaning("What becomes of the deliveries that have gathered.")},
     WebhookDisable: {},
+    SecretRotate: _ROTATE,
+    RotationFinish: {},
     WebhookExplain: {
         "event_id": Meaning("The event it is about.", {"examples": ["evt_01k9h3v5q8x2m4n6p7r9s1t3w5"]})
     },
-    SecretRotate: _ROTATE,
-    RotationFinish: {},
     KeyCreate: _KEY,
 }
 

@@ -165,12 +165,12 @@ def requests() -> Mapping[str, Mapping[str, Any]]:
         "updateWebhook": {"patch": {"events": ["*"], "headers": {"X-Env": None}}},
         "enableWebhook": {"deliver": {"pending": "deliver"}},
         "disableWebhook": {"nothing": {}},
-        "explainWebhook": {"event": {"event_id": _EVENT_ID}},
         "rotateSecret": {
             "a_day": {"grace_period_seconds": 86400},
             "leaked": {"grace_period_seconds": 0, "force": True},
         },
         "finishRotation": {"nothing": {}},
+        "explainWebhook": {"event": {"event_id": _EVENT_ID}},
         "createKey": {
             "organization": {"role": "viewer", "name": "dashboard", "expires_in": 7776000},
             "platform": {"platform": True, "scopes": ["events:write"], "name": "voice core"},
@@ -212,10 +212,10 @@ def responses() -> Mapping[str, Mapping[int, Any]]:
         "disableWebhook": {
             200: {**webhook, "enabled": False, "status": "disabled", "disabled_reason": "by_user"}
         },
-        "explainWebhook": {200: explanation},
-        "getWebhookStats": {200: _stats()},
         "rotateSecret": {200: {**webhook, "rotation": rotation, "secret": _SECRET}},
         "finishRotation": {200: webhook},
+        "explainWebhook": {200: explanation},
+        "getWebhookStats": {200: _stats()},
         "listDeliveries": {200: _deliveries()},
         "getDelivery": {200: shown},
         "listWebhookDeliveries": {200: _deliveries()},
