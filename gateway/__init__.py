@@ -7,6 +7,7 @@ The way of an event, file by file:
     web/api/events.py        POST /api/events
     domain/event.py          the body becomes a NewEvent, `data` stays the bytes that came
     ingest/accept.py         requests that arrive together share one transaction
+    ingest/receivers.py      to whom it is owed: types and filters
     ingest/plan.py           the rows: event, deliveries, people
     store/group_commit.py    commit, then every waiting request gets its 202
     dispatch/dispatcher.py   the committed deliveries wait in memory, fairly, bounded

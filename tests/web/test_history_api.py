@@ -162,6 +162,7 @@ async def test_a_search_is_bounded_and_lets_others_go_on(node: Node, monkeypatch
     assert answer["searched_until"] is not None
     looked = await listed(node, cursor=answer["next_cursor"], limit=200)
     assert len(looked["data"]) == 200, "the next page goes on where this one ended"
+    rest_after = search._SLICE_SECONDS * 1000
     monkeypatch.setattr(search, "_SLICE_SECONDS", 60.0)
     monkeypatch.setattr(search, "_AT_ONCE", 1_000)
     monkeypatch.setattr(search, "EFFORT", Effort(stride=1_000))
@@ -169,7 +170,7 @@ async def test_a_search_is_bounded_and_lets_others_go_on(node: Node, monkeypatch
     print(f"search: 1,000 payloads of 20 KB in {took:.0f} ms, the loop is kept at most {longest:.1f} ms at a "
           f"time; {greedy:.1f} ms without rests")  # fmt: skip
     assert longest < 100
-    assert longest < greedy
+    assert greedy > 5 * rest_after, "the control shows nothing"
 
 
 async def test_searches_come_one_after_the_other_and_not_too_many(node: Node) -> None:
