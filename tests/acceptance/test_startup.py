@@ -206,9 +206,9 @@ def test_keys_and_status_reach_the_serving_gateway_through_its_socket(tmp_path: 
         status = json.loads(process.run("status", "--json").stdout)
         assert (status["ready"], status["in_flight"]) == (True, 0)
         revoked = next(entry["id"] for entry in listed if entry["name"] == "beside")
-        assert process.run("keys", "revoke", revoked).returncode == 0
+        assert process.run("keys", "revoke", revoked, "--yes").returncode == 0
         assert (status_with(before), status_with(key)) == (200, 401)
-        assert "there is no key" in process.run("keys", "revoke", "key_nothing").stderr
+        assert "there is no key" in process.run("keys", "revoke", "key_nothing", "--yes").stderr
         assert httpx.get(f"{url}/control/status").status_code == 404
         process.stop()
         assert not control.exists()
