@@ -26,6 +26,8 @@ PLACES: Final = (
     "key.after_commit",
     "webhook.before_commit",
     "webhook.after_commit",
+    "job.before_commit",
+    "job.after_commit",
     "migrate.before_commit",
     "stop.before_return",
 )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gateway.cli.connection import client_command
+from gateway.cli.jobs import range_body, range_options, show_ordered
 from gateway.cli.output import Column, Json, member, show_fields, show_json, show_table
 from gateway.cli.values import confirm, environment, pairs
 
@@ -169,6 +170,30 @@ def enable(client: GatewayClient, as_json: bool, webhook_id: str, pending: str |
     if pending == "discard":
         confirm(f"Discard what {webhook_id} has collected?", yes)
     _show(client.enable_webhook(webhook_id, pending=pending), as_json)
+
+
+@webhooks.command("redeliver")
+@click.argument("webhook_id")
+@range_options
+@client_command()
+def redeliver(client: GatewayClient, as_json: bool, webhook_id: str, wait: bool, **range_: Any) -> None:
+    """Send again all events whose latest delivery to the webhook failed.
+
+    They go oldest first, and after everything else that the webhook is owed.
+    """
+    show_ordered(client, client.redeliver_range(webhook_id, **range_body(range_)), as_json, wait)
+
+
+@webhooks.command("replay")
+@click.argument("webhook_id")
+@range_options
+@client_command()
+def replay(client: GatewayClient, as_json: bool, webhook_id: str, wait: bool, **range_: Any) -> None:
+    """Send the events that match the webhook and never had a delivery to it.
+
+    For a new webhook, for types that were added later, and for the time in which a person had disabled it.
+    """
+    show_ordered(client, client.replay_range(webhook_id, **range_body(range_)), as_json, wait)
 
 
 @webhooks.command("disable")

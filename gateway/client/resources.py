@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json as jsonlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NoReturn
 from urllib.parse import quote
 
@@ -146,6 +146,51 @@ class GatewayClient(HttpClient):
     def raw_delivery(self, delivery_id: str) -> bytes:
         """The answer of `get_delivery` as bytes, numbers as they were sent."""
         return self.raw("GET", f"/api/deliveries/{_segment(delivery_id)}")
+
+    def redeliver(self, delivery_id: str) -> Json:
+        """The new delivery: the same event to the webhook as it is now."""
+        return self._object("POST", f"/api/deliveries/{_segment(delivery_id)}/redeliver")
+
+    def cancel_delivery(self, delivery_id: str) -> Json:
+        """The delivery, which is not sent any more."""
+        return self._object("POST", f"/api/deliveries/{_segment(delivery_id)}/cancel")
+
+    # Ranges and jobs
+
+    def redeliver_range(self, webhook_id: str, **range_: object) -> Json:
+        """A job that sends all events whose latest delivery to the webhook failed; `types`, `since` (the last
+        seven days without it), `until`. With `dry_run=True` only `{"matched"}`."""
+        return self._range(webhook_id, "redeliver", range_)
+
+    def replay_range(self, webhook_id: str, **range_: object) -> Json:
+        """A job that sends the events that match the webhook and never had a delivery to it; as above."""
+        return self._range(webhook_id, "replay", range_)
+
+    def list_jobs(self, *, limit: int | None = None) -> Iterator[Json]:
+        """Newest first."""
+        return self.iterate("/api/jobs", limit=limit)
+
+    def get_job(self, job_id: str) -> Json:
+        return self._object("GET", f"/api/jobs/{_segment(job_id)}")
+
+    def cancel_job(self, job_id: str) -> Json:
+        """Ends it, and cancels what it has made and nobody has taken up yet."""
+        return self._object("POST", f"/api/jobs/{_segment(job_id)}/cancel")
+
+    def wait_for_job(
+        self, job_id: str, *, every: float = 0.5, progress: Callable[[Json], None] = lambda job: None
+    ) -> Json:
+        """The job when it is over; `progress` is told how it stands, `every` so many seconds."""
+        while True:
+            job = self.get_job(job_id)
+            progress(job)
+            if job["status"] != "running":
+                return job
+            self._sleep(every)
+
+    def _range(self, webhook_id: str, what: str, range_: Json) -> Json:
+        body = {name: value for name, value in range_.items() if value is not None}
+        return self._object("POST", f"/api/webhooks/{_segment(webhook_id)}/{what}", json=body)
 
     # Keys and state
 

@@ -92,7 +92,7 @@ class Attempts:
             learned()
         owed.event = None  # sent; while it waits to be recorded its payload need not
         outcome = await self._record(made)
-        if made.queue is not None:
+        if made.queue == target.id:
             target.backlog += 1
         self._log(made, counted=outcome is not None)
         return outcome
@@ -158,7 +158,7 @@ class Attempts:
         news = self._news(owed, target, exchange, outcome, now, first=target.proven and not proven_before)
         made = recording(owed, outcome, now, webhook, request, exchange, org.organization.cipher)
         made.news = news
-        made.queue = target.id if outcome.verdict is Verdict.GONE else None
+        made.queue = owed.home if outcome.verdict is Verdict.GONE else None
         return made
 
     def _news(
@@ -208,9 +208,10 @@ class Attempts:
         """A disabled webhook keeps its deliveries in its own queue in the database."""
         now = self.clock.now()
         outcome = await self._record(
-            Recording(owed, outcomes.give_back(owed.progress, now), now, queue=target.id)
+            Recording(owed, outcomes.give_back(owed.progress, now), now, queue=owed.home)
         )
-        target.backlog += 1  # not before it is there: it would be looked for, and forgotten
+        if owed.home == target.id:
+            target.backlog += 1  # not before it is there: it would be looked for, and forgotten
         return outcome
 
     def _measure(self, made: Recording, *, counted: bool) -> None:

@@ -12,6 +12,7 @@ from starlette.datastructures import Headers, QueryParams
 from gateway.clock import Clock
 from gateway.domain.event import EventParser
 from gateway.ingest.accept import Accept
+from gateway.manage.redeliveries import Redeliveries
 from gateway.manage.webhooks import Rules
 from gateway.metrics import Metrics
 from gateway.store.directory import Directory, OrgView
@@ -37,6 +38,7 @@ class Services:
     announce: Announce
     parser: EventParser
     rules: Rules
+    redeliveries: Redeliveries
     bodies: BodyBudget
     repeats: Repeats
     create_orgs: bool

@@ -141,7 +141,10 @@ class Endpoint:
 
     async def _handle(self, call: Call) -> Answer:
         key = call.headers.get("idempotency-key")
-        if key is None or self._operation.method != "POST" or self._operation.model is None:
+        dry_run = getattr(
+            call.model, "dry_run", False
+        )  # changes nothing: it needs neither key nor transaction
+        if key is None or self._operation.method != "POST" or self._operation.model is None or dry_run:
             return await self._operation.handler(call)
         return await self._services.repeats.once(self._operation, call, key)
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from gateway.web.api import deliveries, events, keys, webhooks
+from gateway.web.api import deliveries, events, jobs, keys, redeliveries, webhooks
 from gateway.web.operation import Operation
 
 OPERATIONS: tuple[Operation, ...] = (
     *events.OPERATIONS,
     *webhooks.OPERATIONS,
     *deliveries.OPERATIONS,
+    *redeliveries.OPERATIONS,
+    *jobs.OPERATIONS,
     *keys.OPERATIONS,
 )

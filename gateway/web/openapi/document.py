@@ -24,6 +24,7 @@ _NOUNS: Final = {
     "event-types": "Events",
     "webhooks": "Webhooks",
     "deliveries": "Deliveries",
+    "jobs": "Jobs",
     "keys": "Keys",
 }
 _ABOUT: Final = {
@@ -31,6 +32,7 @@ _ABOUT: Final = {
     "delivery that it makes.",
     "Webhooks": "Registered URLs, each with the types it wants to hear and a secret that signs what it gets.",
     "Deliveries": "An event owed to a webhook, and every attempt to deliver it.",
+    "Jobs": "Long work that a person ordered, such as the redelivery of a range, and how far it has come.",
     "Keys": "API keys: an organization's have a role, the platform's have scopes.",
     open_routes.TAG: "Health, metrics and this document.",
     "Events that receivers get": "The requests that the gateway sends to webhooks, one for each type of the "

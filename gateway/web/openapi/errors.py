@@ -41,6 +41,13 @@ CODES: Final[Mapping[str, Code]] = {
             "idempotency_in_progress", 409, "The first request with this key is still being worked on.", True
         ),
         Code("webhook_limit_reached", 409, "The organization has as many webhooks as it may have."),
+        Code("payload_expired", 409, "The event's payload is past its retention."),
+        Code("webhook_deleted", 409, "The webhook was deleted."),
+        Code("webhook_disabled", 409, "A person has disabled the webhook: enable it first."),
+        Code("test_delivery", 409, "It was a test, which is not sent again."),
+        Code("delivery_over", 409, "The delivery has been delivered or has failed already."),
+        Code("job_running", 409, "Another job is at work on the webhook."),
+        Code("job_over", 409, "The job has failed already."),
         Code("organization_erased", 410, "The organization was erased, for good."),
         Code("payload_too_large", 413, "The body is larger than it may be."),
         Code("unsupported_media_type", 415, "The body is not `application/json`."),
