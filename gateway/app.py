@@ -165,6 +165,7 @@ class Gateway:
     async def stop(self, patience: float = STOP_PATIENCE_SECONDS) -> None:
         """Lets what is on the wire finish for `patience` seconds, gives everything else back, closes."""
         self.drain()
+        await self.jobs.stop()
         await self.dispatcher.stop(patience)
         for commits in self._committers():
             await commits.close()

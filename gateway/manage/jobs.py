@@ -33,6 +33,7 @@ REST: Final = 3.0  # how much longer than the work
 SHORTEST_REST: Final = 0.002
 TURN_SECONDS: Final = 2.0  # then it is another job's turn
 PAUSE_AFTER_TROUBLE_SECONDS: Final = 1.0
+STOP_PATIENCE_SECONDS: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,14 +95,24 @@ class Jobs:
         self._kinds = kinds
         self._look_every = look_every
         self._woken = asyncio.Event()
+        self._stopping = False
+        self._idle = asyncio.Event()
+        self._idle.set()
 
     def wake(self) -> None:
         """There is something to do."""
         self._woken.set()
 
+    async def stop(self) -> None:
+        """Begins nothing more, and waits for the transaction that is open."""
+        self._stopping = True
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._idle.wait(), STOP_PATIENCE_SECONDS)
+
     async def run(self) -> None:
         """Until cancelled."""
-        while True:
+        while not self._stopping:
+            self._idle.clear()
             try:
                 job = await self._take()
                 if job is not None:
@@ -113,6 +124,8 @@ class Jobs:
             except Exception:
                 log.exception("jobs failed")
                 await self._clock.sleep(PAUSE_AFTER_TROUBLE_SECONDS)
+            finally:
+                self._idle.set()
             await self._wait()
 
     async def _wait(self) -> None:
@@ -127,7 +140,7 @@ class Jobs:
 
     async def _take(self) -> Row[Any] | None:
         lease = self._lease()
-        if lease is None:
+        if lease is None or self._stopping:
             return None
         async with self._store.looking_up() as conn:
             if not await jobs.any_running(conn):
@@ -173,7 +186,7 @@ class Jobs:
         return True
 
     async def _write(self, job: Row[Any], work: Work, part: Part, cursor: str | None) -> None:
-        if self._lease() != job.lease:
+        if self._lease() != job.lease or self._stopping:
             raise _NotOurs
         begun = self._clock.monotonic()
         async with self._store.transaction() as tx:

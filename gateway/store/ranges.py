@@ -97,8 +97,8 @@ async def _end_of_slice(conn: AsyncConnection, range_: Range, after: int, end: i
 
 
 async def matches(conn: AsyncConnection, range_: Range, after: int, last: int) -> list[Row[Any]]:
-    """The events of a slice that match: position, event_id, event_type, accepted_at, and whether the payload is
-    kept; `with_payload` also timestamp and payload."""
+    """The events of a slice that match: position, event_id, event_type, accepted_at and `kept`, whether there
+    is a payload; `with_payload` also timestamp and payload."""
     statement, types = match_statement(range_, conn.dialect.name)
     values = {**range_.values, **types, "after": after, "last_position": last}
     return list((await conn.execute(text(statement), values)).all())

@@ -73,6 +73,9 @@ async def make(node: Node, noun: str) -> str:
         await node.webhook("https://example.com/", ["held.back"], retry_schedule=[600])
         event = await node.send("held.back")
         return str((await node.deliveries(event_id=event["id"]))[0]["id"])
+    if noun == "jobs":
+        hook = await node.webhook("https://example.com/", ["held.back"])
+        return str((await node.call("POST", f"/api/webhooks/{hook['id']}/replay")).json()["id"])
     body = body_of(DOCUMENT["paths"][f"/api/{noun}"]["post"])
     answer = await node.call("POST", f"/api/{noun}", json=body)
     assert answer.status_code in (201, 202), answer.text
