@@ -7,6 +7,7 @@
     records_first   success is recorded before the request has gone out, as with at-most-once delivery
     shares_nothing  whoever has something to send takes any place in flight: no limit for a target, for the
                     untried or for an organization, no breaker
+    cursor_first    a job is moved on before its deliveries are written, in a transaction of its own
     a_fifth         not broken: places in flight divided by five, so that a hundred hung endpoints are to it
                     what five hundred are to the real one
 
@@ -28,7 +29,7 @@ from gateway.dispatch.target import MOST_AT_ONCE, Target
 from gateway.domain.exchange import Exchange
 from gateway.egress.client import EgressClient
 from gateway.ingest.accept import KIND, Accept, Acceptance, Accepted
-from gateway.store import events
+from gateway.store import events, jobs
 from gateway.store.transaction import Transaction
 from tests.support.killable import kill_at
 
@@ -97,6 +98,18 @@ def shares_nothing() -> None:
     Breaker.open = property(lambda self: False)  # type: ignore[assignment,method-assign]
 
 
+def cursor_first() -> None:
+    advance = jobs.advance
+
+    async def advance_and_commit(conn: Any, *args: Any, **kw: Any) -> bool:
+        moved = await advance(conn, *args, **kw)
+        await conn.exec_driver_sql("COMMIT")
+        await conn.exec_driver_sql("BEGIN")
+        return moved
+
+    jobs.advance = advance_and_commit  # type: ignore[assignment]
+
+
 def a_fifth() -> None:
     for name in _PLACES:
         setattr(places, name, getattr(places, name) // 5)
@@ -104,7 +117,7 @@ def a_fifth() -> None:
 
 VARIANTS = {
     variant.__name__: variant
-    for variant in (answers_early, events_first, records_first, a_fifth, shares_nothing)
+    for variant in (answers_early, events_first, records_first, cursor_first, a_fifth, shares_nothing)
 }
 
 if __name__ == "__main__":
