@@ -379,6 +379,8 @@ async def test_cancelling_a_job_cancels_what_it_has_made(any_database: str) -> N
         found = await states(node, hook)
         assert found["cancelled"] >= 700, "only what is in memory already goes out"
         assert found["cancelled"] + found["delivered"] == 1200
+        again = await post(node, f"/api/webhooks/{hook['id']}/replay", {"dry_run": True}, 200)
+        assert again == {"matched": found["cancelled"]}, "the same order can be given again"
         live = await node.send("a.live")
         await until(lambda: live["id"] in ids(receiver.requests), "the live event")
 
