@@ -26,7 +26,7 @@ from gateway.store.store import Store
 log = logging.getLogger("gateway.later")
 
 TURN_SECONDS: Final = 0.1
-BESIDE_TRAFFIC: Final = 30  # brought in at one turn while events are being accepted
+BESIDE_TRAFFIC: Final = 20  # brought in at one turn while events are being accepted
 ALONE: Final = 400  # and when none are
 MOST_WAITING: Final = 400  # of one target in memory
 PAUSE_AFTER_TROUBLE_SECONDS: Final = 1.0
