@@ -29,7 +29,7 @@ from gateway.errors import Overloaded
 from gateway.ingest import accept
 from gateway.ingest.accept import Accept
 from gateway.ingest.own import OwnEvents
-from gateway.manage import housekeeping
+from gateway.manage import housekeeping, rotations
 from gateway.manage.jobs import Jobs
 from gateway.manage.ranges import RangeJobs
 from gateway.manage.redeliveries import Redeliveries
@@ -147,6 +147,7 @@ class Gateway:
             ("jobs", self.jobs.run()),
             ("slow", self.dispatcher.part_the_slow()),
             ("housekeeping", housekeeping.run(self.store, self.clock)),
+            ("rotations", rotations.watch(self.store, self.own_events.announce, self.clock)),
             ("directory", self._follow_changes()),
             ("disk", self._watch_disk()),
             ("loop lag", self.metrics.watch_loop_lag(self.clock)),

@@ -16,6 +16,7 @@ PLACES: Final = (
     "accept.after_commit",
     "attempt.before_send",
     "attempt.after_send",
+    "attempt.between_exchanges",
     "attempt.before_record",
     "record.before_update",
     "record.after_update",
@@ -28,6 +29,8 @@ PLACES: Final = (
     "webhook.after_commit",
     "job.before_commit",
     "job.after_commit",
+    "rotation.before_commit",
+    "rotation.after_commit",
     "migrate.before_commit",
     "stop.before_return",
 )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gateway.cli.connection import client_command
-from gateway.cli.output import Column, Json, clean, indent, member, show_fields, show_json, show_table
+from gateway.cli.output import Column, Json, Row, clean, indent, member, show_fields, show_json, show_table
 from gateway.cli.values import Moment
 
 if TYPE_CHECKING:
@@ -39,6 +39,9 @@ def deliveries() -> None:
 @click.option("--type", "event_type", help="Only this event type.")
 @click.option("--since", type=Moment(), help="From this time on; 2h means two hours ago.")
 @click.option("--until", type=Moment(), help="Before this time.")
+@click.option("--code", "last_status_code", type=click.IntRange(100, 999), help="Last answered with this.")
+@click.option("--error", "last_error", help="Last ended with this error, such as timeout.")
+@click.option("--search", "q", help="Only where the payload holds this text; give --since with it.")
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1), help="At most so many.")
 @client_command()
 def list_deliveries(
@@ -126,7 +129,7 @@ def cancel(client: GatewayClient, as_json: bool, delivery_id: str) -> None:
         click.echo(f"cancelled {delivery_id}", err=True)
 
 
-def _status(delivery: Json) -> str:
+def _status(delivery: Row) -> str:
     reason = delivery.get("reason")
     return f"{delivery.get('status')} ({reason})" if reason else str(delivery.get("status"))
 

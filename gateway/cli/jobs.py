@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gateway.cli.connection import client_command
-from gateway.cli.output import Column, Json, member, show_fields, show_json, show_table
+from gateway.cli.output import Column, Json, Row, member, show_fields, show_json, show_table
 from gateway.cli.values import Moment
 
 if TYPE_CHECKING:
     from gateway.client import GatewayClient
+    from gateway.client.jobs import Job
 
 COLUMNS = [
     Column("id", member("id")),
@@ -52,7 +53,7 @@ def list_jobs(client: GatewayClient, as_json: bool, limit: int) -> None:
 @client_command()
 def show(client: GatewayClient, as_json: bool, job_id: str, wait: bool) -> None:
     """Show one job. With --wait, exits with 1 unless the job ends as done."""
-    show_ordered(client, client.get_job(job_id), as_json, wait)
+    show_ordered(client, dict(client.get_job(job_id)), as_json, wait)
 
 
 @jobs.command("cancel")
@@ -61,7 +62,7 @@ def show(client: GatewayClient, as_json: bool, job_id: str, wait: bool) -> None:
 @client_command()
 def cancel(client: GatewayClient, as_json: bool, job_id: str, wait: bool) -> None:
     """End a job, and cancel what it has made and nobody has taken up yet."""
-    job = client.cancel_job(job_id)
+    job: Json = dict(client.cancel_job(job_id))
     if wait:
         job = _wait(client, job)
     _show(job, as_json)
@@ -112,7 +113,7 @@ def _show(job: Json, as_json: bool) -> None:
         show_fields(job | {"status": _status(job)}, skip=("cancel_requested", "error"))
 
 
-def _status(job: Json) -> str:
+def _status(job: Row) -> str:
     status = "being cancelled" if job.get("cancel_requested") and job.get("status") == "running" else None
     error = job.get("error")
     return status or (f"{job.get('status')} ({error})" if error else str(job.get("status")))
@@ -128,8 +129,8 @@ def _wait(client: GatewayClient, job: Json) -> Json:
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
         bar = progress.add_task(str(job.get("kind")), total=None)
 
-        def tell(standing: Json) -> None:
+        def tell(standing: Job) -> None:
             come = int(standing.get("done") or 0) + int(standing.get("failed") or 0)
             progress.update(bar, total=standing.get("matched"), completed=come)
 
-        return client.wait_for_job(str(job["id"]), progress=tell)
+        return dict(client.wait(str(job["id"]), progress=tell))

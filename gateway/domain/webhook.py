@@ -12,9 +12,11 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
+from gateway.domain.filter import Filter, check_filter, compile_filter
 from gateway.domain.outcome import Policy
 from gateway.domain.pattern import PatternSet, check_pattern
 from gateway.domain.retry import check_schedule
+from gateway.domain.rotation import DEFAULT_GRACE_SECONDS, MAX_GRACE_SECONDS, Rotation
 from gateway.errors import Detail, InvalidRequest
 
 MAX_PATTERNS: Final = 100
@@ -58,10 +60,14 @@ class Webhook:
     failing_since: int | None = None
     created_at: int = 0
     updated_at: int = 0
+    rotation: Rotation | None = None
     patterns: PatternSet = field(init=False, compare=False, repr=False)
+    condition: Filter | None = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "patterns", PatternSet(self.events))
+        condition = None if self.filter is None else compile_filter(self.filter)
+        object.__setattr__(self, "condition", condition)
 
     @property
     def enabled(self) -> bool:
@@ -78,8 +84,25 @@ class Webhook:
     def policy(self, default_schedule: tuple[int, ...]) -> Policy:
         return Policy(self.retry_schedule or default_schedule, self.max_hold_seconds)
 
+    def live_secrets(self, now: int) -> list[Secret]:
+        """Those that sign at `now`; the others are kept only to be masked."""
+        return [secret for secret in self.secrets if secret.ends_at is None or now < secret.ends_at]
+
+    def rotating(self, now: int) -> Rotation | None:
+        """The rotation of its secret, while the grace period lasts."""
+        return None if self.rotation is None or self.rotation.over(now) else self.rotation
+
     def changed(self, **values: Any) -> Webhook:
         return replace(self, **values)
+
+    def with_secrets_ended(self, ends: Mapping[str, int]) -> Webhook:
+        """With the ends (ms) that these secrets are given, by id."""
+        return self.changed(
+            secrets=tuple(
+                replace(secret, ends_at=ends[secret.id]) if secret.id in ends else secret
+                for secret in self.secrets
+            )
+        )
 
 
 def _pattern(text: str) -> str:
@@ -100,7 +123,15 @@ def _printable(text: str) -> str:
     return text
 
 
+def _condition(text: str) -> str:
+    check_filter(text)
+    if "\0" in text:
+        raise ValueError("must be printable")
+    return text
+
+
 Pattern = Annotated[str, AfterValidator(_pattern)]
+Condition = Annotated[str, AfterValidator(_condition)]
 Patterns = Annotated[list[Pattern], Field(min_length=1, max_length=MAX_PATTERNS)]
 Schedule = Annotated[list[int], AfterValidator(_schedule)]
 Description = Annotated[str, StringConstraints(max_length=500), AfterValidator(_printable)]
@@ -117,7 +148,7 @@ class WebhookCreate(_Request):
 
     url: str
     events: Patterns
-    filter: str | None = None
+    filter: Condition | None = None
     description: Description = ""
     headers: dict[str, str] = Field(default_factory=dict)
     enabled: bool = True
@@ -136,7 +167,7 @@ class WebhookUpdate(_Request):
 
     url: str | None = None
     events: Patterns | None = None
-    filter: str | None = None
+    filter: Condition | None = None
     description: Description | None = None
     headers: dict[str, str | None] | None = None
     enabled: bool | None = None
@@ -155,8 +186,26 @@ class WebhookEnable(_Request):
     pending: Literal["deliver", "discard"] = "deliver"
 
 
+class WebhookExplain(_Request):
+    """`POST /api/webhooks/{id}/explain`: which event it is about."""
+
+    event_id: str
+
+
 class WebhookDisable(_Request):
     """`POST /api/webhooks/{id}/disable`: nothing to say."""
+
+
+class SecretRotate(_Request):
+    """`POST /api/webhooks/{id}/rotate-secret`."""
+
+    grace_period_seconds: Annotated[int, Field(ge=0, le=MAX_GRACE_SECONDS)] = DEFAULT_GRACE_SECONDS
+    secret: str | None = None
+    force: bool = False
+
+
+class RotationFinish(_Request):
+    """`POST /api/webhooks/{id}/rotate-secret/finish`: nothing to say."""
 
 
 def refuse_unavailable(request: WebhookCreate | WebhookUpdate) -> None:
@@ -165,7 +214,7 @@ def refuse_unavailable(request: WebhookCreate | WebhookUpdate) -> None:
     wrong = [
         Detail(name, "is not available in this version")
         for name, default in (
-            ("filter", None), ("rate_limit_per_second", None), ("ordered", False), ("profile", "hum"),
+            ("rate_limit_per_second", None), ("ordered", False), ("profile", "hum"),
         )
         if name in given and getattr(request, name) not in (default, None)
     ]  # fmt: skip

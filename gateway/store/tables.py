@@ -260,6 +260,13 @@ deliveries = Table(
     Index("deliveries_by_target", "target_id", "position"),
     Index("deliveries_by_event", "event_id"),
     Index(
+        "deliveries_failed_by_org",
+        "org_id",
+        "position",
+        sqlite_where=text("status = 'failed'"),
+        postgresql_where=text("status = 'failed'"),
+    ),
+    Index(
         "deliveries_failed",
         "target_id",
         "position",

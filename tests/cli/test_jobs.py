@@ -96,14 +96,14 @@ def test_the_client_orders_a_range_and_waits_for_it(tmp_path: Path) -> None:
                 for n in range(3):
                     client.send_event("a.b", {"n": n})
                 hook = client.create_webhook(url=receiver.url(), events=["a.*"])["id"]
-                assert client.replay_range(hook, dry_run=True) == {"matched": 3}
+                assert client.count_replay(hook) == {"matched": 3}
                 told: list[Any] = []
                 ordered = client.replay_range(hook, types=["a.b"])
-                found = client.wait_for_job(ordered["id"], every=0.02, progress=told.append)
+                found = client.wait(ordered["id"], every=0.02, progress=told.append)
                 assert (found["status"], found["matched"], found["done"]) == ("done", 3, 3)
-                assert told[-1] == found == client.get_job(found["id"]) == next(client.list_jobs())
+                assert told[-1] == found == client.get_job(found["id"]) == next(iter(client.list_jobs()))
                 served.run(receiver.wait_for(3))
-                delivery = next(client.list_deliveries(webhook_id=hook))
+                delivery = next(iter(client.list_deliveries(webhook_id=hook)))
                 assert client.redeliver(delivery["id"])["redelivery_of"] == delivery["id"]
                 served.run(receiver.wait_for(4))
                 assert client.cancel_job(found["id"])["cancel_requested"]

@@ -184,6 +184,7 @@ def test_the_examples_of_answers_are_as_described(operation: Any) -> None:
 
 
 async def test_the_examples_of_requests_are_accepted(node: Node) -> None:
+    event = (await node.send())["id"]
     for operation in OPERATIONS:
         content = DOCUMENT["paths"][operation.path][operation.method.lower()].get("requestBody")
         for name, example in (media(content)["examples"] if content else {}).items():
@@ -191,7 +192,8 @@ async def test_the_examples_of_requests_are_accepted(node: Node) -> None:
             path = operation.path
             if "{id}" in path:
                 path = path.replace("{id}", await make(node, path.split("/")[2]))
-            answer = await node.call(operation.method, path, json=example["value"])
+            body = json.loads(json.dumps(example["value"]).replace(samples.delivery["event_id"], event))
+            answer = await node.call(operation.method, path, json=body)
             assert answer.status_code < 300, (operation.id, name, answer.text)
 
 
@@ -292,6 +294,13 @@ async def test_every_answer_is_as_described(node: Node) -> None:
         await ask("POST", f"/api/webhooks/{{id}}/{what}", hook["id"], json={"dry_run": True})
         await ask("POST", f"/api/webhooks/{{id}}/{what}", (await node.webhook("https://example.com/"))["id"])
     await ask("POST", "/api/jobs/{id}/cancel", replay["id"])
+    for _ in range(2):
+        await ask("POST", "/api/webhooks/{id}/rotate-secret", hook["id"])
+        await ask("GET", "/api/webhooks/{id}", hook["id"])
+    await ask("POST", "/api/webhooks/{id}/rotate-secret/finish", hook["id"])
+    await ask("POST", "/api/webhooks/{id}/explain", hook["id"], json={"event_id": event["id"]})
+    await ask("GET", "/api/deliveries", query="?q=nothing")
+    await ask("GET", "/api/deliveries", headers={"Accept": "text/csv"})
     await ask("POST", "/api/webhooks/{id}/disable", hook["id"])
     await ask("POST", "/api/webhooks/{id}/replay", hook["id"])
     await ask("POST", "/api/webhooks/{id}/enable", hook["id"])

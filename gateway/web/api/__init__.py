@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from gateway.web.api import deliveries, events, jobs, keys, redeliveries, webhooks
+from gateway.web.api import deliveries, events, history, jobs, keys, redeliveries, rotations, webhooks
 from gateway.web.operation import Operation
 
 OPERATIONS: tuple[Operation, ...] = (
     *events.OPERATIONS,
     *webhooks.OPERATIONS,
+    *rotations.OPERATIONS,
+    *history.OPERATIONS,
     *deliveries.OPERATIONS,
     *redeliveries.OPERATIONS,
     *jobs.OPERATIONS,

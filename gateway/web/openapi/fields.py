@@ -12,11 +12,20 @@ from typing import Any, Final
 
 from gateway.domain.event import MAX_BATCH, PRIORITIES, BatchInput, EventInput
 from gateway.domain.event_types import MAX_TYPE_LENGTH, RESERVED_TYPES
+from gateway.domain.filter_tokens import MAX_LENGTH
 from gateway.domain.headers import MAX_HEADERS, MAX_NAME, MAX_VALUE
 from gateway.domain.job import DeliveryCancel, DeliveryRedeliver, JobCancel, RangeRequest
 from gateway.domain.retry import DEFAULT_LIFETIME_MS, MAX_STEPS, MAX_WAIT_SECONDS
 from gateway.domain.url import MAX_URL
-from gateway.domain.webhook import WebhookCreate, WebhookDisable, WebhookEnable, WebhookUpdate
+from gateway.domain.webhook import (
+    RotationFinish,
+    SecretRotate,
+    WebhookCreate,
+    WebhookDisable,
+    WebhookEnable,
+    WebhookExplain,
+    WebhookUpdate,
+)
 from gateway.manage.keys import KeyCreate
 from gateway.web.openapi.parameters import ORG_PATTERN
 
@@ -127,7 +136,15 @@ _WEBHOOK: Final[dict[str, Meaning | None]] = {
             "examples": [["call.completed", "sms.*"]],
         },
     ),
-    "filter": Meaning(_ABSENT, whole={"type": "null"}),
+    "filter": Meaning(
+        "A condition over the event, in a part of JMESPath: only events that meet it make a delivery. The "
+        "page on filters says what there is; a mistake is answered with its column. Null: all events.",
+        {
+            "minLength": 1,
+            "maxLength": MAX_LENGTH,
+            "examples": ["data.direction == 'inbound' && data.duration_seconds >= `60`"],
+        },
+    ),
     "description": Meaning("For people; printable characters.", {"maxLength": 500, "pattern": _PRINTABLE}),
     "headers": Meaning(
         "Sent with every request; stored encrypted and never shown again.",
@@ -168,6 +185,14 @@ def _patch(name: str, meaning: Meaning | None) -> Meaning | None:
     return Meaning(meaning.text, meaning.rules, whole, default=False)
 
 
+_ROTATE: Final[dict[str, Meaning | None]] = {
+    "grace_period_seconds": Meaning("How long the old secret signs, too. 0: from now on it signs nothing."),
+    "secret": _WEBHOOK["secret"],
+    "force": Meaning(
+        "Also while a rotation is under way. The secret that the receiver accepted last (the old one as long "
+        "as it accepted none) stays for the new grace period; the other one ends now."
+    ),
+}
 _KEY: Final[dict[str, Meaning | None]] = {
     "platform": Meaning("A platform key, which has scopes instead of an organization and a role."),
     "scopes": Meaning(
@@ -236,6 +261,11 @@ MEANINGS: Final[Mapping[type, Mapping[str, Meaning | None]]] = {
     DeliveryCancel: {},
     RangeRequest: _RANGE,
     JobCancel: {},
+    SecretRotate: _ROTATE,
+    RotationFinish: {},
+    WebhookExplain: {
+        "event_id": Meaning("The event it is about.", {"examples": ["evt_01k9h3v5q8x2m4n6p7r9s1t3w5"]})
+    },
     KeyCreate: _KEY,
 }
 
