@@ -58,7 +58,7 @@ class Matching:
     @property
     def condition(self) -> Filter | None:
         """The webhook's filter. What has failed was wanted once: a redelivery does not ask again."""
-        return getattr(self.webhook, "condition", None) if self.kind is JobKind.REPLAY else None
+        return self.webhook.condition if self.kind is JobKind.REPLAY else None
 
     @property
     def range(self) -> Range:

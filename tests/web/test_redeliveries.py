@@ -304,6 +304,18 @@ async def test_a_replay_sends_what_the_webhook_never_got(any_database: str, monk
         assert await post(node, path, {"dry_run": True}, 200) == {"matched": 0}
 
 
+async def test_a_replay_asks_the_webhooks_filter(any_database: str) -> None:
+    async with Receiver() as receiver, running_node(any_database) as node:
+        for n in range(6):
+            await node.send("a.b", {"n": n})
+        hook = await node.webhook(receiver.url(), ["a.*"], filter="data.n >= `4`")
+        path = f"/api/webhooks/{hook['id']}/replay"
+        assert await post(node, path, {"dry_run": True}, 200) == {"matched": 2}
+        job = await over(node, (await post(node, path))["id"])
+        assert (job["matched"], job["done"]) == (2, 2)
+        assert sorted(r.json()["data"]["n"] for r in await receiver.wait_for(2)) == [4, 5]
+
+
 async def test_events_without_payload_are_counted_as_failed(any_database: str) -> None:
     async with Receiver() as receiver, running_node(any_database) as node:
         hook = await node.webhook(receiver.url(), ["a.*"], **ONCE)
