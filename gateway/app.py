@@ -19,17 +19,22 @@ from gateway.dispatch import record
 from gateway.dispatch.attempt import Attempts
 from gateway.dispatch.claims import Claims
 from gateway.dispatch.dispatcher import Dispatcher
+from gateway.dispatch.later import Later
 from gateway.dispatch.lease import NodeLease
 from gateway.dispatch.payloads import Payloads
 from gateway.dispatch.trial import Trials
 from gateway.domain.address import AllowedNetworks
 from gateway.domain.event import EventParser
+from gateway.domain.job import JobKind
 from gateway.egress.client import EgressClient
 from gateway.errors import Overloaded
 from gateway.ingest import accept
 from gateway.ingest.accept import Accept
 from gateway.ingest.own import OwnEvents
 from gateway.manage import housekeeping, rotations
+from gateway.manage.jobs import Jobs
+from gateway.manage.ranges import RangeJobs
+from gateway.manage.redeliveries import Redeliveries
 from gateway.manage.webhooks import Rules
 from gateway.master_key import master_keys
 from gateway.metrics import Metrics
@@ -92,6 +97,12 @@ class Gateway:
             store, self.directory, self.dispatcher, self.lease, clock, metrics,
             look_every=LOOK_EVERY_ALONE if alone else POLL_SECONDS,
         )  # fmt: skip
+        self.later = Later(store, self.directory, self.dispatcher, self.claims, clock)
+        self.jobs = Jobs(
+            store, clock, self._lease_for_work,
+            {kind.value: RangeJobs(store, self.directory, kind, self.later.see) for kind in JobKind},
+            look_every=LOOK_EVERY_ALONE if alone else POLL_SECONDS,
+        )  # fmt: skip
         self.own_events = OwnEvents(self.directory, self.dispatcher, clock, several_nodes=not alone)
         self.accept = Accept(self.directory, self.dispatcher, clock, several_nodes=not alone)
         accepts = Kind(self.accept.apply, patience=ACCEPT_PATIENCE_SECONDS)
@@ -114,6 +125,7 @@ class Gateway:
                 max_event_bytes=settings.max_event_bytes, enforce_schemas=settings.schema_mode == "enforce"
             ),
             rules=Rules(allowed, settings.webhook_limit),
+            redeliveries=Redeliveries(store, self.dispatcher, self.jobs.wake),
             bodies=BodyBudget(),
             repeats=Repeats(store),
             create_orgs=settings.create_orgs == "on_write",
@@ -137,6 +149,8 @@ class Gateway:
         for name, work in (
             ("lease", self.lease.keep(self.dispatcher.lose)),
             ("claims", self.claims.run()),
+            ("later", self.later.run()),
+            ("jobs", self.jobs.run()),
             ("slow", self.dispatcher.part_the_slow()),
             ("housekeeping", housekeeping.run(self.store, self.clock, self._announce_all)),
             ("rotations", rotations.watch(self.store, self.own_events.announce, self.clock)),
@@ -158,6 +172,7 @@ class Gateway:
     async def stop(self, patience: float = STOP_PATIENCE_SECONDS) -> None:
         """Lets what is on the wire finish for `patience` seconds, gives everything else back, closes."""
         self.drain()
+        await self.jobs.stop()
         await self.dispatcher.stop(patience)
         for commits in self._committers():
             await commits.close()
@@ -196,6 +211,10 @@ class Gateway:
             "in_memory": self.dispatcher.kept,
             "in_flight": self.dispatcher.in_flight,
         }
+
+    def _lease_for_work(self) -> str | None:
+        """The lease under which this node may work on jobs at this moment."""
+        return self.lease.id if self.lease.holds() and not self.draining else None
 
     def _committers(self) -> list[GroupCommit]:
         assert self.accept.commits is not None

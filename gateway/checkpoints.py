@@ -27,6 +27,8 @@ PLACES: Final = (
     "key.after_commit",
     "webhook.before_commit",
     "webhook.after_commit",
+    "job.before_commit",
+    "job.after_commit",
     "rotation.before_commit",
     "rotation.after_commit",
     "migrate.before_commit",

@@ -4,7 +4,7 @@ A command is one function in a module named after its noun. Modules import click
 (httpx, rich, the server) is imported inside the command that needs it, so that `sign` starts quickly.
 
     operate      serve, migrate, keygen, status, keys, demo  (through `operator`: the socket or the database)
-    events, webhooks, deliveries, history, platform-webhooks (through `connection`: the HTTP API)
+    events, webhooks, deliveries, history, jobs, platform    (through `connection`: the HTTP API)
     signatures   sign, verify          listen   a local receiver
     output       tables and JSON       failures   errors, hints, exit statuses
     values       durations, headers, secrets       reference   docs/cli.md
@@ -21,6 +21,7 @@ from gateway.cli.deliveries import deliveries
 from gateway.cli.events import events
 from gateway.cli.failures import failed
 from gateway.cli.history import explain, export, stats
+from gateway.cli.jobs import jobs
 from gateway.cli.listen import listen
 from gateway.cli.operate import demo, keygen, keys, migrate, serve, status
 from gateway.cli.platform import platform_webhooks
@@ -68,6 +69,7 @@ for command in (
     webhooks,
     platform_webhooks,
     deliveries,
+    jobs,
     listen,
     sign,
     verify,

@@ -29,7 +29,7 @@ COLUMNS = [
 
 @click.group()
 def deliveries() -> None:
-    """Look at deliveries and their attempts."""
+    """Look at deliveries and their attempts; send one again, or not at all."""
 
 
 @deliveries.command("list")
@@ -100,6 +100,33 @@ def get(client: GatewayClient, as_json: bool, delivery_id: str, with_payload: bo
     if with_payload and payload is not None:
         click.echo("\npayload")
         click.echo(indent(bytes(payload).decode()))
+
+
+@deliveries.command("redeliver")
+@click.argument("delivery_id")
+@client_command()
+def redeliver(client: GatewayClient, as_json: bool, delivery_id: str) -> None:
+    """Send the event of a delivery to its webhook once more.
+
+    It goes to the webhook's present URL, signed with its present secret, under the same `webhook-id`.
+    """
+    made = client.redeliver(delivery_id)
+    if as_json:
+        show_json(made)
+    else:
+        show_table([made], COLUMNS)
+
+
+@deliveries.command("cancel")
+@click.argument("delivery_id")
+@client_command()
+def cancel(client: GatewayClient, as_json: bool, delivery_id: str) -> None:
+    """Do not send a delivery any more."""
+    cancelled = client.cancel_delivery(delivery_id)
+    if as_json:
+        show_json(cancelled)
+    else:
+        click.echo(f"cancelled {delivery_id}", err=True)
 
 
 def _status(delivery: Row) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gateway.cli.connection import client_command
+from gateway.cli.jobs import range_body, range_options, show_ordered
 from gateway.cli.output import Column, Json, Row, clean, member, show_fields, show_json, show_table
 from gateway.cli.values import confirm, environment, pairs
 
@@ -171,6 +172,32 @@ def enable(client: GatewayClient, as_json: bool, webhook_id: str, pending: str |
     if pending == "discard":
         confirm(f"Discard what {webhook_id} has collected?", yes)
     show_webhook(client.enable_webhook(webhook_id, pending=pending), as_json)
+
+
+@webhooks.command("redeliver")
+@click.argument("webhook_id")
+@range_options
+@client_command()
+def redeliver(client: GatewayClient, as_json: bool, webhook_id: str, wait: bool, **range_: Any) -> None:
+    """Send again all events whose latest delivery to the webhook failed.
+
+    They go oldest first, and after everything else that the webhook is owed.
+    """
+    order = client.count_redelivery if range_.pop("dry_run") else client.redeliver_range
+    show_ordered(client, dict(order(webhook_id, **range_body(range_))), as_json, wait)
+
+
+@webhooks.command("replay")
+@click.argument("webhook_id")
+@range_options
+@client_command()
+def replay(client: GatewayClient, as_json: bool, webhook_id: str, wait: bool, **range_: Any) -> None:
+    """Send the events that match the webhook and never had a delivery to it.
+
+    For a new webhook, for types that were added later, and for the time in which a person had disabled it.
+    """
+    order = client.count_replay if range_.pop("dry_run") else client.replay_range
+    show_ordered(client, dict(order(webhook_id, **range_body(range_))), as_json, wait)
 
 
 @webhooks.command("disable")

@@ -14,11 +14,25 @@ class Job(TypedDict):
     """Long work: how many things it found, and how far it is."""
 
     id: str
+    org_id: str
     kind: str
+    object_id: str | None
     status: str
-    matched: int
+    cancel_requested: bool
+    matched: int | None
     done: int
     failed: int
+    error: str | None
+    actor: str
+    created_at: str
+    updated_at: str
+    finished_at: str | None
+
+
+class DryRun(TypedDict):
+    """What would be done."""
+
+    matched: int
 
 
 class Waiting:

@@ -107,7 +107,7 @@ class Attempts:
         outcome = await self._record(made)
         if asked.turn is not None and made.accepted is not None and outcome is not None:
             asked.turn.memory.written(made.accepted)
-        if made.queue is not None:
+        if made.queue == target.id:
             target.backlog += 1
         self._log(made, counted=outcome is not None)
         return outcome
@@ -201,7 +201,7 @@ class Attempts:
         )  # fmt: skip
         made.accepted = None if turn is None else turn.learn(exchange, now)
         made.news = news
-        made.queue = target.id if outcome.verdict is Verdict.GONE else None
+        made.queue = owed.home if outcome.verdict is Verdict.GONE else None
         return made
 
     def _news(
@@ -251,9 +251,10 @@ class Attempts:
         """A disabled webhook keeps its deliveries in its own queue in the database."""
         now = self.clock.now()
         outcome = await self._record(
-            Recording(owed, outcomes.give_back(owed.progress, now), now, queue=target.id)
+            Recording(owed, outcomes.give_back(owed.progress, now), now, queue=owed.home)
         )
-        target.backlog += 1  # not before it is there: it would be looked for, and forgotten
+        if owed.home == target.id:
+            target.backlog += 1  # not before it is there: it would be looked for, and forgotten
         return outcome
 
     def _measure(self, made: Recording, *, counted: bool) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from sqlalchemy.engine import Row
@@ -18,7 +18,7 @@ from gateway.clock import Clock
 from gateway.dispatch.dispatcher import LOW_WATER, Dispatcher
 from gateway.dispatch.lease import NodeLease
 from gateway.dispatch.target import Target
-from gateway.domain.delivery import DUE_QUEUE, is_leased
+from gateway.domain.delivery import DUE_QUEUE, home_queue, is_leased, target_of_later
 from gateway.domain.owed import Owed
 from gateway.errors import Overloaded
 from gateway.metrics import Metrics
@@ -62,6 +62,7 @@ class Claims:
         self._left_behind: set[str] = set()
         self._missing: set[str] = set()
         self._woken = asyncio.Event()
+        self.see_later: Callable[[set[str]], None] = lambda target_ids: None
         dispatcher.due_hint = self.due
         dispatcher.wake_claims = self._woken.set
 
@@ -132,7 +133,9 @@ class Claims:
             async with self._store.transaction() as tx:
                 await leases.forget(tx.conn, empty, now)
         self._dispatcher.see_holds(held)
-        waiting = {queue for queue in queues if queue != DUE_QUEUE and not is_leased(queue)}
+        later = {queue: target_of_later(queue) for queue in queues}
+        self.see_later({target_id for target_id in later.values() if target_id is not None})
+        waiting = {q for q in queues if q != DUE_QUEUE and not is_leased(q) and later[q] is None}
         await self._note_backlogs(waiting)
         if self._dispatcher.in_doubt:
             await self._find_forgotten()
@@ -154,7 +157,7 @@ class Claims:
     async def _note_backlogs(self, target_ids: set[str]) -> None:
         for target_id in target_ids - self._dispatcher.targets.keys():
             async with self._store.looking_up() as conn:
-                org_id = await deliveries.organization_of_target(conn, target_id)
+                org_id = await deliveries.organization_of_queue(conn, target_id)
             view = await self._directory.organization(org_id) if org_id else None
             webhook = view.webhooks.get(target_id) if view else None
             if webhook is not None:
@@ -203,12 +206,16 @@ class Claims:
             if limit == 0:
                 continue
             marks = target.backlog
-            taken = await self._claim(target.id, limit)
-            for row, lease in taken:
-                self._dispatcher.take(target, _owed(row, lease))
-            if len(taken) < limit and target.backlog == marks:
+            if await self.bring_in(target, target.id, limit) < limit and target.backlog == marks:
                 target.backlog = 0
             self._dispatcher.pump()
+
+    async def bring_in(self, target: Target, queue: str, limit: int) -> int:
+        """Moves up to `limit` deliveries of the target from a queue of its own into memory."""
+        taken = await self._claim(queue, limit)
+        for row, lease in taken:
+            self._dispatcher.take(target, _owed(row, lease))
+        return len(taken)
 
     async def _claim(self, queue: str, limit: int) -> Sequence[Claimed]:
         if self._dispatcher.stopping or not self._lease.holds():
@@ -226,13 +233,14 @@ class Claims:
         now, monotonic = self._clock.now(), self._clock.monotonic()
         for row, lease in taken:
             target = await self._target_of(row)
+            home = home_queue(row.target_id, row.priority)
             if target is None:
-                put_off.append((row.target_id, row.id, lease))
+                put_off.append((home, row.id, lease))
             elif self._dispatcher.has_room(target) and not target.blocked(now, monotonic):
                 self._dispatcher.take(target, _owed(row, lease))
             else:
-                target.backlog += 1
-                put_off.append((target.id, row.id, lease))
+                target.backlog += home == target.id
+                put_off.append((home, row.id, lease))
         if put_off:
             async with self._store.transaction() as tx:
                 await deliveries.move(tx.conn, put_off)

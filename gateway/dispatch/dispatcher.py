@@ -63,6 +63,7 @@ class Dispatcher:
         self._tasks: set[asyncio.Task[None]] = set()
         self._payload_bytes = 0
         self.kept = 0
+        self.offered = 0  # how many deliveries were handed over so far
         self.in_flight = 0
         self.stopping = False
         self.in_doubt = False
@@ -98,6 +99,7 @@ class Dispatcher:
 
     def offer(self, owed: Owed) -> None:
         """Takes a committed delivery for which a place is kept, or notes where else it waits."""
+        self.offered += 1
         target = self.targets.get(owed.target_id)
         if target is None:
             return  # deleted a moment ago: its deliveries were cancelled, or will be
@@ -139,7 +141,8 @@ class Dispatcher:
 
     def known(self) -> set[str]:
         """The ids of all deliveries in memory."""
-        waiting = (owed.id for target in self.targets.values() for owed in (*target.urgent, *target.normal))
+        targets = self.targets.values()
+        waiting = (owed.id for t in targets for owed in (*t.urgent, *t.normal, *t.later))
         return self._under_way.union(waiting)
 
     def pump(self) -> None:
@@ -225,7 +228,7 @@ class Dispatcher:
             if self._blocked(target):
                 self._send_home(target)
                 self._wake_later(target)
-            elif target.waiting:
+            elif not target.idle:
                 self._turns.enlist(target)
             self._pump_soon()
 
@@ -341,6 +344,14 @@ class Dispatcher:
             self.in_doubt = True
         finally:
             self._over(target, owed)
+
+    def forget(self, target_id: str, delivery_id: str) -> None:
+        """It was cancelled: if it waits here, it is not sent."""
+        target = self.targets.get(target_id)
+        owed = target.remove(delivery_id) if target else None
+        if target is not None and owed is not None:
+            self._account_for(owed)
+            self._let_go(target)
 
     def _forget_if_idle(self, target: Target) -> None:
         if target.kept == 0:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from gateway.dispatch.breaker import Breaker
+from gateway.domain.delivery import LATER
 from gateway.domain.exchange import Exchange
 from gateway.domain.outcome import Outcome, Verdict
 from gateway.domain.owed import Owed
@@ -26,10 +27,11 @@ AFTER_FIRST_SUCCESS: Final = 4
 @dataclass(slots=True, eq=False)
 class Target:
     """`kept` counts the places taken in memory (reserved, queued and under way). Times: `held_until` in wall
-    milliseconds. `backlog` counts how often something was left in the target's own queue in the database
-    since that was last found empty. `membership`: what it shares with others of its host and organization;
-    `slow`: how many of its requests have been on the wire for long (`places`). `rotation`: what it takes
-    while its secret is being rotated (`rotating`)."""
+    milliseconds. `later` holds what jobs made: it goes when nothing else waits. `backlog` counts how often
+    something was left in the target's own queue in the database since that was last found empty.
+    `membership`: what it shares with others of its host and organization; `slow`: how many of its requests
+    have been on the wire for long (`places`). `rotation`: what it takes while its secret is being rotated
+    (`rotating`)."""
 
     id: str
     org_id: str
@@ -37,6 +39,7 @@ class Target:
     enabled: bool = True
     urgent: deque[Owed] = field(default_factory=deque)
     normal: deque[Owed] = field(default_factory=deque)
+    later: deque[Owed] = field(default_factory=deque)
     kept: int = 0
     in_flight: int = 0
     at_once: float = AFTER_FIRST_SUCCESS
@@ -54,6 +57,7 @@ class Target:
 
     @property
     def waiting(self) -> int:
+        """How many wait that are not a job's: those give way to them."""
         return len(self.urgent) + len(self.normal)
 
     @property
@@ -74,19 +78,43 @@ class Target:
         )
 
     def ready(self, now: int, monotonic: float) -> bool:
-        return self.waiting > 0 and self.in_flight < self.limit and not self.blocked(now, monotonic)
+        if self.urgent or self.normal:
+            most = self.limit
+        elif self.later:  # half of the places stay free for what may come
+            most = max(1, self.limit // 2)
+        else:
+            return False
+        return self.in_flight < most and not self.blocked(now, monotonic)
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing at all waits for it in memory."""
+        return not (self.urgent or self.normal or self.later)
 
     def push(self, owed: Owed) -> None:
-        (self.urgent if owed.priority else self.normal).append(owed)
+        if owed.priority == LATER:
+            self.later.append(owed)
+        else:
+            (self.urgent if owed.priority else self.normal).append(owed)
 
     def pop(self) -> Owed:
-        return self.urgent.popleft() if self.urgent else self.normal.popleft()
+        return (self.urgent or self.normal or self.later).popleft()
+
+    def remove(self, delivery_id: str) -> Owed | None:
+        """Takes one that waits out of its queue; None when it does not wait here."""
+        for queue in (self.urgent, self.normal, self.later):
+            for owed in queue:
+                if owed.id == delivery_id:
+                    queue.remove(owed)
+                    return owed
+        return None
 
     def take_all(self) -> list[Owed]:
         """Everything that waits, in the order in which it would have gone."""
-        waiting = [*self.urgent, *self.normal]
+        waiting = [*self.urgent, *self.normal, *self.later]
         self.urgent.clear()
         self.normal.clear()
+        self.later.clear()
         return waiting
 
     def learn(self, exchange: Exchange, outcome: Outcome, monotonic: float) -> None:

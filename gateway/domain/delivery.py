@@ -63,6 +63,25 @@ def after(status: Status, step: Step) -> Status:
 # The queues in which a pending delivery waits (`store.tables`).
 DUE_QUEUE: Final = "due"
 LEASE_PREFIX: Final = "lse"
+_LATER: Final = "later:"
+
+# Below the priorities of events: what a job makes goes when nothing else waits for the same target.
+LATER: Final = -1
+
+
+def later_queue(target_id: str) -> str:
+    """Where the deliveries that a job made for a target wait for their turn."""
+    return _LATER + target_id
+
+
+def target_of_later(queue: str) -> str | None:
+    """The target of such a queue; None for any other queue."""
+    return queue.removeprefix(_LATER) if queue.startswith(_LATER) else None
+
+
+def home_queue(target_id: str, priority: int) -> str:
+    """The queue of a delivery that its target cannot take at present."""
+    return later_queue(target_id) if priority == LATER else target_id
 
 
 def is_leased(queue: str | None) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from gateway.domain.delivery import home_queue
 from gateway.domain.event import Event
 from gateway.domain.outcome import Progress
 
@@ -31,6 +32,11 @@ class Owed(msgspec.Struct, eq=False):
         if self.event is not None:
             self.event_id = self.event.id
             self.event_type = self.event.type
+
+    @property
+    def home(self) -> str:
+        """The queue in which it waits while its target can take nothing."""
+        return home_queue(self.target_id, self.priority)
 
     @property
     def progress(self) -> Progress:

@@ -9,7 +9,7 @@ from sqlalchemy import TextClause, insert, select, text, update
 from sqlalchemy.engine import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gateway.domain.delivery import DUE_QUEUE
+from gateway.domain.delivery import DUE_QUEUE, LATER, target_of_later
 from gateway.store.bulk import BulkInsert, BulkUpdate
 from gateway.store.tables import deliveries
 
@@ -69,7 +69,9 @@ _NEXT_DUE = text(
     "SELECT min(due) FROM ("
     " SELECT min(due_at) AS due FROM deliveries WHERE status = 'pending' AND queue = :queue AND priority = 0"
     " UNION ALL"
-    " SELECT min(due_at) FROM deliveries WHERE status = 'pending' AND queue = :queue AND priority = 1) AS d"
+    " SELECT min(due_at) FROM deliveries WHERE status = 'pending' AND queue = :queue AND priority = 1"
+    " UNION ALL"
+    " SELECT min(due_at) FROM deliveries WHERE status = 'pending' AND queue = :queue AND priority = -1) AS d"
 )
 
 
@@ -79,10 +81,10 @@ async def add_finished(conn: AsyncConnection, **row: Any) -> None:
 
 
 async def claim(conn: AsyncConnection, queue: str, lease: str, *, now: int, limit: int) -> Sequence[Row[Any]]:
-    """Takes up to `limit` deliveries of a queue that are due, the urgent ones first."""
+    """Takes up to `limit` deliveries of a queue that are due, the urgent ones first, those of jobs last."""
     statement = _CLAIM_SQLITE if conn.dialect.name == "sqlite" else _CLAIM_POSTGRESQL
     taken: list[Row[Any]] = []
-    for priority in (1, 0):
+    for priority in (1, 0, LATER) if target_of_later(queue) is None else (LATER,):
         if len(taken) < limit:
             values = {
                 "lease": lease, "queue": queue, "priority": priority, "now": now, "limit": limit - len(taken),
@@ -110,11 +112,9 @@ async def next_due(conn: AsyncConnection) -> int | None:
     return None if value is None else int(value)
 
 
-async def organization_of_target(conn: AsyncConnection, target_id: str) -> str | None:
-    """Whose target it is, as its waiting deliveries say."""
-    query = select(deliveries.c.org_id).where(
-        deliveries.c.status == "pending", deliveries.c.queue == target_id
-    )
+async def organization_of_queue(conn: AsyncConnection, queue: str) -> str | None:
+    """Whose deliveries wait in a target's queue."""
+    query = select(deliveries.c.org_id).where(deliveries.c.status == "pending", deliveries.c.queue == queue)
     return (await conn.execute(query.limit(1))).scalar_one_or_none()
 
 
@@ -126,6 +126,43 @@ async def cancel_pending(conn: AsyncConnection, target_id: str, now: int) -> int
         .values(status="cancelled", queue=None, due_at=None, completed_at=now)
     )
     return result.rowcount
+
+
+async def cancel(conn: AsyncConnection, org_id: str, delivery_id: str, now: int) -> Row[Any] | None:
+    """Cancels a delivery that is not over; None when it was, or when there is none."""
+    result = await conn.execute(
+        update(deliveries)
+        .where(
+            deliveries.c.id == delivery_id, deliveries.c.org_id == org_id, deliveries.c.status == "pending"
+        )
+        .values(status="cancelled", queue=None, due_at=None, completed_at=now)
+        .returning(deliveries)
+    )
+    cancelled: Row[Any] | None = result.one_or_none()
+    return cancelled
+
+
+async def cancel_of_job(
+    conn: AsyncConnection, target_id: str, job_id: str, after: int, count: int, now: int
+) -> int | None:
+    """Cancels what a job made for the target and no node has taken up: among the next `count` deliveries of
+    the target that follow the position `after`. Returns where these end; None when there are no more."""
+    column = deliveries.c
+    following = select(column.position).where(column.target_id == target_id, column.position > after)
+    last = (
+        await conn.execute(following.order_by(column.position).limit(1).offset(count - 1))
+    ).scalar_one_or_none()
+    change = update(deliveries).where(
+        column.target_id == target_id,
+        column.position > after,
+        column.status == "pending",
+        column.job_id == job_id,
+        column.queue.not_like(r"lse\_%", escape="\\"),
+    )
+    if last is not None:
+        change = change.where(column.position <= last)
+    await conn.execute(change.values(status="cancelled", queue=None, due_at=None, completed_at=now))
+    return last
 
 
 async def cancelled_among(conn: AsyncConnection, ids: Iterable[str]) -> set[str]:

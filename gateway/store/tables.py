@@ -3,7 +3,8 @@
 Conventions: times are integers of milliseconds since 1970 UTC; `position` is commit order (see
 `store.transaction`); JSON is text; every row carries its organization; columns of type SEALED hold ciphertext
 of `store.cipher`. A delivery waits in exactly one `queue`: `due` (for its time), a node's lease `lse_…`
-(in that node's memory), or its target's id (kept back: the target is full, held, disabled or not answering).
+(in that node's memory), its target's id (kept back: the target is full, held, disabled or not answering), or
+`later:` and its target's id (made by a job, for when nothing else waits for that target).
 """
 
 from __future__ import annotations

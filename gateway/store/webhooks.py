@@ -68,6 +68,14 @@ async def existed(conn: AsyncConnection, org_id: str | None, webhook_id: str) ->
     return (await conn.execute(query)).scalar_one_or_none() is not None
 
 
+async def standing(conn: AsyncConnection, webhook_id: str) -> tuple[str, str | None] | None:
+    """Status and disabled_reason as they are at this moment; None when there is no such webhook any more."""
+    query = select(webhooks.c.status, webhooks.c.disabled_reason)
+    query = query.where(webhooks.c.id == webhook_id, webhooks.c.deleted_at.is_(None))
+    found = (await conn.execute(query)).one_or_none()
+    return None if found is None else (found.status, found.disabled_reason)
+
+
 async def count(conn: AsyncConnection, org_id: str) -> int:
     query = select(func.count()).where(webhooks.c.org_id == org_id, webhooks.c.deleted_at.is_(None))
     return int((await conn.execute(query)).scalar_one())

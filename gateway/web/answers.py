@@ -13,6 +13,7 @@ from msgspec import Meta
 
 from gateway.domain.delivery import Reason, Status
 from gateway.domain.event import PRIORITIES
+from gateway.domain.job import JobKind, JobStatus
 from gateway.manage.keys import ROLES, SCOPES
 
 _MOMENT = Meta(extra_json_schema={"format": "date-time", "examples": ["2026-11-20T21:05:09.123Z"]})
@@ -39,6 +40,7 @@ def _id(prefix: str) -> Meta:
 EventId = Annotated[str, _id("evt")]
 WebhookId = Annotated[str, _id("whk")]
 DeliveryId = Annotated[str, _id("dlv")]
+JobId = Annotated[str, _id("job")]
 AttemptId = Annotated[str, _id("att")]
 KeyId = Annotated[str, _id("key")]
 Header = tuple[str, str]
@@ -255,7 +257,12 @@ class Delivery(TypedDict):
     created_at: Time
     completed_at: Time | None
     expires_at: Annotated[Time, Meta(description="When it is given up if it is still pending.")]
-    redelivery_of: str | None
+    redelivery_of: Annotated[
+        str | None,
+        Meta(
+            description="The delivery that it repeats, or the job that made it; sent as `X-HUM-Redelivery`."
+        ),
+    ]
     last_status_code: int | None
     last_error: Annotated[str | None, Meta(description="As in an attempt.")]
     test: Annotated[bool, Meta(description="Whether it was a test that a person asked for.")]
@@ -323,6 +330,37 @@ class DeliveryWithAttempts(Delivery):
         ),
     ]
     attempts: list[Attempt]
+
+
+class Job(TypedDict):
+    """Long work, and how far it has come."""
+
+    id: JobId
+    org_id: OrgId
+    kind: Annotated[str, _one_of(JobKind)]
+    object_id: Annotated[str | None, Meta(description="What it works on: a webhook.")]
+    status: Annotated[str, _one_of(JobStatus)]
+    cancel_requested: Annotated[bool, Meta(description="Somebody cancelled it; soon it is `cancelled`.")]
+    matched: Annotated[
+        Annotated[int, Meta(ge=0)] | None,
+        Meta(description="How much there was to do when it began. Null while it is being counted."),
+    ]
+    done: Annotated[Count, Meta(description="For how many events it made a delivery.")]
+    failed: Annotated[Count, Meta(description="For how many it could not: their payload is gone.")]
+    error: Annotated[
+        str | None,
+        Meta(description="Why it failed: `webhook_deleted`, `webhook_disabled`, `internal_error`."),
+    ]
+    actor: Annotated[str, Meta(description="Who ordered it: `X-HUM-Actor`, or the key's id.")]
+    created_at: Time
+    updated_at: Time
+    finished_at: Time | None
+
+
+class DryRun(TypedDict):
+    """What would be done."""
+
+    matched: Annotated[Count, Meta(description="How many events match at this moment.")]
 
 
 Scope = Annotated[str, _one_of(SCOPES)]
@@ -397,6 +435,13 @@ class DeliveryList(TypedDict):
     data: list[Delivery]
     next_cursor: Cursor
     searched_until: SearchedUntil
+
+
+class JobList(TypedDict):
+    """A page of jobs."""
+
+    data: list[Job]
+    next_cursor: Cursor
 
 
 class KeyList(TypedDict):

@@ -13,6 +13,7 @@ from gateway.clock import Clock
 from gateway.dispatch.trial import Trials
 from gateway.domain.event import EventParser
 from gateway.ingest.accept import Accept
+from gateway.manage.redeliveries import Redeliveries
 from gateway.manage.webhooks import Rules
 from gateway.metrics import Metrics
 from gateway.store.directory import Directory, OrgView
@@ -39,6 +40,7 @@ class Services:
     trials: Trials
     parser: EventParser
     rules: Rules
+    redeliveries: Redeliveries
     bodies: BodyBudget
     repeats: Repeats
     create_orgs: bool

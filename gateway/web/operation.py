@@ -146,7 +146,10 @@ class Endpoint:
 
     async def _handle(self, call: Call) -> Answer:
         key = call.headers.get("idempotency-key")
-        if key is None or self._operation.method != "POST" or self._operation.model is None:
+        dry_run = getattr(
+            call.model, "dry_run", False
+        )  # changes nothing: it needs neither key nor transaction
+        if key is None or self._operation.method != "POST" or self._operation.model is None or dry_run:
             return await self._operation.handler(call)
         repeats = self._services.repeats
         return await (repeats.apart if self._operation.waits else repeats.once)(self._operation, call, key)

@@ -138,6 +138,25 @@ def delivery(row: Row[Any]) -> answers.Delivery:
     }
 
 
+def job(row: Row[Any]) -> answers.Job:
+    return {
+        "id": row.id,
+        "org_id": row.org_id,
+        "kind": row.kind,
+        "object_id": row.object_id,
+        "status": row.status,
+        "cancel_requested": row.cancel_requested,
+        "matched": row.matched,
+        "done": row.done,
+        "failed": row.failed,
+        "error": row.error,
+        "actor": row.actor,
+        "created_at": format_time(row.created_at),
+        "updated_at": format_time(row.updated_at),
+        "finished_at": time(row.finished_at),
+    }
+
+
 def explanation(
     found: Explained, about: Event, webhook_id: str, delivery_id: str | None
 ) -> answers_history.Explanation:

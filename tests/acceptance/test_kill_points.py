@@ -19,6 +19,7 @@ import pytest
 import gateway
 from gateway.checkpoints import PLACES
 from tests.support.oracle import Verdict
+from tests.support.redelivery import through_a_death
 from tests.support.under_load import Stage, open_stage
 
 pytestmark = pytest.mark.proof
@@ -92,6 +93,7 @@ DRIVES: dict[str, tuple[Callable[[Stage], Awaitable[None]], int, tuple[int, int]
 }
 OTHERS = {
     "key.before_commit", "key.after_commit", "webhook.before_commit", "webhook.after_commit",
+    "job.before_commit", "job.after_commit",
     "rotation.before_commit", "rotation.after_commit", "migrate.before_commit",
 }  # fmt: skip
 
@@ -123,6 +125,13 @@ async def test_death_while_a_webhook_is_made(kind: str, when: str, tmp_path: Pat
 @pytest.mark.parametrize("kind", KINDS)
 async def test_death_while_a_key_is_made(kind: str, when: str, tmp_path: Path) -> None:
     print(f"A2 {kind} key.{when}: {await _key(kind, when, 1, tmp_path)}")
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("when", ["before_commit", "after_commit"])
+@pytest.mark.parametrize("kind", KINDS)
+async def test_death_while_a_job_is_worked_on(kind: str, when: str, tmp_path: Path) -> None:
+    print(f"A2 {kind} job.{when}: {await _job(kind, when, 3, tmp_path)}")
 
 
 @pytest.mark.anyio
@@ -166,6 +175,9 @@ async def _once(
         case "key":
             nth = chance.randint(1, 5)
             return nth, await _key(kind, when, nth, directory)
+        case "job":
+            nth = chance.randint(1, 5)
+            return nth, await _job(kind, when, nth, directory)
         case "rotation":
             nth = chance.randint(1, 5)
             return nth, await _rotation(kind, when, nth, directory)
@@ -236,6 +248,14 @@ async def _key(kind: str, when: str, nth: int, directory: Path) -> Verdict:
         assert answer.status_code == 422, "the key is known: only the missing data is complained of"
         stage.load.start()
         return await _check(stage)
+
+
+async def _job(kind: str, when: str, nth: int, directory: Path) -> Verdict:
+    """The part of the job is done or not, never half; the rest of it follows."""
+    outcome = await through_a_death(kind, directory, f"job.{when}:{nth}", count=500)
+    outcome.check()
+    assert outcome.done_at_death == 100 * (nth - (when == "before_commit"))
+    return outcome.verdict()
 
 
 async def _rotation(kind: str, when: str, nth: int, directory: Path) -> Verdict:

@@ -256,8 +256,8 @@ async def test_moving_and_giving_back(store: Store) -> None:
     queues = {i: row.queue for i, row in (await state(store)).items()}
     assert queues == {"d0": "whk_1", "d1": "due", "d2": "due", "o": OTHERS}
     async with store.transaction() as tx:
-        assert await deliveries.organization_of_target(tx.conn, "whk_1") == "acme"
-        assert await deliveries.organization_of_target(tx.conn, "whk_2") is None
+        assert await deliveries.organization_of_queue(tx.conn, "whk_1") == "acme"
+        assert await deliveries.organization_of_queue(tx.conn, "whk_2") is None
 
 
 async def test_the_end_of_a_hold_wakes_only_what_the_hold_had_put_off(store: Store) -> None:

@@ -8,6 +8,7 @@
     tells_later     the gateway's own events are written after what they tell of, in another transaction
     shares_nothing  whoever has something to send takes any place in flight: no limit for a target, for the
                     untried or for an organization, no breaker
+    cursor_first    a job is moved on before its deliveries are written, in a transaction of its own
     never_swaps     a receiver that refuses a signature during a rotation is not asked with the other secret
     keeps_old       a secret goes on signing after its end
     a_fifth         not broken: places in flight divided by five, so that a hundred hung endpoints are to it
@@ -34,7 +35,7 @@ from gateway.domain.webhook import Webhook
 from gateway.egress.client import EgressClient
 from gateway.ingest.accept import KIND, Accept, Acceptance, Accepted
 from gateway.ingest.own import OwnEvents
-from gateway.store import events
+from gateway.store import events, jobs
 from gateway.store.transaction import Transaction
 from tests.support.killable import kill_at
 
@@ -123,6 +124,18 @@ def shares_nothing() -> None:
     Breaker.open = property(lambda self: False)  # type: ignore[assignment,method-assign]
 
 
+def cursor_first() -> None:
+    advance = jobs.advance
+
+    async def advance_and_commit(conn: Any, *args: Any, **kw: Any) -> bool:
+        moved = await advance(conn, *args, **kw)
+        await conn.exec_driver_sql("COMMIT")
+        await conn.exec_driver_sql("BEGIN")
+        return moved
+
+    jobs.advance = advance_and_commit  # type: ignore[assignment]
+
+
 def never_swaps() -> None:
     Rotation.asks_again = lambda *args, **kw: False  # type: ignore[method-assign,assignment]
 
@@ -139,8 +152,8 @@ def a_fifth() -> None:
 VARIANTS = {
     variant.__name__: variant
     for variant in (
-        answers_early, events_first, records_first, tells_later, never_swaps, keeps_old, a_fifth,
-        shares_nothing,
+        answers_early, events_first, records_first, tells_later, cursor_first, never_swaps, keeps_old,
+        a_fifth, shares_nothing,
     )
 }  # fmt: skip
 

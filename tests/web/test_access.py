@@ -78,6 +78,9 @@ async def make(node: Node, noun: str) -> str:
         await node.webhook("https://example.com/", ["held.back"], retry_schedule=[600])
         event = await node.send("held.back")
         return str((await node.deliveries(event_id=event["id"]))[0]["id"])
+    if noun == "jobs":
+        hook = await node.webhook("https://example.com/", ["held.back"])
+        return str((await node.call("POST", f"/api/webhooks/{hook['id']}/replay")).json()["id"])
     path = "/api/platform/webhooks" if noun == "platform" else f"/api/{noun}"
     body = body_of(DOCUMENT["paths"][path]["post"])
     answer = await node.call("POST", path, json=body)

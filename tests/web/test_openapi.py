@@ -31,6 +31,7 @@ from gateway.web.openapi.operations import request_name
 from gateway.web.openapi.parameters import QUERY
 from tests.support.node import Node, running_node
 from tests.support.receiver import Receiver
+from tests.web.test_access import make
 
 pytestmark = pytest.mark.anyio
 
@@ -184,16 +185,14 @@ def test_the_examples_of_answers_are_as_described(operation: Any) -> None:
 
 
 async def test_the_examples_of_requests_are_accepted(node: Node) -> None:
-    made = await node.webhook("https://example.com/")
-    body = {"url": "https://example.com/", "events": ["delivery.failed"]}
-    platform = (await node.call("POST", "/api/platform/webhooks", json=body)).json()
     event = (await node.send())["id"]
     for operation in OPERATIONS:
         content = DOCUMENT["paths"][operation.path][operation.method.lower()].get("requestBody")
         for name, example in (media(content)["examples"] if content else {}).items():
             check(example["value"], media(content)["schema"])
-            found = platform if operation.role == "platform" else made
-            path = operation.path.replace("{id}", found["id"])
+            path = operation.path
+            if "{id}" in path:
+                path = path.replace("{id}", await make(node, path.split("/")[2]))
             body = json.loads(json.dumps(example["value"]).replace(samples.delivery["event_id"], event))
             answer = await node.call(operation.method, path, json=body)
             assert answer.status_code < 300, (operation.id, name, answer.text)
@@ -255,8 +254,11 @@ async def test_every_answer_is_as_described(node: Node) -> None:
     ear = await ask("POST", "/api/platform/webhooks", json=body_of_platform)
     keys = [node.key, await node.new_key(None), *[await node.new_key(role) for role in ROLES]]
     org = {"X-HUM-Org": "acme"}
-    ids = {"events": event["id"], "webhooks": hook["id"], "deliveries": delivery, "keys": key["id"],
-           "platform": ear["id"]}  # fmt: skip
+    replay = await ask("POST", "/api/webhooks/{id}/replay", hook["id"])
+    ids = {
+        "events": event["id"], "webhooks": hook["id"], "deliveries": delivery, "keys": key["id"],
+        "platform": ear["id"], "jobs": replay["id"],
+    }  # fmt: skip
     for method, path, operation in documented():
         id_ = ids.get(path.split("/")[2], "") if path.startswith("/api/") else ""
         if method == "GET":
@@ -287,6 +289,14 @@ async def test_every_answer_is_as_described(node: Node) -> None:
     await ask("POST", "/api/webhooks", json={"url": "https://10.0.0.1/", "events": ["*"]})
     await ask("PATCH", "/api/webhooks/{id}", hook["id"], json={"headers": {"X-A": "b"}})
     await ask("PATCH", "/api/webhooks/{id}", hook["id"], json={"url": "https://example.com/"})
+    waiting = await make(node, "deliveries")
+    await ask("POST", "/api/deliveries/{id}/cancel", waiting)
+    await ask("POST", "/api/deliveries/{id}/cancel", delivery)
+    await ask("POST", "/api/deliveries/{id}/redeliver", delivery)
+    for what in ("redeliver", "replay"):
+        await ask("POST", f"/api/webhooks/{{id}}/{what}", hook["id"], json={"dry_run": True})
+        await ask("POST", f"/api/webhooks/{{id}}/{what}", (await node.webhook("https://example.com/"))["id"])
+    await ask("POST", "/api/jobs/{id}/cancel", replay["id"])
     for _ in range(2):
         await ask("POST", "/api/webhooks/{id}/rotate-secret", hook["id"])
         await ask("GET", "/api/webhooks/{id}", hook["id"])
@@ -295,6 +305,7 @@ async def test_every_answer_is_as_described(node: Node) -> None:
     await ask("GET", "/api/deliveries", query="?q=nothing")
     await ask("GET", "/api/deliveries", headers={"Accept": "text/csv"})
     await ask("POST", "/api/webhooks/{id}/disable", hook["id"])
+    await ask("POST", "/api/webhooks/{id}/replay", hook["id"])
     await ask("POST", "/api/webhooks/{id}/enable", hook["id"])
     await ask("POST", "/api/webhooks/{id}/test", hook["id"])
     await ask("DELETE", "/api/webhooks/{id}", hook["id"])
@@ -306,6 +317,7 @@ async def test_every_answer_is_as_described(node: Node) -> None:
     for what in ("disable", "enable", "test"):
         await ask("POST", f"{here}/{what}", ear["id"])
     await ask("DELETE", here, ear["id"])
+    await ask("POST", "/api/deliveries/{id}/redeliver", delivery)
     await ask("DELETE", "/api/keys/{id}", key["id"])
     successes = {
         (method, path, int(status))
@@ -318,7 +330,8 @@ async def test_every_answer_is_as_described(node: Node) -> None:
     elsewhere = {
         "conflict", "idempotency_in_progress", "internal_error", "method_not_allowed", "organization_erased",
         "overloaded", "payload_too_large", "rate_limited", "request_timeout", "storage_full",
-        "database_unavailable", "webhook_limit_reached",
+        "database_unavailable", "webhook_limit_reached", "payload_expired", "test_delivery", "job_running",
+        "job_over",
     }  # fmt: skip
     assert tour.errors - {""} == set(CODES) - elsewhere
 

@@ -30,10 +30,11 @@ _NOWHERE = {"dns_servers": "127.0.0.1:9", "egress_proxy": "http://127.0.0.1:9"}
 
 # What a request can be refused for although it is as the document says, because no schema can say it: errors,
 # and for `invalid_request` the fields with the messages.
-_EXCUSED = {"invalid_cursor", "headers_required", "rate_limited"}
+_EXCUSED = {"invalid_cursor", "headers_required", "rate_limited", "webhook_disabled", "job_running"}
 _EXCUSED_FIELDS = (
     (r"(events\[\d+\]\.)?data\b.*", r".*"),  # what the catalogue says of it
     (r"url", r".*"),  # where it may lead
+    (r"until", r"must be later than .*"),
     (r"event_id", r"there is no such event"),
     (r"filter", r".*"),  # the language of filters is no regular one
     (r".*", r".*printable.*"),  # which characters these are

@@ -7,9 +7,19 @@ from gateway.client.calls.events import EventCalls
 from gateway.client.calls.history import HistoryCalls
 from gateway.client.calls.keys import KeyCalls
 from gateway.client.calls.platform import PlatformCalls
+from gateway.client.calls.redeliveries import RedeliveryCalls
 from gateway.client.calls.state import StateCalls
 from gateway.client.calls.webhooks import WebhookCalls
 
 
-class Calls(EventCalls, WebhookCalls, PlatformCalls, DeliveryCalls, HistoryCalls, KeyCalls, StateCalls):
+class Calls(
+    EventCalls,
+    WebhookCalls,
+    PlatformCalls,
+    DeliveryCalls,
+    RedeliveryCalls,
+    HistoryCalls,
+    KeyCalls,
+    StateCalls,
+):
     """Everything a client can ask for."""

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from gateway.web.api import deliveries, events, history, keys, platform, rotations, trials, webhooks
+from gateway.web.api import (
+    deliveries,
+    events,
+    history,
+    jobs,
+    keys,
+    platform,
+    redeliveries,
+    rotations,
+    trials,
+    webhooks,
+)
 from gateway.web.operation import Operation
 
 OPERATIONS: tuple[Operation, ...] = (
@@ -13,5 +24,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *rotations.OPERATIONS,
     *history.OPERATIONS,
     *deliveries.OPERATIONS,
+    *redeliveries.OPERATIONS,
+    *jobs.OPERATIONS,
     *keys.OPERATIONS,
 )

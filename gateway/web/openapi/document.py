@@ -25,6 +25,7 @@ _NOUNS: Final = {
     "webhooks": "Webhooks",
     "platform": "Platform webhooks",
     "deliveries": "Deliveries",
+    "jobs": "Jobs",
     "keys": "Keys",
 }
 _ABOUT: Final = {
@@ -34,6 +35,7 @@ _ABOUT: Final = {
     "Platform webhooks": "The platform's own, over all organizations or listed ones: for platform keys, and "
     "seen by nobody else.",
     "Deliveries": "An event owed to a webhook, and every attempt to deliver it.",
+    "Jobs": "Long work that a person ordered, such as the redelivery of a range, and how far it has come.",
     "Keys": "API keys: an organization's have a role, the platform's have scopes.",
     open_routes.TAG: "Health, metrics and this document.",
     "Events that receivers get": "The requests that the gateway sends to webhooks, one for each type of the "

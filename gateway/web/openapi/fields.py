@@ -14,6 +14,7 @@ from gateway.domain.event import MAX_BATCH, PRIORITIES, BatchInput, EventInput
 from gateway.domain.event_types import CATALOGUE, MAX_TYPE_LENGTH, RESERVED_TYPES
 from gateway.domain.filter_tokens import MAX_LENGTH
 from gateway.domain.headers import MAX_HEADERS, MAX_NAME, MAX_VALUE
+from gateway.domain.job import DeliveryCancel, DeliveryRedeliver, JobCancel, RangeRequest
 from gateway.domain.own_types import OWN
 from gateway.domain.platform_webhook import (
     MAX_ORGANIZATIONS,
@@ -239,6 +240,26 @@ _KEY: Final[dict[str, Meaning | None]] = {
         {"maxLength": 100, "pattern": _PRINTABLE, "examples": ["dashboard"]},
     ),
 }
+_RANGE: Final[dict[str, Meaning | None]] = {
+    "types": Meaning(
+        "Only these types and patterns.",
+        {
+            "minItems": 1,
+            "maxItems": 100,
+            "items": {"type": "string", "maxLength": MAX_TYPE_LENGTH, "pattern": _WANTED},
+            "examples": [["call.completed", "sms.*"]],
+        },
+    ),
+    "since": Meaning(
+        "Events that were accepted from this time on; the last seven days without it.",
+        {"format": "date-time", "maxLength": 40, "examples": ["2026-11-20T19:00:00Z"]},
+    ),
+    "until": Meaning(
+        "Events that were accepted before this time; until now without it.",
+        {"format": "date-time", "maxLength": 40, "examples": ["2026-11-20T21:05:09.123Z"]},
+    ),
+    "dry_run": Meaning("Only count: nothing is sent, and no job is made."),
+}
 _PLATFORM_OR_ROLE: Final = {
     "anyOf": [
         {
@@ -277,6 +298,10 @@ MEANINGS: Final[Mapping[type, Mapping[str, Meaning | None]]] = {
     },
     WebhookEnable: {"pending": Meaning("What becomes of the deliveries that have gathered.")},
     WebhookDisable: {},
+    DeliveryRedeliver: {},
+    DeliveryCancel: {},
+    RangeRequest: _RANGE,
+    JobCancel: {},
     SecretRotate: _ROTATE,
     RotationFinish: {},
     WebhookExplain: {

@@ -49,7 +49,13 @@ QUERY: Final[Mapping[str, tuple[dict[str, Any], str]]] = {
     ),
 }
 
-_NOUNS: Final = {"events": "event", "webhooks": "webhook", "deliveries": "delivery", "keys": "key"}
+_NOUNS: Final = {
+    "events": "event",
+    "webhooks": "webhook",
+    "deliveries": "delivery",
+    "jobs": "job",
+    "keys": "key",
+}
 
 TRACEPARENT: Final = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 HEADERS: Final[Mapping[str, tuple[dict[str, Any], str]]] = {

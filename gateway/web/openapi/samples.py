@@ -14,6 +14,7 @@ _AT: Final = "2026-11-20T21:05:09.123Z"
 _EVENT_ID: Final = "evt_01k9h3v5q8x2m4n6p7r9s1t3w5"
 _DELIVERY_ID: Final = "dlv_01k9h3v5q8a7c9e1g3j5k7m9n1"
 _WEBHOOK_ID: Final = "whk_01k9h3tz40b2d4f6h8k1m3p5q7"
+_JOB_ID: Final = "job_01k9h4a1b3c5d7e9f1g3h5j7k9"
 _SHOWN: Final = "sms.received"
 _NO_TYPE: Final = "must be dotted lower case, such as call.completed: segments of a-z, 0-9 and _"
 _FILTER: Final = "type == 'call.completed' || contains(data.body || '', '?')"
@@ -87,6 +88,12 @@ attempt: Final[answers.Attempt] = {
     "request_headers": [*signature_headers, ("X-Env", "[secret]")], "status_code": 200,
     "response_headers": [("Content-Type", "text/plain")], "response_body": "ok", "response_truncated": False,
     "error": None, "error_detail": "", "held": False, "swapped_from": None,
+}  # fmt: skip
+job: Final[answers.Job] = {
+    "id": _JOB_ID, "org_id": "acme", "kind": "redeliver", "object_id": _WEBHOOK_ID, "status": "running",
+    "cancel_requested": False, "matched": 2310, "done": 1200, "failed": 0, "error": None,
+    "actor": "jo@example.com", "created_at": "2026-11-20T23:10:00.000Z",
+    "updated_at": "2026-11-20T23:10:04.517Z", "finished_at": None,
 }  # fmt: skip
 explanation: Final[answers_history.Explanation] = {
     "event_id": _EVENT_ID, "event_type": _SHOWN, "webhook_id": _WEBHOOK_ID, "matches": False,
@@ -185,6 +192,14 @@ def requests() -> Mapping[str, Mapping[str, Any]]:
         "enablePlatformWebhook": {"deliver": {"pending": "deliver"}},
         "disablePlatformWebhook": {"nothing": {}},
         "testPlatformWebhook": {"sample": {"type": "webhook.test"}},
+        "redeliverDelivery": {"nothing": {}},
+        "cancelDelivery": {"nothing": {}},
+        "redeliverWebhook": {
+            "dry run": {"since": "2026-11-20T19:00:00Z", "dry_run": True},
+            "range": {"since": "2026-11-20T19:00:00Z", "types": ["call.*"]},
+        },
+        "replayWebhook": {"dry run": {"dry_run": True}, "range": {"since": "2026-11-20T19:00:00Z"}},
+        "cancelJob": {"nothing": {}},
         "rotateSecret": {
             "a_day": {"grace_period_seconds": 86400},
             "leaked": {"grace_period_seconds": 0, "force": True},
@@ -224,6 +239,12 @@ def responses() -> Mapping[str, Mapping[int, Any]]:
     }
     shown: answers.DeliveryWithAttempts = {**delivery, "payload": sent, "attempts": [attempt]}
     new_key: answers.NewApiKey = {**key, "key": "hum_live_q7Zp…"}
+    again: answers.Delivery = {
+        **delivery, "id": "dlv_01k9h4b2c4d6e8f1g3h5j7k9m1", "status": "in_flight", "attempts_made": 0,
+        "completed_at": None, "redelivery_of": _DELIVERY_ID, "last_status_code": None,
+    }  # fmt: skip
+    ordered: answers.Job = {**job, "matched": None, "done": 0}
+    cancelled: answers.Delivery = {**delivery, "status": "cancelled", "last_status_code": None}
     return {
         "sendEvent": {202: accepted},
         "sendEvents": {202: {"data": [accepted]}, 207: {"data": [accepted, refused]}},
@@ -256,6 +277,13 @@ def responses() -> Mapping[str, Mapping[int, Any]]:
         "getWebhookStats": {200: _stats()},
         "listDeliveries": {200: _deliveries()},
         "getDelivery": {200: shown},
+        "redeliverDelivery": {202: again},
+        "cancelDelivery": {200: cancelled},
+        "redeliverWebhook": {202: ordered, 200: {"matched": 2310}},
+        "replayWebhook": {202: {**ordered, "kind": "replay"}, 200: {"matched": 17}},
+        "listJobs": {200: _page(job)},
+        "getJob": {200: job},
+        "cancelJob": {200: {**job, "cancel_requested": True}},
         "listWebhookDeliveries": {200: _deliveries()},
         "createKey": {201: new_key},
         "listKeys": {200: _page(key)},

@@ -1,0 +1,136 @@
+"""`jobs`: long work and how far it has come; and what the commands that order it share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from gateway.cli.connection import client_command
+from gateway.cli.output import Column, Json, Row, member, show_fields, show_json, show_table
+from gateway.cli.values import Moment
+
+if TYPE_CHECKING:
+    from gateway.client import GatewayClient
+    from gateway.client.jobs import Job
+
+COLUMNS = [
+    Column("id", member("id")),
+    Column("kind", member("kind")),
+    Column("webhook", member("object_id"), 3),
+    Column("status", lambda job: _status(job)),
+    Column("matched", member("matched"), 1),
+    Column("done", member("done")),
+    Column("failed", member("failed"), 1),
+    Column("by", member("actor"), 5, elastic=True),
+    Column("created", member("created_at"), 2),
+    Column("finished", member("finished_at"), 4),
+]
+wait_option = click.option("--wait", is_flag=True, help="Show how it comes on, until it is over.")
+
+
+@click.group()
+def jobs() -> None:
+    """Look at long work, such as a redelivery, and end it."""
+
+
+@jobs.command("list")
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(1), help="At most so many.")
+@client_command()
+def list_jobs(client: GatewayClient, as_json: bool, limit: int) -> None:
+    """List jobs, newest first."""
+    found = client.list_jobs(limit=limit)
+    if as_json:
+        show_json(list(found))
+    else:
+        show_table(found, COLUMNS)
+
+
+@jobs.command("show")
+@click.argument("job_id")
+@wait_option
+@client_command()
+def show(client: GatewayClient, as_json: bool, job_id: str, wait: bool) -> None:
+    """Show one job. With --wait, exits with 1 unless the job ends as done."""
+    show_ordered(client, dict(client.get_job(job_id)), as_json, wait)
+
+
+@jobs.command("cancel")
+@click.argument("job_id")
+@wait_option
+@client_command()
+def cancel(client: GatewayClient, as_json: bool, job_id: str, wait: bool) -> None:
+    """End a job, and cancel what it has made and nobody has taken up yet."""
+    job: Json = dict(client.cancel_job(job_id))
+    if wait:
+        job = _wait(client, job)
+    _show(job, as_json)
+
+
+def range_options(function: Callable[..., None]) -> Callable[..., None]:
+    """The options of commands that order a range: its types and times, and how to go about it."""
+    for option in (
+        wait_option,
+        click.option("--dry-run", is_flag=True, help="Only say how many events match."),
+        click.option("--until", type=Moment(), help="Events that were accepted before this time."),
+        click.option(
+            "--since",
+            type=Moment(),
+            help="Events that were accepted from this time on; 2h means two hours ago.  [7d]",
+        ),
+        click.option("--types", help="Only these types and patterns, comma-separated: call.completed,sms.*"),
+    ):
+        function = option(function)
+    return function
+
+
+def range_body(given: dict[str, Any]) -> Json:
+    """The request's members out of the options of `range_options`."""
+    body = {name: value for name, value in given.items() if value}
+    if "types" in body:
+        body["types"] = [entry.strip() for entry in body["types"].split(",") if entry.strip()]
+    return body
+
+
+def show_ordered(client: GatewayClient, answer: Json, as_json: bool, wait: bool) -> None:
+    """A job, at once or when it is over; or what a dry run found. Exits with 1 when a job that was waited for
+    did not come to its end."""
+    if "id" not in answer:
+        show_json(answer) if as_json else click.echo(f"{answer.get('matched')} events match")
+        return
+    if wait:
+        answer = _wait(client, answer)
+    _show(answer, as_json)
+    if wait and answer.get("status") != "done":
+        raise SystemExit(1)
+
+
+def _show(job: Json, as_json: bool) -> None:
+    if as_json:
+        show_json(job)
+    else:
+        show_fields(job | {"status": _status(job)}, skip=("cancel_requested", "error"))
+
+
+def _status(job: Row) -> str:
+    status = "being cancelled" if job.get("cancel_requested") and job.get("status") == "running" else None
+    error = job.get("error")
+    return status or (f"{job.get('status')} ({error})" if error else str(job.get("status")))
+
+
+def _wait(client: GatewayClient, job: Json) -> Json:
+    """The job when it is over; meanwhile a bar on standard error, if that is a terminal."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+        bar = progress.add_task(str(job.get("kind")), total=None)
+
+        def tell(standing: Job) -> None:
+            come = int(standing.get("done") or 0) + int(standing.get("failed") or 0)
+            progress.update(bar, total=standing.get("matched"), completed=come)
+
+        return dict(client.wait(str(job["id"]), progress=tell))

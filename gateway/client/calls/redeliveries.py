@@ -1,0 +1,124 @@
+"""Sending again, not sending, and the jobs that do it for a range."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gateway.client.call import call, listing
+from gateway.client.jobs import DryRun, Job
+from gateway.client.request import Listing, Request, segment
+from gateway.client.types import Delivery
+
+
+class RedeliveryCalls:
+    @call
+    def redeliver(self, delivery_id: str) -> Request[Delivery]:
+        """A new delivery: the same event to the webhook as it is now.
+
+        client.redeliver("dlv_01k9…")["id"]
+        """
+        return Request("POST", f"/api/deliveries/{segment(delivery_id)}/redeliver")
+
+    @call
+    def cancel_delivery(self, delivery_id: str) -> Request[Delivery]:
+        """It is not sent any more.
+
+        client.cancel_delivery("dlv_01k9…")
+        """
+        return Request("POST", f"/api/deliveries/{segment(delivery_id)}/cancel")
+
+    @call
+    def redeliver_range(
+        self,
+        webhook_id: str,
+        *,
+        types: list[str] | None = None,
+        since: str | None = None,
+        until: str | None = None,
+    ) -> Request[Job]:
+        """A job that sends all events whose latest delivery to the webhook failed; without `since`, those of
+        the last seven days.
+
+        client.wait(client.redeliver_range("whk_01k9…", since="2026-11-20T19:00:00Z"))
+        """
+        return Request("POST", _path(webhook_id, "redeliver"), json=_body(types, since, until))
+
+    @call
+    def count_redelivery(
+        self,
+        webhook_id: str,
+        *,
+        types: list[str] | None = None,
+        since: str | None = None,
+        until: str | None = None,
+    ) -> Request[DryRun]:
+        """How many events `redeliver_range` would send; nothing is sent.
+
+        client.count_redelivery("whk_01k9…")["matched"]
+        """
+        body = _body(types, since, until) | {"dry_run": True}
+        return Request("POST", _path(webhook_id, "redeliver"), json=body)
+
+    @call
+    def replay_range(
+        self,
+        webhook_id: str,
+        *,
+        types: list[str] | None = None,
+        since: str | None = None,
+        until: str | None = None,
+    ) -> Request[Job]:
+        """A job that sends the events that match the webhook and never had a delivery to it.
+
+        client.wait(client.replay_range("whk_01k9…"))
+        """
+        return Request("POST", _path(webhook_id, "replay"), json=_body(types, since, until))
+
+    @call
+    def count_replay(
+        self,
+        webhook_id: str,
+        *,
+        types: list[str] | None = None,
+        since: str | None = None,
+        until: str | None = None,
+    ) -> Request[DryRun]:
+        """How many events `replay_range` would send; nothing is sent.
+
+        client.count_replay("whk_01k9…")["matched"]
+        """
+        body = _body(types, since, until) | {"dry_run": True}
+        return Request("POST", _path(webhook_id, "replay"), json=body)
+
+    @listing
+    def list_jobs(self, *, limit: int | None = None, order: str | None = None) -> Listing[Job]:
+        """Newest first.
+
+        [job["id"] for job in client.list_jobs() if job["status"] == "running"]
+        """
+        return Listing("/api/jobs", {"order": order}, limit)
+
+    @call
+    def get_job(self, job_id: str) -> Request[Job]:
+        """How far it has come.
+
+        client.get_job("job_01k9…")["done"]
+        """
+        return Request("GET", f"/api/jobs/{segment(job_id)}")
+
+    @call
+    def cancel_job(self, job_id: str) -> Request[Job]:
+        """Ends it, and cancels what it has made and nobody has taken up yet.
+
+        client.cancel_job("job_01k9…")
+        """
+        return Request("POST", f"/api/jobs/{segment(job_id)}/cancel")
+
+
+def _path(webhook_id: str, what: str) -> str:
+    return f"/api/webhooks/{segment(webhook_id)}/{what}"
+
+
+def _body(types: list[str] | None, since: str | None, until: str | None) -> dict[str, Any]:
+    given = {"types": types, "since": since, "until": until}
+    return {name: value for name, value in given.items() if value is not None}

@@ -1,0 +1,209 @@
+"""Works on jobs: one node at a time on each, in many short transactions.
+
+Each transaction does a part of the work and moves the job on by exactly that part. A process that dies leaves
+nothing half done and nothing twice: whoever takes the job over goes on where it stands.
+Between two parts it rests for three times as long as the part took, so that the database is mostly there for
+others. Several jobs take turns.
+
+What the parts of a kind are, is that kind's business (`Kind`, `Work`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+from sqlalchemy.engine import Row
+
+from gateway.checkpoints import reached
+from gateway.clock import Clock
+from gateway.domain.job import JobStatus
+from gateway.errors import Overloaded, Problem
+from gateway.store import jobs
+from gateway.store.store import Store
+from gateway.store.transaction import Transaction
+
+log = logging.getLogger("gateway.jobs")
+
+REST: Final = 3.0  # how much longer than the work
+SHORTEST_REST: Final = 0.002
+TURN_SECONDS: Final = 2.0  # then it is another job's turn
+PAUSE_AFTER_TROUBLE_SECONDS: Final = 1.0
+STOP_PATIENCE_SECONDS: Final = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What one transaction does: `done` of it will succeed and `failed` cannot; afterwards the job stands at
+    `cursor`."""
+
+    cursor: str
+    items: Sequence[Any]
+    done: int
+    failed: int = 0
+
+
+class Work(Protocol):
+    """One job of some kind."""
+
+    async def count(self) -> int:
+        """How much there is to do; asked before the first part."""
+
+    def parts(self, cursor: str | None) -> AsyncGenerator[Part, None]:
+        """The parts that follow `cursor`, in order."""
+
+    async def write(self, tx: Transaction, part: Part) -> None:
+        """Does a part. A Problem ends the job as failed, with the problem's code."""
+
+    def written(self, part: Part) -> None:
+        """The part is committed."""
+
+
+class Kind(Protocol):
+    """What is known of a kind of job."""
+
+    async def open(self, job: Row[Any]) -> Work:
+        """The work of a job. A Problem says that it cannot be done any more, and ends it as failed."""
+
+    async def undo(self, job: Row[Any]) -> None:
+        """The job was cancelled: takes back what has not had its effect yet. May be done again."""
+
+
+class _NotOurs(Exception):
+    """Another node has the job, or it is to end."""
+
+
+class Jobs:
+    """The loop of a node. `lease()` is the node's lease, None while it may take nothing up."""
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        lease: Callable[[], str | None],
+        kinds: Mapping[str, Kind],
+        *,
+        look_every: float,
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._lease = lease
+        self._kinds = kinds
+        self._look_every = look_every
+        self._woken = asyncio.Event()
+        self._stopping = False
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    def wake(self) -> None:
+        """There is something to do."""
+        self._woken.set()
+
+    async def stop(self) -> None:
+        """Begins nothing more, and waits for the transaction that is open."""
+        self._stopping = True
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._idle.wait(), STOP_PATIENCE_SECONDS)
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while not self._stopping:
+            self._idle.clear()
+            try:
+                job = await self._take()
+                if job is not None:
+                    await self._work(job)
+                    continue
+            except Overloaded as problem:
+                log.warning("put off: %s", problem.message)
+                await self._clock.sleep(PAUSE_AFTER_TROUBLE_SECONDS)
+            except Exception:
+                log.exception("jobs failed")
+                await self._clock.sleep(PAUSE_AFTER_TROUBLE_SECONDS)
+            finally:
+                self._idle.set()
+            await self._wait()
+
+    async def _wait(self) -> None:
+        sleep = asyncio.ensure_future(self._clock.sleep(self._look_every))
+        woken = asyncio.ensure_future(self._woken.wait())
+        try:
+            await asyncio.wait((sleep, woken), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            sleep.cancel()
+            woken.cancel()
+        self._woken.clear()
+
+    async def _take(self) -> Row[Any] | None:
+        lease = self._lease()
+        if lease is None or self._stopping:
+            return None
+        async with self._store.looking_up() as conn:
+            if not await jobs.any_running(conn):
+                return None
+        async with self._store.transaction() as tx:
+            return await jobs.take(tx.conn, lease, self._clock.now())
+
+    async def _work(self, job: Row[Any]) -> None:
+        """Works on the job for its turn."""
+        try:
+            kind = self._kinds[job.kind]
+            if job.cancel_requested:
+                await kind.undo(job)
+                await self._finish(job, JobStatus.CANCELLED)
+            elif await self._go_on(job, await kind.open(job)):
+                await self._finish(job, JobStatus.DONE)
+        except _NotOurs:
+            return
+        except Overloaded:
+            raise
+        except Problem as problem:
+            log.warning("job given up: %s", problem.message, extra={"job": job.id, "error": problem.code})
+            await self._finish(job, JobStatus.FAILED, problem.code)
+        except Exception:
+            log.exception("job given up", extra={"job": job.id})
+            await self._finish(job, JobStatus.FAILED, "internal_error")
+
+    async def _go_on(self, job: Row[Any], work: Work) -> bool:
+        """Counts, then does part after part; False when its turn was over before its work was."""
+        turn_ends = self._clock.monotonic() + TURN_SECONDS
+        if job.matched is None:
+            matched = await work.count()
+            async with self._store.transaction() as tx:
+                if not await jobs.set_matched(tx.conn, job, matched, self._clock.now()):
+                    raise _NotOurs
+        cursor: str | None = job.cursor
+        async with contextlib.aclosing(work.parts(cursor)) as parts:
+            async for part in parts:
+                await self._write(job, work, part, cursor)
+                cursor = part.cursor
+                if self._clock.monotonic() >= turn_ends:
+                    return False
+        return True
+
+    async def _write(self, job: Row[Any], work: Work, part: Part, cursor: str | None) -> None:
+        if self._lease() != job.lease or self._stopping:
+            raise _NotOurs
+        begun = self._clock.monotonic()
+        async with self._store.transaction() as tx:
+            await self._move(tx, job, part, cursor)
+            await work.write(tx, part)
+            reached("job.before_commit")
+        reached("job.after_commit")
+        work.written(part)
+        await self._clock.sleep(max((self._clock.monotonic() - begun) * REST, SHORTEST_REST))
+
+    async def _move(self, tx: Transaction, job: Row[Any], part: Part, cursor: str | None) -> None:
+        moved = await jobs.advance(
+            tx.conn, job, cursor, to=part.cursor, done=part.done, failed=part.failed, now=self._clock.now()
+        )
+        if not moved:
+            raise _NotOurs
+
+    async def _finish(self, job: Row[Any], status: JobStatus, error: str | None = None) -> None:
+        async with self._store.transaction() as tx:
+            await jobs.finish(tx.conn, job, status.value, self._clock.now(), error)

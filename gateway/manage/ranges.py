@@ -1,0 +1,189 @@
+"""The work of redelivering a range of a webhook's failed events, and of replaying those it never got.
+
+Both make new deliveries, oldest event first, that wait in the database until there is nothing else for the
+webhook (`domain.delivery.LATER`). What matches is decided in one place (`Matching.wants`), for the work, its
+count and a dry run alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+from sqlalchemy.engine import Row
+
+from gateway.domain.delivery import LATER, later_queue
+from gateway.domain.event import Event
+from gateway.domain.filter import Filter, Reading
+from gateway.domain.ids import new_id
+from gateway.domain.job import JobKind, Span
+from gateway.domain.retry import DEFAULT_LIFETIME_MS
+from gateway.domain.webhook import Webhook
+from gateway.errors import Conflict
+from gateway.manage.jobs import Part, Work
+from gateway.store import deliveries, ranges, webhooks
+from gateway.store.cipher import Cipher
+from gateway.store.deliveries import insert_deliveries
+from gateway.store.directory import Directory, OrgView
+from gateway.store.ranges import HIGHEST, Range
+from gateway.store.store import Store
+from gateway.store.transaction import Transaction
+
+PART: Final = 100  # rows of one transaction: on SQLite, events wait that long to be accepted
+_CANCELLED_AT_ONCE: Final = 500
+
+
+def refuse_unless_it_takes(webhook: Webhook | None, webhook_id: str) -> Webhook:
+    """The webhook, if it is owed new deliveries. Raises Conflict for one that a person disabled, and for one
+    that is deleted: nothing would become of them."""
+    if webhook is None:
+        raise Conflict(f"the webhook {webhook_id} was deleted", code="webhook_deleted")
+    if not webhook.collects:
+        raise Conflict(f"the webhook {webhook_id} is disabled: enable it first", code="webhook_disabled")
+    return webhook
+
+
+@dataclass(frozen=True, slots=True)
+class Matching:
+    """Which events of a range are meant."""
+
+    kind: JobKind
+    webhook: Webhook
+    span: Span
+    cipher: Cipher
+    ceiling: int = HIGHEST
+
+    @property
+    def condition(self) -> Filter | None:
+        """The webhook's filter. What has failed was wanted once: a redelivery does not ask again."""
+        return self.webhook.condition if self.kind is JobKind.REPLAY else None
+
+    @property
+    def range(self) -> Range:
+        patterns = self.webhook.events if self.kind is JobKind.REPLAY else ("*",)
+        webhook = self.webhook
+        return Range(
+            self.kind.value,
+            webhook.org_id,
+            webhook.id,
+            self.span,
+            patterns,
+            self.ceiling,
+            self.condition is not None,
+        )
+
+    def wants(self, row: Row[Any]) -> bool:
+        """Whether this event is meant, of those that the database found."""
+        if self.kind is JobKind.REPLAY and not self.webhook.patterns.matches(row.event_type):
+            return False
+        return self.span.wants(row.event_type) and self._passes(row)
+
+    def _passes(self, row: Row[Any]) -> bool:
+        """What the filter says. Without its payload an event cannot be asked; it cannot be sent either."""
+        if self.condition is None or row.payload is None:
+            return True
+        data = self.cipher.open(row.event_id, "payload", row.payload)
+        event = Event(row.event_id, self.webhook.org_id, row.event_type, row.timestamp, data)
+        return Reading(event).matches(self.condition)
+
+    async def count(self, store: Store) -> int:
+        found = 0
+        async for rows, _ in ranges.slices(store, self.range, None):
+            found += sum(map(self.wants, rows))
+        return found
+
+
+class RangeWork:
+    """The work of one such job."""
+
+    def __init__(
+        self, store: Store, job: Row[Any], matching: Matching, put_aside: Callable[[set[str]], None]
+    ) -> None:
+        self._store = store
+        self._job = job
+        self._matching = matching
+        self._put_aside = put_aside
+
+    async def count(self) -> int:
+        return await self._matching.count(self._store)
+
+    async def parts(self, cursor: str | None) -> AsyncGenerator[Part, None]:
+        after = None if cursor is None else int(cursor)
+        async for rows, last in ranges.slices(self._store, self._matching.range, after):
+            wanted = [row for row in rows if self._matching.wants(row)]
+            for first in range(0, len(wanted), PART):
+                some = wanted[first : first + PART]
+                whole = first + PART >= len(wanted)
+                yield _part(some, last if whole else some[-1].position)
+            if not wanted:
+                yield Part(str(last), (), 0)
+
+    async def write(self, tx: Transaction, part: Part) -> None:
+        webhook = self._matching.webhook
+        standing = await webhooks.standing(tx.conn, webhook.id)
+        if standing is None:
+            raise Conflict(f"the webhook {webhook.id} was deleted", code="webhook_deleted")
+        if standing == ("disabled", "by_user"):
+            raise Conflict(f"the webhook {webhook.id} was disabled", code="webhook_disabled")
+        kept = [row for row in part.items if row.kept]
+        position = await tx.positions.take(tx, max(len(kept), 1))
+        now = self._store.clock.now()
+        rows = [self._delivery(row, position + number, now) for number, row in enumerate(kept)]
+        await insert_deliveries(tx.conn, rows)
+
+    def written(self, part: Part) -> None:
+        if part.done:
+            self._put_aside({self._matching.webhook.id})
+
+    def _delivery(self, row: Row[Any], position: int, now: int) -> tuple[Any, ...]:
+        target_id, job_id = self._matching.webhook.id, self._job.id
+        # Its place in the queue is the event's: the oldest goes first. Redeliveries are outside the order of
+        # `ordering_key`.
+        return (
+            new_id("dlv", now), position, self._job.org_id, row.event_id, row.event_type, "webhook",
+            target_id, "pending", later_queue(target_id), min(row.accepted_at, now), 0, 0, None, LATER,
+            now + DEFAULT_LIFETIME_MS, now, job_id, job_id, False,
+        )  # fmt: skip
+
+
+class RangeJobs:
+    """One of the two kinds of job. `put_aside` is told of each target for which deliveries now wait."""
+
+    def __init__(
+        self, store: Store, directory: Directory, kind: JobKind, put_aside: Callable[[set[str]], None]
+    ) -> None:
+        self._store = store
+        self._directory = directory
+        self._kind = kind
+        self._put_aside = put_aside
+
+    async def open(self, job: Row[Any]) -> Work:
+        org = await self._directory.living(job.org_id)
+        webhook = refuse_unless_it_takes(org.webhooks.get(job.object_id), job.object_id)
+        cipher = org.organization.cipher
+        matching = Matching(self._kind, webhook, span_of(org, job), cipher, job.position)
+        return RangeWork(self._store, job, matching, self._put_aside)
+
+    async def undo(self, job: Row[Any]) -> None:
+        """Cancels those of its deliveries that no node has taken up yet."""
+        after: int | None = job.position
+        while after is not None:
+            async with self._store.transaction() as tx:
+                after = await deliveries.cancel_of_job(
+                    tx.conn, job.object_id, job.id, after, _CANCELLED_AT_ONCE, self._store.clock.now()
+                )
+
+
+def seal_span(org: OrgView, job_id: str, span: Span) -> bytes:
+    return org.organization.cipher.seal(job_id, "params", msgspec.json.encode(span.as_json()))
+
+
+def span_of(org: OrgView, job: Row[Any]) -> Span:
+    return Span.from_json(msgspec.json.decode(org.organization.cipher.open(job.id, "params", job.params)))
+
+
+def _part(rows: list[Row[Any]], cursor: int) -> Part:
+    kept = sum(1 for row in rows if row.kept)
+    return Part(str(cursor), rows, kept, len(rows) - kept)

@@ -1,0 +1,162 @@
+"""Sending again what a person asks for: one delivery, or a range as a job; and cancelling.
+
+A redelivery is a delivery of its own: same event and `webhook-id`, current URL and secret, a schedule that
+begins anew. One alone goes like any other delivery, at once; those of a job give way (`manage.ranges`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from sqlalchemy.engine import Row
+
+from gateway.domain.delivery import Status
+from gateway.domain.ids import new_id
+from gateway.domain.job import JobKind, Span
+from gateway.domain.owed import Owed
+from gateway.domain.retry import DEFAULT_LIFETIME_MS
+from gateway.domain.webhook import Webhook
+from gateway.errors import Conflict, NotFound
+from gateway.manage.ranges import Matching, refuse_unless_it_takes, seal_span
+from gateway.store import deliveries, events, jobs, organizations, webhooks
+from gateway.store.deliveries import insert_deliveries
+from gateway.store.directory import OrgView
+from gateway.store.store import Store
+from gateway.store.transaction import Transaction
+
+
+class Handover(Protocol):
+    """The dispatcher, as far as redeliveries know it."""
+
+    def reserve(self, webhook: Webhook) -> str:
+        """The queue for a new delivery: this node's lease, with a place kept in its memory, or the target."""
+
+    def release(self, queue: str, target_id: str) -> None:
+        """Gives back what `reserve` kept: the commit failed."""
+
+    def offer(self, owed: Owed) -> None:
+        """Takes a delivery that is committed."""
+
+    def forget(self, target_id: str, delivery_id: str) -> None:
+        """Does not send what was cancelled and waits in memory."""
+
+
+class Redeliveries:
+    """`wake_jobs` is called when there is a job to work on."""
+
+    def __init__(self, store: Store, handover: Handover, wake_jobs: Callable[[], None]) -> None:
+        self._store = store
+        self._handover = handover
+        self._wake_jobs = wake_jobs
+
+    async def redeliver(self, tx: Transaction, org: OrgView, delivery_id: str) -> Row[Any]:
+        """A new delivery of the same event to the same webhook. Raises NotFound, and Conflict when nothing
+        would come of it."""
+        before = await _find(tx, org, delivery_id)
+        if before.test:
+            raise Conflict("this was a test: send another one", code="test_delivery")
+        # The organization first, as whoever deletes webhooks does: nothing is made for one that is going.
+        await organizations.lock(tx.conn, org.id)
+        cipher = org.organization.cipher
+        webhook = await webhooks.find(tx.conn, cipher, org.id, before.target_id)
+        webhook = refuse_unless_it_takes(webhook, before.target_id)
+        event = await events.find(tx.conn, org.id, before.event_id)
+        if event is None or event.payload is None:
+            raise Conflict("the event's payload is past its retention", code="payload_expired")
+        owed = self._owed(webhook, before, event.priority)
+        tx.on_rollback(lambda: self._handover.release(owed.queue, owed.target_id))
+        tx.on_commit(lambda: self._handover.offer(owed))
+        await insert_deliveries(tx.conn, [_row(owed, before, await tx.position())])
+        made = await deliveries.find(tx.conn, org.id, owed.id)
+        assert made is not None
+        return made
+
+    async def cancel(self, tx: Transaction, org: OrgView, delivery_id: str) -> Row[Any]:
+        """Cancels a delivery that is not over. An attempt of it that is on the wire is not broken off: it is
+        kept, and changes nothing any more."""
+        cancelled = await deliveries.cancel(tx.conn, org.id, delivery_id, self._store.clock.now())
+        if cancelled is not None:
+            tx.on_commit(lambda: self._handover.forget(cancelled.target_id, delivery_id))
+            return cancelled
+        standing = await _find(tx, org, delivery_id)
+        if standing.status != Status.CANCELLED:
+            raise Conflict(f"the delivery is over: {standing.status}", code="delivery_over")
+        return standing
+
+    async def order(
+        self, tx: Transaction, org: OrgView, webhook_id: str, kind: JobKind, span: Span, actor: str
+    ) -> Row[Any]:
+        """A job that redelivers or replays this range. Raises Conflict while another one is at work on the
+        webhook: two would make the same deliveries."""
+        await organizations.lock(tx.conn, org.id)
+        webhook = await webhooks.find(tx.conn, org.organization.cipher, org.id, webhook_id)
+        if webhook is None:
+            raise NotFound(f"there is no webhook {webhook_id}")
+        refuse_unless_it_takes(webhook, webhook_id)
+        other = await jobs.running_on(tx.conn, webhook_id)
+        if other is not None:
+            raise Conflict(f"the job {other} is at work on this webhook", code="job_running")
+        now = self._store.clock.now()
+        job_id = new_id("job", now)
+        job = await jobs.add(
+            tx, id=job_id, org_id=org.id, kind=kind.value, object_id=webhook_id,
+            params=seal_span(org, job_id, span), actor=actor, created_at=now,
+        )  # fmt: skip
+        tx.on_commit(self._wake_jobs)
+        return job
+
+    async def count(self, org: OrgView, webhook_id: str, kind: JobKind, span: Span) -> int:
+        """How many events a job ordered now would match. Reads in slices, outside of any transaction."""
+        webhook = org.webhooks.get(webhook_id)
+        if webhook is None:
+            raise NotFound(f"there is no webhook {webhook_id}")
+        refuse_unless_it_takes(webhook, webhook_id)
+        return await Matching(kind, webhook, span, org.organization.cipher).count(self._store)
+
+    async def cancel_job(self, tx: Transaction, org: OrgView, job_id: str) -> Row[Any]:
+        """Ends a job and cancels what it has made, as far as no node has taken that up; also a job that is
+        done, while its deliveries wait."""
+        job = await jobs.request_cancel(tx.conn, org.id, job_id, self._store.clock.now())
+        if job is not None:
+            tx.on_commit(self._wake_jobs)
+            return job
+        job = await jobs.find(tx.conn, org.id, job_id)
+        if job is None:
+            raise NotFound(f"there is no job {job_id}")
+        if job.status == "failed":
+            raise Conflict(f"the job is over: it failed with {job.error}", code="job_over")
+        return job
+
+    def _owed(self, webhook: Webhook, before: Row[Any], priority: int) -> Owed:
+        now = self._store.clock.now()
+        return Owed(
+            id=new_id("dlv", now),
+            org_id=before.org_id,
+            target_id=webhook.id,
+            event=None,
+            queue=self._handover.reserve(webhook),
+            attempts_made=0,
+            steps_used=0,
+            expires_at=now + DEFAULT_LIFETIME_MS,
+            priority=priority,
+            created_at=now,
+            event_id=before.event_id,
+            redelivery_of=before.id,
+        )
+
+
+async def _find(tx: Transaction, org: OrgView, delivery_id: str) -> Row[Any]:
+    found = await deliveries.find(tx.conn, org.id, delivery_id)
+    if found is None:
+        raise NotFound(f"there is no delivery {delivery_id}")
+    return found
+
+
+def _row(owed: Owed, before: Row[Any], position: int) -> tuple[Any, ...]:
+    # Outside the order of `ordering_key`: a redelivery comes when it is asked for.
+    return (
+        owed.id, position, owed.org_id, owed.event_id, before.event_type, before.target_type, owed.target_id,
+        "pending", owed.queue, owed.created_at, 0, 0, None, owed.priority, owed.expires_at, owed.created_at,
+        owed.redelivery_of, None, False,
+    )  # fmt: skip

@@ -1,0 +1,175 @@
+"""What a range of a webhook's history holds: read in slices, each from an index and of bounded work.
+
+A slice is a stretch of positions with at most so many candidates in it: failed deliveries of the webhook, or
+events of its organization. Which of them match is asked for that slice alone, so that no statement grows with
+the tables. Ids begin with their time and positions are the order of commits: where the stretch of all slices
+begins follows from the last event before the range.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from sqlalchemy import TextClause, text
+from sqlalchemy.engine import Row
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from gateway.domain.ids import first_id
+from gateway.domain.job import Span
+from gateway.store.store import Store
+
+SLICE: Final = 1000
+SLICE_WITH_PAYLOAD: Final = 100
+HIGHEST: Final = 2**63 - 1
+# Events get their id before they are committed: by less than this they can be out of order.
+_SKEW_MS: Final = 60_000
+_LAST_ID: Final = "evt_~"
+# A test counts nowhere. What was cancelled together with its job is as if it had never been ordered: else the
+# same order could not be given again.
+_COUNTS: Final = "NOT l.test AND NOT (l.status = 'cancelled' AND l.job_id IS NOT NULL)"
+_BEFORE: Final = text("SELECT position FROM events WHERE id < :id ORDER BY id DESC LIMIT 1")
+_FROM: Final = text("SELECT position FROM events WHERE id >= :id ORDER BY id LIMIT 1")
+
+Kind = Literal["redeliver", "replay"]
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """Which history: of a webhook, in this span, of what was there at the position `ceiling`."""
+
+    kind: Kind
+    org_id: str
+    target_id: str
+    span: Span
+    patterns: tuple[str, ...] = ("*",)  # what a replayed event must match besides
+    ceiling: int = HIGHEST
+    with_payload: bool = False
+
+    @property
+    def slice(self) -> int:
+        return SLICE_WITH_PAYLOAD if self.with_payload else SLICE
+
+    @property
+    def values(self) -> dict[str, Any]:
+        until = self.span.until
+        return {
+            "org": self.org_id,
+            "target": self.target_id,
+            "first": first_id("evt", self.span.since),
+            "last": _LAST_ID if until is None else first_id("evt", until),
+        }
+
+
+async def slices(store: Store, range_: Range, after: int | None) -> AsyncIterator[tuple[list[Row[Any]], int]]:
+    """The matches of each slice, oldest first, and the position at which the slice ends. They begin after
+    `after`, or where the range does."""
+    async with store.looking_up() as conn:
+        begin, end = await _bounds(conn, range_)
+    after = begin if after is None else after
+    while after < end:
+        async with store.looking_up() as conn:
+            last = await _end_of_slice(conn, range_, after, end)
+            rows = await matches(conn, range_, after, last)
+        yield rows, last
+        after = last
+
+
+async def _bounds(conn: AsyncConnection, range_: Range) -> tuple[int, int]:
+    """Positions between which everything of the range lies: after the first, up to the second."""
+    span, end = range_.span, range_.ceiling - 1
+    before = await _position(conn, _BEFORE, span.since - _SKEW_MS)
+    # The latest delivery of an event can be younger than the range: only a replay ends with its events.
+    if range_.kind == "replay" and span.until is not None:
+        beyond = await _position(conn, _FROM, span.until + _SKEW_MS)
+        end = end if beyond is None else min(end, beyond)
+    return (0 if before is None else before), end
+
+
+async def _position(conn: AsyncConnection, query: TextClause, time: int) -> int | None:
+    """The position of the event that stands next to this time, on the side that `query` looks at."""
+    return (await conn.execute(query, {"id": first_id("evt", max(time, 0))})).scalar_one_or_none()
+
+
+async def _end_of_slice(conn: AsyncConnection, range_: Range, after: int, end: int) -> int:
+    statement = boundary_statement(range_, conn.dialect.name)
+    values = {**range_.values, "after": after, "end": end, "count": range_.slice}
+    found = (await conn.execute(text(statement), values)).scalar_one_or_none()
+    return end if found is None else int(found) - 1
+
+
+async def matches(conn: AsyncConnection, range_: Range, after: int, last: int) -> list[Row[Any]]:
+    """The events of a slice that match: position, event_id, event_type, accepted_at and `kept`, whether there
+    is a payload; `with_payload` also timestamp and payload."""
+    statement, types = match_statement(range_, conn.dialect.name)
+    values = {**range_.values, **types, "after": after, "last_position": last}
+    return list((await conn.execute(text(statement), values)).all())
+
+
+def boundary_statement(range_: Range, dialect: str) -> str:
+    """Where the candidate stands that is one too many for a slice."""
+    if range_.kind == "redeliver":
+        table = (
+            f"deliveries{_by(dialect, 'deliveries_failed')} WHERE target_id = :target AND status = 'failed'"
+        )
+    else:
+        table = f"events{_by(dialect, 'events_by_org')} WHERE org_id = :org"
+    return (
+        f"SELECT position FROM {table} AND position > :after AND position <= :end"  # noqa: S608
+        " ORDER BY position LIMIT 1 OFFSET :count"
+    )
+
+
+def match_statement(range_: Range, dialect: str) -> tuple[str, dict[str, str]]:
+    """The statement for one slice, and the values of the types in it. SQLite, which knows nothing of how much
+    there is, is told which index to use."""
+    replay = range_.kind == "replay"
+    column = "e.type" if replay else "d.event_type"
+    types, values = _wanted(column, range_)
+    by_event = f"deliveries l{_by(dialect, 'deliveries_by_event')}"
+    if replay:
+        statement = (
+            "SELECT e.position, e.id AS event_id, e.type AS event_type, e.accepted_at,"  # noqa: S608
+            f" e.payload IS NOT NULL AS kept{', e.timestamp, e.payload' if range_.with_payload else ''}"
+            f" FROM events e{_by(dialect, 'events_by_org')}"
+            " WHERE e.org_id = :org AND e.position > :after AND e.position <= :last_position"
+            f" AND e.id >= :first AND e.id < :last{types}"
+            f" AND NOT EXISTS (SELECT 1 FROM {by_event} WHERE l.event_id = e.id"
+            f" AND l.target_id = :target AND {_COUNTS}) ORDER BY e.position"
+        )
+    else:
+        statement = (
+            "SELECT d.position, d.event_id, d.event_type, e.accepted_at,"  # noqa: S608
+            " e.payload IS NOT NULL AS kept"
+            f" FROM deliveries d{_by(dialect, 'deliveries_failed')} LEFT JOIN events e ON e.id = d.event_id"
+            " WHERE d.target_id = :target AND d.status = 'failed'"
+            " AND d.position > :after AND d.position <= :last_position"
+            f" AND d.event_id >= :first AND d.event_id < :last AND NOT d.test{types}"
+            f" AND NOT EXISTS (SELECT 1 FROM {by_event} WHERE l.event_id = d.event_id"
+            f" AND l.target_id = d.target_id AND l.position > d.position AND {_COUNTS}) ORDER BY d.position"
+        )
+    return statement, values
+
+
+def _by(dialect: str, index: str) -> str:
+    return f" INDEXED BY {index}" if dialect == "sqlite" else ""
+
+
+def _wanted(column: str, range_: Range) -> tuple[str, dict[str, str]]:
+    """Conditions on the type, as far as SQL can tell; whoever reads the rows decides (`Span.wants`)."""
+    clauses, values = "", dict[str, str]()
+    for name, patterns in (("want", range_.patterns), ("type", range_.span.types or ("*",))):
+        if "*" in patterns:
+            continue
+        parts = []
+        for number, pattern in enumerate(patterns):
+            key = f"{name}_{number}"
+            if pattern.endswith(".*"):
+                beginning = values[key] = pattern[:-1]
+                parts.append(f"substr({column}, 1, {len(beginning)}) = :{key}")
+            else:
+                parts.append(f"{column} = :{key}")
+                values[key] = pattern
+        clauses += f" AND ({' OR '.join(parts)})"
+    return clauses, values

@@ -1,0 +1,77 @@
+"""Sending again, and not sending: `/api/deliveries/{id}/redeliver` and `/cancel`, and ranges of a webhook."""
+
+from __future__ import annotations
+
+from gateway.domain.job import DeliveryCancel, DeliveryRedeliver, JobKind, RangeRequest, Span
+from gateway.web import answers, shapes
+from gateway.web.call import Answer, Call
+from gateway.web.operation import Operation
+
+
+async def redeliver_delivery(call: Call) -> Answer:
+    services = call.services
+    async with services.transaction() as tx:
+        made = await services.redeliveries.redeliver(tx, call.the_org, call.path["id"])
+    return Answer(shapes.delivery(made), 202)
+
+
+async def cancel_delivery(call: Call) -> Answer:
+    services = call.services
+    async with services.transaction() as tx:
+        cancelled = await services.redeliveries.cancel(tx, call.the_org, call.path["id"])
+    return Answer(shapes.delivery(cancelled))
+
+
+async def redeliver_range(call: Call) -> Answer:
+    return await _range(call, JobKind.REDELIVER)
+
+
+async def replay_range(call: Call) -> Answer:
+    return await _range(call, JobKind.REPLAY)
+
+
+async def _range(call: Call, kind: JobKind) -> Answer:
+    services, org, webhook_id = call.services, call.the_org, call.path["id"]
+    span = Span.of(call.model, services.clock.now())
+    if call.model.dry_run:
+        matched: answers.DryRun = {
+            "matched": await services.redeliveries.count(org, webhook_id, kind, span),
+        }
+        return Answer(matched)
+    actor = call.principal.actor or call.principal.key_id
+    async with services.transaction() as tx:
+        job = await services.redeliveries.order(tx, org, webhook_id, kind, span, actor)
+    return Answer(shapes.job(job), 202)
+
+
+_REFUSALS = ("webhook_deleted", "webhook_disabled")
+
+OPERATIONS = (
+    Operation(
+        "POST", "/api/deliveries/{id}/redeliver", "redeliverDelivery", redeliver_delivery, "operator",
+        "manage", "write", "Send the event of a delivery to its webhook once more.", model=DeliveryRedeliver,
+        answers={202: answers.Delivery}, errors=("payload_expired", "test_delivery", *_REFUSALS),
+        note="A new delivery with the same `webhook-id`, to the webhook's present URL and with its present "
+        "secret. A delivery that is still pending goes on as well: cancel it if it is not to be sent twice.",
+    ),
+    Operation(
+        "POST", "/api/deliveries/{id}/cancel", "cancelDelivery", cancel_delivery, "operator", "manage",
+        "write", "Do not send a delivery any more.", model=DeliveryCancel,
+        answers={200: answers.Delivery}, errors=("delivery_over",),
+        note="An attempt that is on the wire is not broken off: it is kept, and changes nothing any more.",
+    ),
+    Operation(
+        "POST", "/api/webhooks/{id}/redeliver", "redeliverWebhook", redeliver_range, "operator", "manage",
+        "write", "Send again all events whose latest delivery to the webhook failed.", model=RangeRequest,
+        answers={202: answers.Job, 200: answers.DryRun}, errors=(*_REFUSALS, "job_running"),
+        note="Answers a job, or with `dry_run` how many events match. What it makes goes oldest first, and "
+        "after everything else that the webhook is owed.",
+    ),
+    Operation(
+        "POST", "/api/webhooks/{id}/replay", "replayWebhook", replay_range, "operator", "manage", "write",
+        "Send the events that match the webhook and never had a delivery to it.", model=RangeRequest,
+        answers={202: answers.Job, 200: answers.DryRun}, errors=(*_REFUSALS, "job_running"),
+        note="For a new webhook, for types that were added later, and for the time in which a person had "
+        "disabled it. Otherwise as the redelivery of a range.",
+    ),
+)  # fmt: skip
