@@ -36,7 +36,7 @@ def _settings(required: bool) -> Callable[[Callable[..., None]], Callable[..., N
         ),
         click.option("--filter", help="A condition over the event; an empty one removes it."),
         click.option("--timeout-ms", type=int, help="Whole exchange, 1000 to 30000."),
-        click.option("--rate-limit", type=float, help="Requests per second."),
+        click.option("--rate-limit", type=int, help="At most so many requests per second; 0 for no limit."),
         click.option(
             "--retry-schedule",
             help="Seconds before each next attempt, comma-separated; default for the gateway's own.",
@@ -79,6 +79,8 @@ def _body(given: dict[str, Any], *, update: bool = False) -> Json:
     body = {name: value for name, value in body.items() if value is not None}
     if body.get("filter") == "":
         body["filter"] = None
+    if body.get("rate_limit_per_second") == 0:
+        body["rate_limit_per_second"] = None
     return body | removed
 
 
@@ -177,3 +179,11 @@ def enable(client: GatewayClient, as_json: bool, webhook_id: str, pending: str |
 def disable(client: GatewayClient, as_json: bool, webhook_id: str) -> None:
     """Stop delivering; no deliveries are made until it is enabled."""
     _show(client.disable_webhook(webhook_id), as_json)
+
+
+@webhooks.command("release")
+@click.argument("webhook_id")
+@client_command()
+def release(client: GatewayClient, as_json: bool, webhook_id: str) -> None:
+    """End the pause that the receiver has asked for; what was held is sent now."""
+    _show(client.release_webhook(webhook_id), as_json)

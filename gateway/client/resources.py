@@ -130,6 +130,10 @@ class GatewayClient(HttpClient):
     def disable_webhook(self, webhook_id: str) -> Json:
         return self._object("POST", f"/api/webhooks/{_segment(webhook_id)}/disable")
 
+    def release_webhook(self, webhook_id: str) -> Json:
+        """Ends the pause that its receiver has asked for."""
+        return self._object("POST", f"/api/webhooks/{_segment(webhook_id)}/release")
+
     # Deliveries
 
     def list_deliveries(

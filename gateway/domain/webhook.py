@@ -14,6 +14,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 
 from gateway.domain.outcome import Policy
 from gateway.domain.pattern import PatternSet, check_pattern
+from gateway.domain.rate import HIGHEST, LOWEST
 from gateway.domain.retry import check_schedule
 from gateway.errors import Detail, InvalidRequest
 
@@ -72,6 +73,11 @@ class Webhook:
         """Whether it is owed deliveries: one that a person disabled is not, one that failed still is."""
         return self.enabled or self.disabled_reason != "by_user"
 
+    @property
+    def one_voice(self) -> bool:
+        """Whether only one node at a time may serve it: what it asks for concerns all of its requests."""
+        return self.ordered or self.rate_limit_per_second is not None
+
     def wants(self, event_type: str) -> bool:
         return self.collects and self.patterns.matches(event_type)
 
@@ -106,6 +112,7 @@ Schedule = Annotated[list[int], AfterValidator(_schedule)]
 Description = Annotated[str, StringConstraints(max_length=500), AfterValidator(_printable)]
 TimeoutMs = Annotated[int, Field(ge=1_000, le=30_000)]
 HoldSeconds = Annotated[int, Field(ge=1, le=86_400)]
+RatePerSecond = Annotated[int, Field(ge=LOWEST, le=HIGHEST)]
 
 
 class _Request(BaseModel):
@@ -123,7 +130,7 @@ class WebhookCreate(_Request):
     enabled: bool = True
     secret: str | None = None
     timeout_ms: TimeoutMs = 15_000
-    rate_limit_per_second: int | None = None
+    rate_limit_per_second: RatePerSecond | None = None
     retry_schedule: Schedule | None = None
     max_hold_seconds: HoldSeconds = 3600
     ordered: bool = False
@@ -141,7 +148,7 @@ class WebhookUpdate(_Request):
     headers: dict[str, str | None] | None = None
     enabled: bool | None = None
     timeout_ms: TimeoutMs | None = None
-    rate_limit_per_second: int | None = None
+    rate_limit_per_second: RatePerSecond | None = None
     retry_schedule: Schedule | None = None
     max_hold_seconds: HoldSeconds | None = None
     ordered: bool | None = None
@@ -159,13 +166,17 @@ class WebhookDisable(_Request):
     """`POST /api/webhooks/{id}/disable`: nothing to say."""
 
 
+class WebhookRelease(_Request):
+    """`POST /api/webhooks/{id}/release`: nothing to say."""
+
+
 def refuse_unavailable(request: WebhookCreate | WebhookUpdate) -> None:
     """Options of the contract that this version does not serve yet are refused, never silently ignored."""
     given = request.model_fields_set
     wrong = [
         Detail(name, "is not available in this version")
         for name, default in (
-            ("filter", None), ("rate_limit_per_second", None), ("ordered", False), ("profile", "hum"),
+            ("filter", None), ("profile", "hum"),
         )
         if name in given and getattr(request, name) not in (default, None)
     ]  # fmt: skip

@@ -158,7 +158,7 @@ def test_a_webhook_is_created_and_its_secret_shown(
         "secret": "whsec_own",
         "retry_schedule": [1, 60],
         "description": "CRM",
-        "rate_limit_per_second": 5.0,
+        "rate_limit_per_second": 5,
         "ordered": True,
         "enabled": False,
     }
