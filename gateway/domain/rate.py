@@ -1,7 +1,7 @@
 """How often a webhook may be called: a bucket of tokens, one for each attempt. The clock is an argument.
 
-The bucket fills evenly and holds half a second's worth, at least one token. So whatever happened before, no
-ten seconds see more than 10.5 seconds' worth; and what a late timer or a busy moment misses is made up for.
+The bucket fills evenly and holds one token and half a second's worth. So whatever happened before, no ten
+seconds see more than a tenth above the rate; and what a late timer or a busy moment misses is made up for.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Bucket:
 
     @property
     def most(self) -> float:
-        return max(1.0, self.rate * SECONDS_HELD)
+        return 1 + self.rate * SECONDS_HELD
 
     def holds(self, now: float) -> float:
         """How many tokens are in it."""

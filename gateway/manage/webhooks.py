@@ -218,7 +218,12 @@ def _enabled(before: Webhook, enabled: bool) -> dict[str, Any]:
 _DEFAULTS: Mapping[str, Any] = {
     name: WebhookCreate.model_fields[name].default
     for name in (
-        "description", "timeout_ms", "max_hold_seconds", "retry_schedule", "rate_limit_per_second", "ordered"
+        "description",
+        "timeout_ms",
+        "max_hold_seconds",
+        "retry_schedule",
+        "rate_limit_per_second",
+        "ordered",
     )
 }
 
