@@ -278,6 +278,7 @@ async def test_every_answer_is_as_described(node: Node) -> None:
     await ask("POST", "/api/webhooks", json={"url": "https://10.0.0.1/", "events": ["*"]})
     await ask("PATCH", "/api/webhooks/{id}", hook["id"], json={"headers": {"X-A": "b"}})
     await ask("PATCH", "/api/webhooks/{id}", hook["id"], json={"url": "https://example.com/"})
+    await ask("POST", "/api/webhooks/{id}/release", hook["id"])
     await ask("POST", "/api/webhooks/{id}/disable", hook["id"])
     await ask("POST", "/api/webhooks/{id}/enable", hook["id"])
     await ask("DELETE", "/api/webhooks/{id}", hook["id"])

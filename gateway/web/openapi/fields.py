@@ -15,7 +15,13 @@ from gateway.domain.event_types import MAX_TYPE_LENGTH, RESERVED_TYPES
 from gateway.domain.headers import MAX_HEADERS, MAX_NAME, MAX_VALUE
 from gateway.domain.retry import DEFAULT_LIFETIME_MS, MAX_STEPS, MAX_WAIT_SECONDS
 from gateway.domain.url import MAX_URL
-from gateway.domain.webhook import WebhookCreate, WebhookDisable, WebhookEnable, WebhookUpdate
+from gateway.domain.webhook import (
+    WebhookCreate,
+    WebhookDisable,
+    WebhookEnable,
+    WebhookRelease,
+    WebhookUpdate,
+)
 from gateway.manage.keys import KeyCreate
 from gateway.web.openapi.parameters import ORG_PATTERN
 
@@ -217,6 +223,7 @@ MEANINGS: Final[Mapping[type, Mapping[str, Meaning | None]]] = {
     | {"api_version": Meaning("The version of the envelope.", default=False)},
     WebhookEnable: {"pending": Meaning("What becomes of the deliveries that have gathered.")},
     WebhookDisable: {},
+    WebhookRelease: {},
     KeyCreate: _KEY,
 }
 

@@ -124,6 +124,7 @@ def requests() -> Mapping[str, Mapping[str, Any]]:
         "updateWebhook": {"patch": {"events": ["*"], "headers": {"X-Env": None}}},
         "enableWebhook": {"deliver": {"pending": "deliver"}},
         "disableWebhook": {"nothing": {}},
+        "releaseWebhook": {"nothing": {}},
         "createKey": {
             "organization": {"role": "viewer", "name": "dashboard", "expires_in": 7776000},
             "platform": {"platform": True, "scopes": ["events:write"], "name": "voice core"},
@@ -164,6 +165,7 @@ def responses() -> Mapping[str, Mapping[int, Any]]:
         "disableWebhook": {
             200: {**webhook, "enabled": False, "status": "disabled", "disabled_reason": "by_user"}
         },
+        "releaseWebhook": {200: webhook},
         "listDeliveries": {200: _page(delivery)},
         "getDelivery": {200: shown},
         "listWebhookDeliveries": {200: _page(delivery)},
