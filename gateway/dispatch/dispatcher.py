@@ -293,8 +293,7 @@ class Dispatcher:
     def _over(self, target: Target, owed: Owed) -> None:
         self._under_way.discard(owed.id)
         self._let_go(target)
-        if target.lane is not None and owed.ordering_key is not None:
-            target.lane.freed[owed.ordering_key] = None
+        if target.lane is not None and target.lane.over(owed.ordering_key):
             self.wake_claims()
 
     def _let_go(self, target: Target) -> None:

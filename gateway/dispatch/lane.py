@@ -57,6 +57,14 @@ class Lane:
         self.owned = self.elsewhere = False
         self.freed.clear()
 
+    def over(self, key: str | None) -> bool:
+        """A delivery with that key, or without one, has left memory. True when the database may have more to
+        say: who is next, or whose the lane is."""
+        if self.ordered and key is not None:
+            self.freed[key] = None
+            return True
+        return self.sought
+
     def may_start(self, monotonic: float) -> bool:
         return self.bucket is None or self.bucket.has_one(monotonic)
 

@@ -20,7 +20,7 @@ from gateway.dispatch.dispatcher import LOW_WATER, Dispatcher
 from gateway.dispatch.lane import Lane
 from gateway.dispatch.lease import NodeLease
 from gateway.dispatch.target import Target
-from gateway.domain.ordering import behind, key_of, parted
+from gateway.domain.ordering import behind, is_behind, key_of, parted, target_of
 from gateway.domain.owed import Owed
 from gateway.store import deliveries, lanes, order
 from gateway.store.store import Store
@@ -45,19 +45,19 @@ class Lanes:
     async def look(self, queues: Collection[str]) -> None:
         """At every look at the database, which has something in these queues."""
         await self._give_up()
+        lines = {target_of(queue) for queue in queues if is_behind(queue)}
         keys = KEYS_AT_A_LOOK
         for target in tuple(self._dispatcher.targets.values()):
             lane = target.lane
+            if lane is None or not lane.ordered:
+                if target.id in lines:
+                    await self._end_order(target)
+            else:
+                lane.behind = target.id in lines
+                keys -= await self._look_through(target, keys)
             if lane is not None and not lane.owned:
                 lane.elsewhere = False
                 target.backlog = target.backlog if target.id in queues else 0
-            waits_behind = behind(target.id) in queues
-            if lane is not None and lane.ordered:
-                lane.behind = waits_behind
-                if keys > 0:
-                    keys -= await self._look_through(target, keys)
-            elif waits_behind:
-                await self._end_order(target)
 
     async def serve(self, targets: Sequence[Target]) -> None:
         """Becomes the owner of those that nobody serves, and brings in what its own are owed."""
@@ -132,8 +132,8 @@ class Lanes:
             self._dispatcher.resume_later(UNSETTLED_SECONDS, target)
         elif len(taken) < limit and target.backlog == marks:
             target.backlog = 0
-        elif not may_go:
-            self._dispatcher.wake_claims()
+        elif target.waiting < LOW_WATER:
+            self._dispatcher.wake_claims()  # most of them stood behind others
 
     def _how_many(self, target: Target) -> tuple[int, int]:
         """How many to look at, and how many of them to keep. Behind an open breaker one is the probe."""
@@ -173,7 +173,7 @@ class Lanes:
         """Looks for keys whose next nobody has brought forward, some at a time; how many it has looked at."""
         lane = self._lane(target.id)
         most = min(most, self._dispatcher.room(target))
-        if not (lane.owned and lane.behind and most) or self._blocked(target) or target.breaker.open:
+        if not (lane.owned and lane.behind and most > 0) or self._blocked(target) or target.breaker.open:
             return 0
         async with self._store.looking_up() as conn:
             keys = await order.keys_after(conn, target.id, lane.after, most)

@@ -23,10 +23,12 @@ def _take(wanted: str, now: str) -> TextClause:
     return text(
         f"INSERT INTO lanes (target_id, org_id, owner_lease)"  # noqa: S608
         f" SELECT w.target_id, w.org_id, :lease FROM {wanted} LEFT JOIN lanes l ON l.target_id = w.target_id"
-        f" WHERE :lease IN ({live}) AND (l.owner_lease IS NULL OR l.owner_lease NOT IN ({live}))"
+        f" WHERE :lease IN ({live})"
+        f" AND (l.owner_lease IS NULL OR l.owner_lease = :lease OR l.owner_lease NOT IN ({live}))"
         f" ORDER BY w.target_id"
         f" ON CONFLICT (target_id) DO UPDATE SET owner_lease = excluded.owner_lease"
-        f" WHERE lanes.owner_lease IS NULL OR lanes.owner_lease NOT IN ({live})"
+        f" WHERE lanes.owner_lease IS NULL OR lanes.owner_lease = excluded.owner_lease"
+        f" OR lanes.owner_lease NOT IN ({live})"
         f" RETURNING target_id"
     )
 
@@ -45,7 +47,7 @@ _TAKE_POSTGRESQL: Final = _take(
 
 async def take(conn: AsyncConnection, wanted: Mapping[str, str], lease: str, now: int) -> set[str]:
     """Makes the holder of `lease` the owner of these lanes (target → organization), as far as they have no
-    owner whose lease still holds; which ones it has got now."""
+    other owner whose lease still holds; which of them it owns now."""
     values = {"wanted": json.dumps(list(wanted.items())), "lease": lease}
     if conn.dialect.name == "sqlite":
         taken = await conn.execute(_TAKE_SQLITE, values | {"now": now})

@@ -264,6 +264,23 @@ async def test_lists_go_on_by_cursor(node: Node) -> None:
         assert (cursor is None) == (order == "desc")
 
 
+async def test_order_and_rate_are_kept_changed_and_taken_back(node: Node) -> None:
+    made = (await create(node, rate_limit_per_second=10_000, ordered=True)).json()
+    assert (made["rate_limit_per_second"], made["ordered"]) == (10_000, True)
+    path = f"/api/webhooks/{made['id']}"
+    for patch, after in (
+        ({"rate_limit_per_second": 1}, (1, True)),
+        ({"description": "x"}, (1, True)),
+        ({"ordered": False}, (1, False)),
+        ({"ordered": True, "rate_limit_per_second": None}, (None, True)),
+        ({"ordered": None}, (None, False)),
+    ):
+        answer = await node.call("PATCH", path, json=patch)
+        assert answer.status_code == 200, answer.text
+        found = (await node.call("GET", path)).json()
+        assert (found["rate_limit_per_second"], found["ordered"]) == after, patch
+
+
 @pytest.mark.parametrize("pending", ["deliver", "discard"])
 async def test_enabling_delivers_or_discards_what_has_gathered(any_database: str, pending: str) -> None:
     async with running_node(any_database) as node, Receiver() as receiver:
