@@ -27,7 +27,7 @@ from gateway.errors import Overloaded
 from gateway.ingest import accept
 from gateway.ingest.accept import Accept
 from gateway.ingest.own import OwnEvents
-from gateway.manage import housekeeping
+from gateway.manage import housekeeping, rotations
 from gateway.manage.webhooks import Rules
 from gateway.master_key import master_keys
 from gateway.metrics import Metrics
@@ -134,6 +134,7 @@ class Gateway:
             ("claims", self.claims.run()),
             ("slow", self.dispatcher.part_the_slow()),
             ("housekeeping", housekeeping.run(self.store, self.clock)),
+            ("rotations", rotations.watch(self.store, self.own_events.announce, self.clock)),
             ("directory", self._follow_changes()),
             ("disk", self._watch_disk()),
             ("loop lag", self.metrics.watch_loop_lag(self.clock)),

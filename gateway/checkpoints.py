@@ -16,6 +16,7 @@ PLACES: Final = (
     "accept.after_commit",
     "attempt.before_send",
     "attempt.after_send",
+    "attempt.between_exchanges",
     "attempt.before_record",
     "record.before_update",
     "record.after_update",
@@ -26,6 +27,8 @@ PLACES: Final = (
     "key.after_commit",
     "webhook.before_commit",
     "webhook.after_commit",
+    "rotation.before_commit",
+    "rotation.after_commit",
     "migrate.before_commit",
     "stop.before_return",
 )

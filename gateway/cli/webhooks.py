@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gateway.cli.connection import client_command
-from gateway.cli.output import Column, Json, member, show_fields, show_json, show_table
+from gateway.cli.output import Column, Json, Row, clean, member, show_fields, show_json, show_table
 from gateway.cli.values import confirm, environment, pairs
 
 if TYPE_CHECKING:
@@ -84,11 +84,13 @@ def _body(given: dict[str, Any], *, update: bool = False) -> Json:
     return body | removed
 
 
-def _show(webhook: Json, as_json: bool) -> None:
+def _show(webhook: Row, as_json: bool) -> None:
     if as_json:
         show_json(webhook)
         return
-    show_fields(webhook, skip=("secret",))
+    show_fields(webhook, skip=("secret", "warnings"))
+    for warning in webhook.get("warnings") or ():
+        click.echo(clean(f"Warning: {warning['message']}"), err=True)
     if webhook.get("secret"):
         click.echo(f"\nThe secret, shown this once:\n{webhook['secret']}")
 
@@ -187,3 +189,33 @@ def disable(client: GatewayClient, as_json: bool, webhook_id: str) -> None:
 def release(client: GatewayClient, as_json: bool, webhook_id: str) -> None:
     """End the pause that the receiver has asked for; what was held is sent now."""
     _show(client.release_webhook(webhook_id), as_json)
+
+
+@webhooks.command("rotate-secret")
+@click.argument("webhook_id")
+@click.option(
+    "--grace-period", type=int, help="Seconds in which the old secret signs, too; 0 to 604800 [86400]."
+)
+@click.option("--secret-env", help="Variable that holds a secret to import [a new one is made].")
+@click.option("--force", is_flag=True, help="Also while a rotation is under way.")
+@client_command()
+def rotate_secret(
+    client: GatewayClient,
+    as_json: bool,
+    webhook_id: str,
+    grace_period: int | None,
+    secret_env: str | None,
+    force: bool,
+) -> None:
+    """Give a webhook a new secret; prints it, this once. A leaked one: --grace-period 0."""
+    secret = environment(secret_env) if secret_env else None
+    webhook = client.rotate_secret(webhook_id, grace_period_seconds=grace_period, secret=secret, force=force)
+    _show(webhook, as_json)
+
+
+@webhooks.command("finish-rotation")
+@click.argument("webhook_id")
+@client_command()
+def finish_rotation(client: GatewayClient, as_json: bool, webhook_id: str) -> None:
+    """End a grace period now: the old secret signs nothing more."""
+    _show(client.finish_rotation(webhook_id), as_json)

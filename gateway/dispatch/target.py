@@ -20,6 +20,7 @@ from gateway.domain.owed import Owed
 
 if TYPE_CHECKING:
     from gateway.dispatch.places import Membership
+    from gateway.dispatch.rotating import Memory
 
 MOST_AT_ONCE: Final = 64
 AFTER_FIRST_SUCCESS: Final = 4
@@ -31,7 +32,8 @@ class Target:
     milliseconds. `backlog` counts how often something was left in the target's own queue in the database
     since that was last found empty. `membership`: what it shares with others of its host and organization;
     `slow`: how many of its requests have been on the wire for long (`places`). `lane`: for one that a single
-    node serves. `hold_told`: since when (monotonic) the database knows of a hold that this node heard of."""
+    node serves. `hold_told`: since when (monotonic) the database knows of a hold that this node heard of.
+    `rotation`: what it takes while its secret is being rotated (`rotating`)."""
 
     id: str
     org_id: str
@@ -54,6 +56,7 @@ class Target:
     slow: int = 0
     lane: Lane | None = None
     hold_told: float = 0.0
+    rotation: Memory | None = None
 
     @property
     def waiting(self) -> int:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+from gateway.domain.near_miss import near_misses
 from gateway.domain.webhook import (
     Webhook,
     WebhookCreate,
@@ -28,7 +30,11 @@ async def create_webhook(call: Call) -> Answer:
         webhook = await manage.create(tx, call.the_org, call.model, services.rules, services.clock.now())
     # Shown now and never again; one that the customer brought along is not repeated at all.
     secret = None if call.model.secret is not None else webhook.secrets[0].value
-    content: answers.NewWebhook = {**shapes.webhook(webhook, None, whole=True), "secret": secret}
+    content: answers.CreatedWebhook = {
+        **shapes.webhook(webhook, None, whole=True, now=services.clock.now()),
+        "secret": secret,
+        "warnings": _warnings(call.model.events),
+    }
     return Answer(content, 201)
 
 
@@ -62,7 +68,11 @@ async def update_webhook(call: Call) -> Answer:
             tx, call.the_org, call.path["id"], call.model, services.rules, services.clock.now()
         )
         health = await rows.health(tx.conn, [webhook.id])
-    return Answer(_shape(call, webhook, health.get(webhook.id)))
+    content: answers.ChangedWebhook = {
+        **_shape(call, webhook, health.get(webhook.id)),
+        "warnings": _warnings(call.model.events or ()),
+    }
+    return Answer(content)
 
 
 async def enable_webhook(call: Call) -> Answer:
@@ -76,8 +86,14 @@ async def enable_webhook(call: Call) -> Answer:
 
 
 async def disable_webhook(call: Call) -> Answer:
-    call.model = WebhookUpdate(enabled=False)
-    return await update_webhook(call)
+    services = call.services
+    async with services.transaction() as tx:
+        change = WebhookUpdate(enabled=False)
+        webhook = await manage.update(
+            tx, call.the_org, call.path["id"], change, services.rules, services.clock.now()
+        )
+        health = await rows.health(tx.conn, [webhook.id])
+    return Answer(_shape(call, webhook, health.get(webhook.id)))
 
 
 async def release_webhook(call: Call) -> Answer:
@@ -95,8 +111,14 @@ async def delete_webhook(call: Call) -> Answer:
     return Answer(status=204)
 
 
+def _warnings(patterns: Sequence[str]) -> list[answers.Mistake]:
+    return [{"field": found.field, "message": found.message} for found in near_misses(patterns)]
+
+
 def _shape(call: Call, webhook: Webhook, health: Any) -> answers.Webhook:
-    return shapes.webhook(webhook, health, whole=call.principal.sees_secrets_of_urls)
+    return shapes.webhook(
+        webhook, health, whole=call.principal.sees_secrets_of_urls, now=call.services.clock.now()
+    )
 
 
 def _after(webhook: Webhook, position: int | None, order: str) -> bool:
@@ -109,7 +131,7 @@ OPERATIONS = (
     Operation(
         "POST", "/api/webhooks", "createWebhook", create_webhook, "admin", "manage", "write",
         "Register a URL; the answer shows the secret, this once.", model=WebhookCreate,
-        answers={201: answers.NewWebhook}, errors=("target_denied", "webhook_limit_reached"),
+        answers={201: answers.CreatedWebhook}, errors=("target_denied", "webhook_limit_reached"),
         note="Options that this version does not serve yet are refused, never silently ignored.",
     ),
     Operation(
@@ -122,10 +144,11 @@ OPERATIONS = (
     ),
     Operation(
         "PATCH", "/api/webhooks/{id}", "updateWebhook", update_webhook, "admin", "manage", "write",
-        "Change a webhook by merge patch.", model=WebhookUpdate, answers={200: answers.Webhook},
+        "Change a webhook by merge patch.", model=WebhookUpdate, answers={200: answers.ChangedWebhook},
         errors=("target_denied", "headers_required"),
         note="What is not named stays. Null gives a field its default back; in `headers`, null removes one "
-        "header. A URL of another origin (scheme, host, port) needs all header values again.",
+        "header. A URL of another origin (scheme, host, port) needs all header values again, and ends the "
+        "rotation of a secret.",
     ),
     Operation(
         "POST", "/api/webhooks/{id}/enable", "enableWebhook", enable_webhook, "admin", "manage", "write",
