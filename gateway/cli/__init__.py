@@ -4,7 +4,7 @@ A command is one function in a module named after its noun. Modules import click
 (httpx, rich, the server) is imported inside the command that needs it, so that `sign` starts quickly.
 
     operate      serve, migrate, keygen, status, keys, demo  (through `operator`: the socket or the database)
-    events, webhooks, deliveries                             (through `connection`: the HTTP API)
+    events, webhooks, deliveries, history                    (through `connection`: the HTTP API)
     signatures   sign, verify          listen   a local receiver
     output       tables and JSON       failures   errors, hints, exit statuses
     values       durations, headers, secrets       reference   docs/cli.md
@@ -20,6 +20,7 @@ from gateway.cli.connection import JSON_WANTED
 from gateway.cli.deliveries import deliveries
 from gateway.cli.events import events
 from gateway.cli.failures import failed
+from gateway.cli.history import explain, export, stats
 from gateway.cli.listen import listen
 from gateway.cli.operate import demo, keygen, keys, migrate, serve, status
 from gateway.cli.signatures import sign, verify
@@ -70,3 +71,6 @@ for command in (
     verify,
 ):
     main.add_command(command)
+webhooks.add_command(explain)
+webhooks.add_command(stats)
+deliveries.add_command(export)

@@ -39,6 +39,9 @@ def deliveries() -> None:
 @click.option("--type", "event_type", help="Only this event type.")
 @click.option("--since", type=Moment(), help="From this time on; 2h means two hours ago.")
 @click.option("--until", type=Moment(), help="Before this time.")
+@click.option("--code", "last_status_code", type=click.IntRange(100, 999), help="Last answered with this.")
+@click.option("--error", "last_error", help="Last ended with this error, such as timeout.")
+@click.option("--search", "q", help="Only where the payload holds this text; give --since with it.")
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1), help="At most so many.")
 @client_command()
 def list_deliveries(

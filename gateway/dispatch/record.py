@@ -12,6 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from gateway.checkpoints import reached
+from gateway.dispatch.tally import Tally
 from gateway.dispatch.webhook import Request
 from gateway.domain.delivery import DUE_QUEUE, Status
 from gateway.domain.exchange import STORED_BODY_BYTES, Exchange
@@ -19,7 +20,7 @@ from gateway.domain.outcome import Outcome, Verdict
 from gateway.domain.owed import Owed
 from gateway.domain.secret import holds_any, mask
 from gateway.domain.webhook import Webhook
-from gateway.store import attempts, deliveries, health, lanes, organizations, rotations, webhooks
+from gateway.store import attempts, deliveries, health, lanes, organizations, rotations, stats, webhooks
 from gateway.store.cipher import Cipher
 from gateway.store.health import Health
 from gateway.store.rotations import Accepted
@@ -84,6 +85,7 @@ async def apply(tx: Transaction, recordings: list[Any]) -> list[bool]:
     await attempts.insert_attempts(tx.conn, made)
     counting = [r for r in recordings if r.owed.id in counted]
     await _tell_targets(tx, counting)
+    await stats.add(tx.conn, _tally(counting))  # last: nodes with the same targets wait here for each other
     return [recording.owed.id in counted for recording in recordings]
 
 
@@ -108,6 +110,16 @@ async def _tell_targets(tx: Transaction, recordings: list[Recording]) -> None:
         if recording.outcome.verdict is Verdict.GONE:
             owed = recording.owed
             await webhooks.disable(tx, owed.org_id, owed.target_id, "gone", recording.ended_at)
+
+
+def _tally(recordings: list[Recording]) -> Tally:
+    tally = Tally()
+    for r in recordings:
+        if r.sent and r.outcome.verdict is not Verdict.ABORTED:
+            tally.attempt(r.owed, r.outcome, r.ended_at, r.duration_ms, r.status_code or r.error)
+        elif r.outcome.status is Status.FAILED:
+            tally.result(r.owed, "failed", r.ended_at)
+    return tally
 
 
 def together(before: Health | None, latest: Health) -> Health:

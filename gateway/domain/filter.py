@@ -13,7 +13,7 @@ those who write filters is `docs/filters.md`. When a filter is asked is the busi
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final
 
 from gateway.clock import format_time
 from gateway.domain.event import API_VERSION, Event
@@ -21,8 +21,13 @@ from gateway.domain.filter_explain import Explanation, explain
 from gateway.domain.filter_nodes import Envelope, Path, walk
 from gateway.domain.filter_syntax import parse
 from gateway.domain.filter_tokens import FilterError
-from gateway.domain.filter_values import Undecided, Work, decode, is_true
+from gateway.domain.filter_values import MAX_STEPS, Undecided, Work, decode, is_true
 from gateway.errors import InvalidRequest
+
+# All filters of one event together may take as many steps as two may alone. When these are used up, each that
+# follows still has its share, with which every filter over an event of ordinary size gets by.
+MAX_STEPS_OF_ALL: Final = 2 * MAX_STEPS
+STEPS_OF_EACH: Final = 200
 
 
 class Filter:
@@ -72,16 +77,23 @@ def check_filter(text: str) -> None:
 class Reading:
     """One event as filters read it; its data is decoded when the first of them asks, once for all."""
 
-    __slots__ = ("_data_read", "_envelope", "_event")
+    __slots__ = ("_data_read", "_envelope", "_event", "_steps_left")
 
     def __init__(self, event: Event) -> None:
         self._event = event
         self._envelope: dict[str, Any] | None = None
         self._data_read = False
+        self._steps_left: float = MAX_STEPS_OF_ALL
 
     def matches(self, wanted: Filter | None) -> bool:
-        """Whether the event passes the filter; without one, every event does."""
-        return wanted is None or wanted.matches(self.envelope(data=wanted.needs_data))
+        """Whether the event passes the filter; without one, every event does. All that are asked through one
+        reading share its steps, so that many costly ones cost no more than two."""
+        if wanted is None:
+            return True
+        work = Work(max(min(MAX_STEPS, self._steps_left), STEPS_OF_EACH))
+        matches = wanted.matches(self.envelope(data=wanted.needs_data), work)
+        self._steps_left -= min(work.used, work.limit)
+        return matches
 
     def explain(self, wanted: Filter, *, payload: bool = True) -> Explanation:
         return wanted.explain(self.envelope(), payload=payload)

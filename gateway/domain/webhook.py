@@ -12,6 +12,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
+from gateway.domain.filter import Filter, check_filter, compile_filter
 from gateway.domain.outcome import Policy
 from gateway.domain.pattern import PatternSet, check_pattern
 from gateway.domain.rate import HIGHEST, LOWEST
@@ -62,9 +63,12 @@ class Webhook:
     updated_at: int = 0
     rotation: Rotation | None = None
     patterns: PatternSet = field(init=False, compare=False, repr=False)
+    condition: Filter | None = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "patterns", PatternSet(self.events))
+        condition = None if self.filter is None else compile_filter(self.filter)
+        object.__setattr__(self, "condition", condition)
 
     @property
     def enabled(self) -> bool:
@@ -125,7 +129,15 @@ def _printable(text: str) -> str:
     return text
 
 
+def _condition(text: str) -> str:
+    check_filter(text)
+    if "\0" in text:
+        raise ValueError("must be printable")
+    return text
+
+
 Pattern = Annotated[str, AfterValidator(_pattern)]
+Condition = Annotated[str, AfterValidator(_condition)]
 Patterns = Annotated[list[Pattern], Field(min_length=1, max_length=MAX_PATTERNS)]
 Schedule = Annotated[list[int], AfterValidator(_schedule)]
 Description = Annotated[str, StringConstraints(max_length=500), AfterValidator(_printable)]
@@ -143,7 +155,7 @@ class WebhookCreate(_Request):
 
     url: str
     events: Patterns
-    filter: str | None = None
+    filter: Condition | None = None
     description: Description = ""
     headers: dict[str, str] = Field(default_factory=dict)
     enabled: bool = True
@@ -162,7 +174,7 @@ class WebhookUpdate(_Request):
 
     url: str | None = None
     events: Patterns | None = None
-    filter: str | None = None
+    filter: Condition | None = None
     description: Description | None = None
     headers: dict[str, str | None] | None = None
     enabled: bool | None = None
@@ -179,6 +191,12 @@ class WebhookEnable(_Request):
     """`POST /api/webhooks/{id}/enable`: what becomes of the deliveries that have gathered meanwhile."""
 
     pending: Literal["deliver", "discard"] = "deliver"
+
+
+class WebhookExplain(_Request):
+    """`POST /api/webhooks/{id}/explain`: which event it is about."""
+
+    event_id: str
 
 
 class WebhookDisable(_Request):
@@ -207,7 +225,7 @@ def refuse_unavailable(request: WebhookCreate | WebhookUpdate) -> None:
     wrong = [
         Detail(name, "is not available in this version")
         for name, default in (
-            ("filter", None), ("profile", "hum"),
+            ("profile", "hum"),
         )
         if name in given and getattr(request, name) not in (default, None)
     ]  # fmt: skip

@@ -17,6 +17,7 @@ from gateway.domain.ids import new_id
 from gateway.errors import Conflict, Detail, Overloaded, Problem
 from gateway.ingest import repeat
 from gateway.ingest.plan import Answer, Handover, Planned, Rows
+from gateway.ingest.receivers import Filtered, ask_filters
 from gateway.store import idempotency
 from gateway.store.directory import Directory, OrgView
 from gateway.store.group_commit import GroupCommit, RefusedItems
@@ -38,6 +39,7 @@ class Acceptance:
     mode: Literal["atomic", "each"] = "atomic"
     at: int = 0
     ids: list[str] = field(default_factory=list)
+    filtered: dict[str, Filtered] = field(default_factory=dict)
 
     def settle(self, now: int) -> None:
         self.at = now
@@ -74,6 +76,7 @@ class Accept:
         if self.commits.expected_wait() > MAX_WAIT_SECONDS:
             raise Overloaded("more events arrive than can be made durable in time", retry_after=1)
         acceptance.settle(self._clock.now())
+        acceptance.filtered = await ask_filters(acceptance.ids, acceptance.at, acceptance.events)
         accepted: Accepted = await self.commits.submit(KIND, acceptance, _rows(acceptance))
         return accepted
 
@@ -110,7 +113,8 @@ class Accept:
         for event_id, (view, new) in zip(acceptance.ids, acceptance.events, strict=True):
             org = self._directory.known(view.id) or await self._directory.living(view.id)
             claim = repeat.external_claim(event_id, org, new, acceptance.at)
-            plans.append(Planned(event_id, acceptance.at, org, new, claim))
+            filtered = acceptance.filtered.get(event_id)
+            plans.append(Planned(event_id, acceptance.at, org, new, claim, filtered=filtered))
         return plans
 
     async def _claim(

@@ -14,6 +14,7 @@ from gateway.domain.ids import delivery_id
 from gateway.domain.owed import Owed
 from gateway.domain.webhook import Webhook
 from gateway.errors import Problem
+from gateway.ingest.receivers import Filtered, as_event, has_filters
 from gateway.store import events as event_rows
 from gateway.store.deliveries import insert_deliveries
 from gateway.store.directory import OrgView
@@ -46,7 +47,8 @@ class Answer(msgspec.Struct):
 
 @dataclass(slots=True)
 class Planned:
-    """One event on its way into the transaction; `result` is what its client will hear."""
+    """One event on its way into the transaction; `result` is what its client will hear;
+    `filtered` what filters have said of it already."""
 
     id: str
     at: int
@@ -54,6 +56,7 @@ class Planned:
     new: NewEvent
     claim: Claim | None
     result: Answer | Problem | None = None
+    filtered: Filtered | None = None
 
 
 @dataclass(slots=True)
@@ -70,10 +73,11 @@ class Rows:
         """Inserts everything that the new events make."""
         if not fresh:
             return
-        receivers = [plan.org.owed(plan.new.type) for plan in fresh]
+        events = [as_event(plan.id, plan.at, plan.org.id, plan.new) for plan in fresh]
+        receivers = [_receivers(plan, event) for plan, event in zip(fresh, events, strict=True)]
         position = await tx.positions.take(tx, len(fresh) + sum(map(len, receivers)))
-        for plan, webhooks in zip(fresh, receivers, strict=True):
-            event = self._add_event(plan, position, len(webhooks))
+        for plan, event, webhooks in zip(fresh, events, receivers, strict=True):
+            self._add_event(plan, event, position, len(webhooks))
             for offset, webhook in enumerate(webhooks, 1):
                 self._add_delivery(plan, event, webhook, position + offset)
             position += 1 + len(webhooks)
@@ -92,9 +96,8 @@ class Rows:
         for owed in self.owed:
             self.handover.release(owed.queue, owed.target_id)
 
-    def _add_event(self, plan: Planned, position: int, deliveries: int) -> Event:
-        new, now, org = plan.new, plan.at, plan.org
-        timestamp = now if new.occurred_at is None else new.occurred_at
+    def _add_event(self, plan: Planned, event: Event, position: int, deliveries: int) -> None:
+        new, now, org, timestamp = plan.new, plan.at, plan.org, event.timestamp
         cipher = org.organization.cipher
         self.events.append(
             (
@@ -106,7 +109,6 @@ class Rows:
         for phone in people(new.data):
             self.people.append((org.id, cipher.person(phone), plan.id))
         plan.result = Answer(plan.id, new.type, format_time(timestamp), format_time(now), deliveries)
-        return Event(plan.id, org.id, new.type, timestamp, new.data, new.traceparent)
 
     def _add_delivery(self, plan: Planned, event: Event, webhook: Webhook, position: int) -> None:
         new, now = plan.new, plan.at
@@ -130,3 +132,10 @@ class Rows:
                 None, None, False,
             )
         )  # fmt: skip
+
+
+def _receivers(plan: Planned, event: Event) -> list[Webhook]:
+    webhooks = plan.org.owed(event.type)
+    if not has_filters(webhooks):
+        return webhooks
+    return (plan.filtered or Filtered(event)).receivers(webhooks)

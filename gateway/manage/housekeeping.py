@@ -7,7 +7,7 @@ from typing import Final
 
 from gateway.clock import Clock
 from gateway.errors import Overloaded
-from gateway.store import deliveries, idempotency, partitions
+from gateway.store import deliveries, idempotency, partitions, stats
 from gateway.store.store import Store
 
 log = logging.getLogger("gateway.housekeeping")
@@ -38,4 +38,5 @@ async def expire(store: Store, now: int) -> int:
         overdue = await deliveries.overdue(conn, now)
     async with store.transaction() as tx:
         await idempotency.forget_expired(tx.conn, now)
+        await stats.forget(tx.conn, now)
         return await deliveries.expire(tx.conn, overdue, now)

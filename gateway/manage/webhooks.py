@@ -55,6 +55,7 @@ async def create(tx: Transaction, org: OrgView, request: WebhookCreate, rules: R
         events=tuple(dict.fromkeys(request.events)),
         secrets=(secret,),
         description=request.description,
+        filter=request.filter,
         status="enabled" if request.enabled else "disabled",
         disabled_reason=None if request.enabled else "by_user",
         timeout_ms=request.timeout_ms,
@@ -234,6 +235,7 @@ _DEFAULTS: Mapping[str, Any] = {
     name: WebhookCreate.model_fields[name].default
     for name in (
         "description",
+        "filter",
         "timeout_ms",
         "max_hold_seconds",
         "retry_schedule",

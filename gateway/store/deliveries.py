@@ -12,7 +12,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from gateway.domain.delivery import DUE_QUEUE
 from gateway.domain.ordering import behind
 from gateway.store.bulk import BulkInsert, BulkUpdate
-from gateway.store.page import Page, PageQuery, paged
 from gateway.store.tables import attempts, deliveries
 
 insert_deliveries: Final = BulkInsert(
@@ -237,40 +236,6 @@ async def find(conn: AsyncConnection, org_id: str | None, delivery_id: str) -> R
     if org_id is not None:
         query = query.where(deliveries.c.org_id == org_id)
     return (await conn.execute(query)).one_or_none()
-
-
-async def page(
-    conn: AsyncConnection,
-    org_id: str | None,
-    query: PageQuery,
-    *,
-    target_id: str | None = None,
-    event_id: str | None = None,
-    status: str | None = None,
-    type_: str | None = None,
-    since: int | None = None,
-    until: int | None = None,
-) -> Page:
-    """Deliveries in commit order."""
-    column = deliveries.c
-    statement = select(deliveries)
-    for condition, value in (
-        (column.org_id, org_id), (column.target_id, target_id), (column.event_id, event_id),
-        (column.event_type, type_),
-    ):  # fmt: skip
-        if value is not None:
-            statement = statement.where(condition == value)
-    if status == "in_flight":
-        statement = statement.where(column.status == "pending", column.queue.like(r"lse\_%", escape="\\"))
-    elif status == "pending":
-        statement = statement.where(column.status == "pending", column.queue.not_like(r"lse\_%", escape="\\"))
-    elif status is not None:
-        statement = statement.where(column.status == status)
-    if since is not None:
-        statement = statement.where(column.created_at >= since)
-    if until is not None:
-        statement = statement.where(column.created_at < until)
-    return await paged(conn, statement, column.position, query)
 
 
 async def count_pending(conn: AsyncConnection) -> int:

@@ -11,7 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.store.bulk import BulkInsert
 from gateway.store.bulk import Row as Tuple
-from gateway.store.page import Page, PageQuery, paged
+from gateway.store.page import PageQuery
+from gateway.store.scan import Found, Scan, scan_page
 from gateway.store.tables import event_people, events
 
 # A batch whose commit was lost on the way back is written again, so rows that exist already are passed over.
@@ -66,18 +67,11 @@ async def page(
     type_: str | None,
     since: int | None,
     until: int | None,
-) -> Page:
+) -> Found:
     """Events in commit order, without their payloads."""
-    statement = select(*_HEAD)
-    if org_id is not None:
-        statement = statement.where(events.c.org_id == org_id)
-    if type_ is not None:
-        statement = statement.where(events.c.type == type_)
-    if since is not None:
-        statement = statement.where(events.c.accepted_at >= since)
-    if until is not None:
-        statement = statement.where(events.c.accepted_at < until)
-    return await paged(conn, statement, events.c.position, query)
+    base = [] if org_id is None else [events.c.org_id == org_id]
+    sieve = [] if type_ is None else [events.c.type == type_]
+    return await scan_page(conn, Scan(events, _HEAD, events.c.accepted_at, base, sieve, since, until), query)
 
 
 async def count(conn: AsyncConnection) -> int:

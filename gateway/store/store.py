@@ -12,7 +12,7 @@ from sqlalchemy import func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.clock import Clock
-from gateway.errors import StartupError
+from gateway.errors import Overloaded, StartupError
 from gateway.store import organizations
 from gateway.store.cipher import Cipher, MasterKeys
 from gateway.store.engine import Database
@@ -23,6 +23,7 @@ _ADVISORY_LOCK = 7_160_554_323
 
 
 PEOPLE_READING: Final = 5
+SEARCHES_WAITING: Final = 5
 
 
 class Store:
@@ -44,6 +45,8 @@ class Store:
         self.install_id = install_id
         self.platform_cipher = platform_cipher
         self._people = asyncio.Semaphore(PEOPLE_READING)
+        self._searching = asyncio.Semaphore(1)
+        self._want_to_search = 0
         self._listeners: list[Callable[[set[str | None]], None]] = []
 
     def on_change(self, listener: Callable[[set[str | None]], None]) -> None:
@@ -75,6 +78,19 @@ class Store:
         the gateway itself from its look-ups."""
         async with self._people, self.database.read() as conn:
             yield conn
+
+    @asynccontextmanager
+    async def searching(self) -> AsyncIterator[AsyncConnection]:
+        """A connection for reading that takes long: one at a time, so that lists find theirs free. Raises
+        Overloaded when too many wait for it already."""
+        if self._want_to_search > SEARCHES_WAITING:
+            raise Overloaded("others are searching already", retry_after=5)
+        self._want_to_search += 1
+        try:
+            async with self._searching, self.reading() as conn:
+                yield conn
+        finally:
+            self._want_to_search -= 1
 
     @asynccontextmanager
     async def looking_up(self) -> AsyncIterator[AsyncConnection]:

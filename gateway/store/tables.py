@@ -270,6 +270,13 @@ deliveries = Table(
         postgresql_where=text(_IN_ORDER),
     ),
     Index(
+        "deliveries_failed_by_org",
+        "org_id",
+        "position",
+        sqlite_where=text("status = 'failed'"),
+        postgresql_where=text("status = 'failed'"),
+    ),
+    Index(
         "deliveries_failed",
         "target_id",
         "position",

@@ -358,11 +358,21 @@ Cursor = Annotated[
 ]
 
 
+SearchedUntil = Annotated[
+    Time | None,
+    Meta(
+        description="Set when the page ends because enough was looked at: everything up to this time was. "
+        "`next_cursor` goes on from there."
+    ),
+]
+
+
 class EventList(TypedDict):
-    """A page of events."""
+    """A page of events. With filters it may be short, or empty, and still not the last."""
 
     data: list[Event]
     next_cursor: Cursor
+    searched_until: SearchedUntil
 
 
 class EventTypeList(TypedDict):
@@ -380,10 +390,11 @@ class WebhookList(TypedDict):
 
 
 class DeliveryList(TypedDict):
-    """A page of deliveries."""
+    """A page of deliveries. With filters it may be short, or empty, and still not the last."""
 
     data: list[Delivery]
     next_cursor: Cursor
+    searched_until: SearchedUntil
 
 
 class KeyList(TypedDict):

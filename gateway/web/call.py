@@ -86,9 +86,11 @@ class Call:
 
 @dataclass(slots=True)
 class Answer:
-    """A JSON-able content, or `raw` JSON bytes."""
+    """A JSON-able content, or `raw` JSON bytes, or a `stream` of another media type."""
 
     content: Any = None
     status: int = 200
     raw: bytes | None = None
+    stream: AsyncIterator[bytes] | None = None
+    media_type: str = "application/json"
     headers: dict[str, str] = field(default_factory=dict)

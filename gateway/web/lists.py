@@ -45,6 +45,15 @@ def choice_parameter(call: Call, name: str, choices: Iterable[str]) -> str | Non
     return value
 
 
+def number_parameter(call: Call, name: str, least: int, most: int) -> int | None:
+    text = call.query.get(name)
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) <= 9 and least <= int(text) <= most):
+        raise InvalidRequest.field(name, f"must be {least} to {most}")
+    return int(text)
+
+
 def list_answer(data: list[Any], next_cursor: str | None) -> Answer:
     return Answer({"data": data, "next_cursor": next_cursor})
 

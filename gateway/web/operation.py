@@ -15,7 +15,7 @@ import msgspec
 from pydantic import BaseModel
 from starlette.datastructures import Headers, QueryParams
 from starlette.requests import ClientDisconnect
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from gateway.domain.ids import new_id
@@ -41,9 +41,9 @@ class Operation:
     `org`: a platform key must name an organization (for reading, `*` will do), must name exactly one, may
     leave it out, or it does not matter.
 
-    The last five are for the OpenAPI document: what a success answers (None: no content), codes of errors
+    The last six are for the OpenAPI document: what a success answers (None: no content), codes of errors
     beyond those that its kind brings along, the form of a body that the handler parses itself, headers that
-    the handler reads, and what there is to say beyond the summary.
+    the handler reads, what there is to say beyond the summary, and media types it answers besides JSON.
     """
 
     method: str
@@ -63,6 +63,7 @@ class Operation:
     body: type | None = None
     headers: tuple[str, ...] = ()
     note: str = ""
+    exports: tuple[str, ...] = ()
 
 
 class Endpoint:
@@ -79,6 +80,8 @@ class Endpoint:
         request_id = new_id("req", services.clock.now())
         try:
             answer = await self._answer(scope, receive, request_id)
+            if answer.stream is not None and scope["method"] == "HEAD":  # which wants none of it
+                answer.stream, answer.raw = None, b""
             response = _response(answer, request_id)
         except Problem as problem:
             response = problem_response(problem, request_id)
@@ -186,8 +189,10 @@ def _response(answer: Answer, request_id: str) -> Response:
     headers["X-Content-Type-Options"] = "nosniff"
     if answer.status == 204:
         return Response(status_code=204, headers=headers)
+    if answer.stream is not None:
+        return StreamingResponse(answer.stream, answer.status, headers=headers, media_type=answer.media_type)
     content = answer.raw if answer.raw is not None else msgspec.json.encode(answer.content)
-    return Response(content, answer.status, headers=headers, media_type="application/json")
+    return Response(content, answer.status, headers=headers, media_type=answer.media_type)
 
 
 def platform_only(call: Call) -> None:

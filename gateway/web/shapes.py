@@ -14,10 +14,12 @@ from gateway.domain.delivery import DUE_QUEUE, Status, shown_status
 from gateway.domain.event import PRIORITY_NAMES, Event
 from gateway.domain.url import shorten
 from gateway.domain.webhook import Webhook
+from gateway.manage.explain import Explained
+from gateway.manage.stats import Stats
 from gateway.store.api_keys import ApiKey
 from gateway.store.attempts import Record, attempt_id, open_record
 from gateway.store.cipher import Cipher
-from gateway.web import answers
+from gateway.web import answers, answers_history
 
 HIDDEN = "…"
 
@@ -118,6 +120,61 @@ def delivery(row: Row[Any]) -> answers.Delivery:
         "last_status_code": row.last_status_code,
         "last_error": row.last_error,
         "test": row.test,
+    }
+
+
+def explanation(
+    found: Explained, about: Event, webhook_id: str, delivery_id: str | None
+) -> answers_history.Explanation:
+    """Why an event would make a delivery or not."""
+    condition: answers_history.ExplainedFilter | None = None
+    if found.filter is not None:
+        steps: list[answers_history.FilterStep] = [
+            {
+                "expression": step.expression, "column": step.column, "depth": step.depth,
+                "holds": step.holds, "value": step.value, "because": step.because,
+            }
+            for step in found.filter.steps
+        ]  # fmt: skip
+        condition = {"matches": found.filter.matches, "because": found.filter.because, "steps": steps}
+    return {
+        "event_id": about.id,
+        "event_type": about.type,
+        "webhook_id": webhook_id,
+        "matches": found.matches,
+        "because": found.because,
+        "status": {"matches": found.status.matches, "because": found.status.because},
+        "events": {"matches": found.events.matches, "because": found.events.because},
+        "filter": condition,
+        "delivery_id": delivery_id,
+    }
+
+
+def stats(found: Stats, webhook_id: str) -> answers_history.WebhookStats:
+    """The statistics of a webhook."""
+    return {
+        "webhook_id": webhook_id,
+        "window": found.window,
+        "since": format_time(found.since),
+        "until": format_time(found.until),
+        "attempts": found.attempts,
+        "totals": _results(found.totals),
+        "status_codes": found.status_codes,
+        "errors": found.errors,
+        "duration_ms": {
+            "p50": found.percentiles[50], "p90": found.percentiles[90], "p95": found.percentiles[95],
+            "p99": found.percentiles[99],
+        },
+        "hours": [{"hour": format_time(hour), **_results(counts)} for hour, counts in found.hours],
+    }  # fmt: skip
+
+
+def _results(counts: Mapping[str, int]) -> answers_history.Results:
+    return {
+        "delivered": counts.get("delivered", 0),
+        "failed": counts.get("failed", 0),
+        "retried": counts.get("retried", 0),
+        "held": counts.get("held", 0),
     }
 
 

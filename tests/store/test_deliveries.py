@@ -11,8 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete, select, text
 
-from gateway.store import deliveries
+from gateway.store import deliveries, history
 from gateway.store.deliveries import insert_deliveries, move, record_outcomes
+from gateway.store.history import DeliveryFilter
 from gateway.store.page import PageQuery
 from gateway.store.store import Store
 from gateway.store.tables import deliveries as table
@@ -273,7 +274,7 @@ async def test_the_end_of_a_hold_wakes_only_what_the_hold_had_put_off(store: Sto
     [
         ({}, ["a", "b", "c", "d"]), ({"status": "pending"}, ["a"]), ({"status": "in_flight"}, ["b"]),
         ({"status": "delivered"}, ["c"]), ({"target_id": "whk_2"}, ["d"]), ({"event_id": "evt_2"}, ["b"]),
-        ({"since": NOW + 2}, ["c", "d"]), ({"until": NOW + 2}, ["a", "b"]), ({"type_": "sms.sent"}, ["d"]),
+        ({"since": NOW + 2}, ["c", "d"]), ({"until": NOW + 2}, ["a", "b"]), ({"type": "sms.sent"}, ["d"]),
     ],
 )  # fmt: skip
 async def test_the_history_in_commit_order(store: Store, filters: dict[str, Any], wanted: list[str]) -> None:
@@ -287,8 +288,9 @@ async def test_the_history_in_commit_order(store: Store, filters: dict[str, Any]
         delivery_row("x", position=5, org_id="other"),
     )  # fmt: skip
     async with store.reading() as conn:
-        up = await deliveries.page(conn, "acme", PageQuery(10, "asc"), **filters)
-        down = await deliveries.page(conn, "acme", PageQuery(10, "desc"), **filters)
+        wanted_ones = DeliveryFilter("acme", **filters)
+        up = await history.page(conn, wanted_ones, PageQuery(10, "asc"))
+        down = await history.page(conn, wanted_ones, PageQuery(10, "desc"))
         assert [row.id for row in up.rows] == wanted
         assert [row.id for row in down.rows] == wanted[::-1]
         assert down.next_cursor is None

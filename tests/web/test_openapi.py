@@ -184,12 +184,14 @@ def test_the_examples_of_answers_are_as_described(operation: Any) -> None:
 
 async def test_the_examples_of_requests_are_accepted(node: Node) -> None:
     made = await node.webhook("https://example.com/")
+    event = (await node.send())["id"]
     for operation in OPERATIONS:
         content = DOCUMENT["paths"][operation.path][operation.method.lower()].get("requestBody")
         for name, example in (media(content)["examples"] if content else {}).items():
             check(example["value"], media(content)["schema"])
             path = operation.path.replace("{id}", made["id"])
-            answer = await node.call(operation.method, path, json=example["value"])
+            body = json.loads(json.dumps(example["value"]).replace(samples.delivery["event_id"], event))
+            answer = await node.call(operation.method, path, json=body)
             assert answer.status_code < 300, (operation.id, name, answer.text)
 
 
@@ -283,6 +285,9 @@ async def test_every_answer_is_as_described(node: Node) -> None:
         await ask("POST", "/api/webhooks/{id}/rotate-secret", hook["id"])
         await ask("GET", "/api/webhooks/{id}", hook["id"])
     await ask("POST", "/api/webhooks/{id}/rotate-secret/finish", hook["id"])
+    await ask("POST", "/api/webhooks/{id}/explain", hook["id"], json={"event_id": event["id"]})
+    await ask("GET", "/api/deliveries", query="?q=nothing")
+    await ask("GET", "/api/deliveries", headers={"Accept": "text/csv"})
     await ask("POST", "/api/webhooks/{id}/disable", hook["id"])
     await ask("POST", "/api/webhooks/{id}/enable", hook["id"])
     await ask("DELETE", "/api/webhooks/{id}", hook["id"])

@@ -34,9 +34,13 @@ _EXCUSED = {"invalid_cursor", "headers_required"}
 _EXCUSED_FIELDS = (
     (r"(events\[\d+\]\.)?data\b.*", r".*"),  # what the catalogue says of it
     (r"url", r".*"),  # where it may lead
+    (r"event_id", r"there is no such event"),
+    (r"filter", r".*"),  # the language of filters is no regular one
     (r".*", r".*printable.*"),  # which characters these are
     (r".*", r".*integer.*"),  # 60.0 is an integer to a schema
 )
+# The history of a webhook outlives it.
+_OUTLIVES = ("/deliveries", "/stats")
 
 
 @dataclass
@@ -94,6 +98,8 @@ def _note(recorder: Any, phase: str, found: Findings) -> None:
         response = recorder.interactions[case_id].response if case_id in recorder.interactions else None
         for check in checks:
             found.checks[check.name] += 1
+            if check.name == "use_after_free" and case.operation.path.endswith(_OUTLIVES):
+                continue
             info = check.failure_info
             if info is not None and not (check.name == "positive_data_acceptance" and _excused(response)):
                 said = response.content.decode("utf-8", "replace")[:600] if response is not None else ""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from gateway.client.calls.deliveries import DeliveryCalls
 from gateway.client.calls.events import EventCalls
+from gateway.client.calls.history import HistoryCalls
 from gateway.client.calls.keys import KeyCalls
 from gateway.client.calls.state import StateCalls
 from gateway.client.calls.webhooks import WebhookCalls
 
 
-class Calls(EventCalls, WebhookCalls, DeliveryCalls, KeyCalls, StateCalls):
+class Calls(EventCalls, WebhookCalls, DeliveryCalls, HistoryCalls, KeyCalls, StateCalls):
     """Everything a client can ask for."""

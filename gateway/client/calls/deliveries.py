@@ -20,14 +20,21 @@ class DeliveryCalls:
         type: str | None = None,  # noqa: A002
         since: str | None = None,
         until: str | None = None,
+        last_status_code: int | None = None,
+        last_error: str | None = None,
+        q: str | None = None,
     ) -> Listing[Delivery]:
-        """Newest first. `since` is inclusive, `until` exclusive.
+        """Newest first. `since` is inclusive, `until` exclusive. `q` looks for a text in payloads: give a
+        time with it, or it goes through all of them.
 
         for delivery in client.list_deliveries(status="failed", since="2026-11-20T00:00:00Z"):
             print(delivery["id"], delivery["last_error"])
         """
         path = f"/api/webhooks/{segment(webhook_id)}/deliveries" if webhook_id else "/api/deliveries"
-        filters = {"event_id": event_id, "status": status, "type": type, "since": since, "until": until}
+        filters = {
+            "event_id": event_id, "status": status, "type": type, "since": since, "until": until,
+            "last_status_code": last_status_code, "last_error": last_error, "q": q,
+        }  # fmt: skip
         return Listing(path, {**filters, "order": order}, limit)
 
     @call

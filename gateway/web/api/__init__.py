@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from gateway.web.api import deliveries, events, keys, rotations, webhooks
+from gateway.web.api import deliveries, events, history, keys, rotations, webhooks
 from gateway.web.operation import Operation
 
 OPERATIONS: tuple[Operation, ...] = (
     *events.OPERATIONS,
     *webhooks.OPERATIONS,
     *rotations.OPERATIONS,
+    *history.OPERATIONS,
     *deliveries.OPERATIONS,
     *keys.OPERATIONS,
 )

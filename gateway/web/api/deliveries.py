@@ -2,25 +2,45 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Final
+
 from gateway.domain.delivery import Status
 from gateway.domain.event import Event
-from gateway.errors import NotFound
+from gateway.errors import Forbidden, InvalidRequest, NotFound
 from gateway.store import attempts as attempt_rows
 from gateway.store import deliveries as rows
 from gateway.store import events as event_rows
+from gateway.store import history
 from gateway.store import webhooks as webhook_rows
-from gateway.web import answers, shapes
+from gateway.store.history import DeliveryFilter
+from gateway.store.page import decode_cursor
+from gateway.store.scan import Found
+from gateway.web import answers, exports, search, shapes
 from gateway.web.call import Answer, Call
 from gateway.web.lists import (
     PAGE_PARAMETERS,
     choice_parameter,
-    list_answer,
+    number_parameter,
     page_query,
     time_parameter,
 )
 from gateway.web.operation import Operation
+from gateway.web.search import Search
 
-_FILTERS = ("status", "type", "since", "until", "event_id")
+_FILTERS = ("status", "type", "since", "until", "event_id", "last_status_code", "last_error", "q")
+_ROWS_OF_AN_EXPORT: Final = 500  # at a time
+_COLUMNS: Final = {
+    name: (lambda row, name=name: row[name])
+    for name in (
+        "id", "org_id", "event_id", "event_type", "status", "reason", "attempts_made", "next_attempt_at",
+        "created_at", "completed_at", "expires_at", "redelivery_of", "last_status_code", "last_error", "test",
+    )
+} | {
+    "target_type": lambda row: row["target"]["type"],
+    "target_id": lambda row: row["target"]["id"],
+}  # fmt: skip
 
 
 async def list_deliveries(call: Call) -> Answer:
@@ -76,26 +96,79 @@ async def get_delivery(call: Call) -> Answer:
 
 
 async def _list(call: Call, webhook_id: str | None) -> Answer:
+    wanted = DeliveryFilter(
+        org_id=call.org_filter,
+        target_id=webhook_id,
+        event_id=call.query.get("event_id"),
+        status=choice_parameter(call, "status", [status.value for status in Status]),
+        type=call.query.get("type"),
+        last_status_code=number_parameter(call, "last_status_code", 100, 999),
+        last_error=call.query.get("last_error"),
+        since=time_parameter(call, "since"),
+        until=time_parameter(call, "until"),
+    )
+    kind = exports.wanted_kind(call.headers.get("accept", ""))
+    if kind is not None:
+        return await _export(call, wanted, kind)
+    text = call.query.get("q")
+    if text is not None:
+        return await _search(call, wanted, text)
     async with call.services.store.reading() as conn:
-        page = await rows.page(
-            conn,
-            call.org_filter,
-            await page_query(call, conn),
-            target_id=webhook_id,
-            event_id=call.query.get("event_id"),
-            status=choice_parameter(call, "status", [status.value for status in Status]),
-            type_=call.query.get("type"),
-            since=time_parameter(call, "since"),
-            until=time_parameter(call, "until"),
-        )
-    return list_answer([shapes.delivery(row) for row in page.rows], page.next_cursor)
+        page = await history.page(conn, wanted, await page_query(call, conn))
+    return _page(page)
 
+
+async def _search(call: Call, wanted: DeliveryFilter, text: str) -> Answer:
+    if not call.principal.reads_payloads:
+        raise Forbidden("q looks into payloads: this needs a key with the scope payload:read")
+    if not search.is_text_to_look_for(text):
+        raise InvalidRequest.field("q", f"must be 1 to {search.LONGEST} characters")
+    services = call.services
+    async with services.store.searching() as conn:
+        query = await page_query(call, conn)
+        keep = Search(text, services.directory, services.clock)
+        page = await history.page(conn, wanted, query, effort=search.EFFORT, keep=keep)
+    return _page(page)
+
+
+async def _export(call: Call, wanted: DeliveryFilter, kind: str) -> Answer:
+    call.principal.require("admin", "manage")
+    for name in ("limit", "cursor", "q"):
+        if name in call.query:
+            raise InvalidRequest.field(name, "is not for exports, which hold every delivery that matches")
+    async with call.services.store.reading() as conn:
+        query = replace(await page_query(call, conn), limit=_ROWS_OF_AN_EXPORT)
+
+    async def pages(cursor: str | None) -> tuple[list[Mapping[str, Any]], str | None]:
+        after = None if cursor is None else decode_cursor(cursor, query.order)
+        async with call.services.store.reading() as conn:
+            page = await history.page(conn, wanted, replace(query, after=after))
+        return [shapes.delivery(row) for row in page.rows], page.next_cursor
+
+    return Answer(stream=exports.stream(kind, _COLUMNS, pages), media_type=kind)
+
+
+def _page(found: Found) -> Answer:
+    content: answers.DeliveryList = {
+        "data": [shapes.delivery(row) for row in found.rows],
+        "next_cursor": found.next_cursor,
+        "searched_until": shapes.time(found.searched_until),
+    }
+    return Answer(content)
+
+
+_EXPORTS: Final = (exports.CSV, exports.LINES)
+_ABOUT_LISTS: Final = (
+    "A page reads so much and no more: one that is short and has a `next_cursor` is not the last. With "
+    "`Accept: text/csv` or `application/x-ndjson` the answer is a stream of every delivery that matches, for "
+    "the role *admin*, without `limit`, `cursor` and `q`."
+)
 
 OPERATIONS = (
     Operation(
         "GET", "/api/deliveries", "listDeliveries", list_deliveries, "viewer", "manage", "read",
         "Deliveries in commit order.", query=(*PAGE_PARAMETERS, *_FILTERS),
-        answers={200: answers.DeliveryList},
+        answers={200: answers.DeliveryList}, exports=_EXPORTS, note=_ABOUT_LISTS,
     ),
     Operation(
         "GET", "/api/deliveries/{id}", "getDelivery", get_delivery, "viewer", "manage", "read",
@@ -106,6 +179,6 @@ OPERATIONS = (
     Operation(
         "GET", "/api/webhooks/{id}/deliveries", "listWebhookDeliveries", list_webhook_deliveries, "viewer",
         "manage", "read", "The deliveries of one webhook.", query=(*PAGE_PARAMETERS, *_FILTERS),
-        answers={200: answers.DeliveryList},
+        answers={200: answers.DeliveryList}, exports=_EXPORTS, note=_ABOUT_LISTS,
     ),
 )  # fmt: skip

@@ -13,14 +13,15 @@ from gateway.domain.event import BatchInput, EventInput, NewEvent
 from gateway.errors import BadRequest, Detail, Forbidden, InvalidRequest, NotFound, Problem
 from gateway.ingest.accept import Acceptance
 from gateway.ingest.plan import Answer as EventAnswer
-from gateway.store import deliveries as delivery_rows
 from gateway.store import events as event_rows
+from gateway.store import history
 from gateway.store.directory import OrgView
+from gateway.store.history import DeliveryFilter
 from gateway.store.idempotency import KEPT_MS, Claim
 from gateway.web import answers, shapes
 from gateway.web.body import BATCH, check_json_type
 from gateway.web.call import Answer, Call
-from gateway.web.lists import PAGE_PARAMETERS, list_answer, page_query, time_parameter
+from gateway.web.lists import PAGE_PARAMETERS, page_query, time_parameter
 from gateway.web.operation import Operation
 from gateway.web.repeats import check_key
 
@@ -87,7 +88,12 @@ async def list_events(call: Call) -> Answer:
             since=time_parameter(call, "since"),
             until=time_parameter(call, "until"),
         )
-    return list_answer([shapes.event(row) for row in page.rows], page.next_cursor)
+    content: answers.EventList = {
+        "data": [shapes.event(row) for row in page.rows],
+        "next_cursor": page.next_cursor,
+        "searched_until": shapes.time(page.searched_until),
+    }
+    return Answer(content)
 
 
 async def get_event(call: Call) -> Answer:
@@ -112,10 +118,14 @@ async def list_event_deliveries(call: Call) -> Answer:
     async with call.services.store.reading() as conn:
         if await event_rows.find(conn, call.org_filter, event_id) is None:
             raise NotFound(f"there is no event {event_id}")
-        page = await delivery_rows.page(
-            conn, call.org_filter, await page_query(call, conn), event_id=event_id
-        )
-    return list_answer([shapes.delivery(row) for row in page.rows], page.next_cursor)
+        wanted = DeliveryFilter(org_id=call.org_filter, event_id=event_id)
+        page = await history.page(conn, wanted, await page_query(call, conn))
+    content: answers.DeliveryList = {
+        "data": [shapes.delivery(row) for row in page.rows],
+        "next_cursor": page.next_cursor,
+        "searched_until": None,
+    }
+    return Answer(content)
 
 
 async def list_event_types(call: Call) -> Answer:

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from gateway.domain.event import MAX_BATCH, PRIORITIES, BatchInput, EventInput
 from gateway.domain.event_types import MAX_TYPE_LENGTH, RESERVED_TYPES
+from gateway.domain.filter_tokens import MAX_LENGTH
 from gateway.domain.headers import MAX_HEADERS, MAX_NAME, MAX_VALUE
 from gateway.domain.retry import DEFAULT_LIFETIME_MS, MAX_STEPS, MAX_WAIT_SECONDS
 from gateway.domain.url import MAX_URL
@@ -21,6 +22,7 @@ from gateway.domain.webhook import (
     WebhookCreate,
     WebhookDisable,
     WebhookEnable,
+    WebhookExplain,
     WebhookRelease,
     WebhookUpdate,
 )
@@ -134,7 +136,15 @@ _WEBHOOK: Final[dict[str, Meaning | None]] = {
             "examples": [["call.completed", "sms.*"]],
         },
     ),
-    "filter": Meaning(_ABSENT, whole={"type": "null"}),
+    "filter": Meaning(
+        "A condition over the event, in a part of JMESPath: only events that meet it make a delivery. The "
+        "page on filters says what there is; a mistake is answered with its column. Null: all events.",
+        {
+            "minLength": 1,
+            "maxLength": MAX_LENGTH,
+            "examples": ["data.direction == 'inbound' && data.duration_seconds >= `60`"],
+        },
+    ),
     "description": Meaning("For people; printable characters.", {"maxLength": 500, "pattern": _PRINTABLE}),
     "headers": Meaning(
         "Sent with every request; stored encrypted and never shown again.",
@@ -236,6 +246,9 @@ MEANINGS: Final[Mapping[type, Mapping[str, Meaning | None]]] = {
     WebhookRelease: {},
     SecretRotate: _ROTATE,
     RotationFinish: {},
+    WebhookExplain: {
+        "event_id": Meaning("The event it is about.", {"examples": ["evt_01k9h3v5q8x2m4n6p7r9s1t3w5"]})
+    },
     KeyCreate: _KEY,
 }
 

@@ -87,7 +87,9 @@ def _success(operation: Operation, status: int, kind: type | None) -> dict[str, 
     if kind is not None:
         example = samples.responses()[operation.id][status]
         media = {"schema": ref(kind.__name__), "examples": {operation.id: {"value": example}}}
-        answer["content"] = {"application/json": media}
+        answer["content"] = {"application/json": media} | {
+            kind: {"schema": {"type": "string"}} for kind in operation.exports
+        }
     return answer
 
 

@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from gateway.domain.delivery import Status
+from gateway.manage.stats import WINDOWS
 from gateway.web.lists import DEFAULT, MOST
 from gateway.web.operation import Operation
+from gateway.web.search import LONGEST as SEARCH_LONGEST
 
 ORG_PATTERN: Final = r"^(?!\.{1,2}$)[A-Za-z0-9_.-]{1,64}$"
 _ORG_OR_ALL: Final = r"^(\*|(?!\.{1,2}$)[A-Za-z0-9_.-]{1,64})$"
@@ -30,6 +32,21 @@ QUERY: Final[Mapping[str, tuple[dict[str, Any], str]]] = {
     "until": (_TIME, "Up to this time, exclusive."),
     "status": ({"type": "string", "enum": [status.value for status in Status]}, "Only these deliveries."),
     "event_id": (_TEXT, "Only the deliveries of this event."),
+    "last_status_code": (
+        {"type": "integer", "minimum": 100, "maximum": 999},
+        "Only those whose latest attempt was answered with this status.",
+    ),
+    "last_error": (_TEXT, "Only those whose latest attempt ended with this error, such as `timeout`."),
+    "q": (
+        {**_TEXT, "minLength": 1, "maxLength": SEARCH_LONGEST},
+        "Only those whose payload holds this text, in whatever case. Opens at most 5,000 payloads or works "
+        "for 2 seconds, newest first; then `searched_until` says how far it came. A platform key needs the "
+        "scope `payload:read`.",
+    ),
+    "window": (
+        {"type": "string", "enum": list(WINDOWS), "default": "24h"},
+        "How far back, rounded up to whole hours.",
+    ),
 }
 
 _NOUNS: Final = {"events": "event", "webhooks": "webhook", "deliveries": "delivery", "keys": "key"}

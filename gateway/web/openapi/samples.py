@@ -8,7 +8,7 @@ from typing import Any, Final
 from gateway.domain import event_types
 from gateway.domain.event import API_VERSION
 from gateway.domain.event_types import CATALOGUE
-from gateway.web import answers
+from gateway.web import answers, answers_history
 
 _AT: Final = "2026-11-20T21:05:09.123Z"
 _EVENT_ID: Final = "evt_01k9h3v5q8x2m4n6p7r9s1t3w5"
@@ -16,6 +16,7 @@ _DELIVERY_ID: Final = "dlv_01k9h3v5q8a7c9e1g3j5k7m9n1"
 _WEBHOOK_ID: Final = "whk_01k9h3tz40b2d4f6h8k1m3p5q7"
 _SHOWN: Final = "sms.received"
 _NO_TYPE: Final = "must be dotted lower case, such as call.completed: segments of a-z, 0-9 and _"
+_FILTER: Final = "type == 'call.completed' || contains(data.body || '', '?')"
 _SECRET: Final = "whsec_" + "c2VjcmV0" * 5 + "c2Vj"
 
 accepted: Final[answers.AcceptedEvent] = {
@@ -79,6 +80,23 @@ attempt: Final[answers.Attempt] = {
     "response_headers": [("Content-Type", "text/plain")], "response_body": "ok", "response_truncated": False,
     "error": None, "error_detail": "", "held": False, "swapped_from": None,
 }  # fmt: skip
+explanation: Final[answers_history.Explanation] = {
+    "event_id": _EVENT_ID, "event_type": _SHOWN, "webhook_id": _WEBHOOK_ID, "matches": False,
+    "because": "data.body is \"Thank you!\", so contains(data.body, '?') is false",
+    "status": {"matches": True, "because": "the webhook is enabled"},
+    "events": {"matches": True, "because": "sms.* matches sms.received"},
+    "filter": {
+        "matches": False, "because": "data.body is \"Thank you!\", so contains(data.body, '?') is false",
+        "steps": [
+            {
+                "expression": "contains(data.body, '?')", "column": 1, "depth": 0, "holds": False,
+                "value": "false",
+                "because": "data.body is \"Thank you!\", so contains(data.body, '?') is false",
+            }
+        ],
+    },
+    "delivery_id": None,
+}  # fmt: skip
 key: Final[answers.ApiKey] = {
     "id": "key_01k9h3s2m6w8y1a3c5e7g9j2k4", "platform": False, "org_id": "acme", "role": "viewer",
     "scopes": [], "hint": "hum_live_q7Zp…", "name": "dashboard", "created_at": "2026-11-20T21:00:00.000Z",
@@ -98,6 +116,24 @@ def envelope(event_type: str) -> dict[str, Any]:
 def _data() -> dict[str, Any]:
     data: dict[str, Any] = event_types.example(_SHOWN)["data"]
     return data
+
+
+def _deliveries() -> answers.DeliveryList:
+    return {"data": [delivery], "next_cursor": None, "searched_until": None}
+
+
+def _stats() -> answers_history.WebhookStats:
+    counts: answers_history.Results = {"delivered": 41, "failed": 1, "retried": 3, "held": 0}
+    return {
+        "webhook_id": _WEBHOOK_ID, "window": "1h", "since": "2026-11-20T20:00:00.000Z",
+        "until": "2026-11-20T21:05:09.123Z", "attempts": 45, "totals": counts,
+        "status_codes": {"200": 41, "503": 2}, "errors": {"timeout": 2},
+        "duration_ms": {"p50": 100, "p90": 150, "p95": 15000, "p99": 15000},
+        "hours": [
+            {"hour": "2026-11-20T20:00:00.000Z", **counts},
+            {"hour": "2026-11-20T21:00:00.000Z", "delivered": 0, "failed": 0, "retried": 0, "held": 0},
+        ],
+    }  # fmt: skip
 
 
 def _page(row: object) -> dict[str, Any]:
@@ -121,6 +157,7 @@ def requests() -> Mapping[str, Mapping[str, Any]]:
             "webhook": {
                 "url": "https://crm.example.com/hooks/hum",
                 "events": ["call.completed", "sms.*"],
+                "filter": _FILTER,
                 "description": "calls into the CRM",
                 "headers": {"X-Env": "prod"},
             }
@@ -134,6 +171,7 @@ def requests() -> Mapping[str, Mapping[str, Any]]:
             "leaked": {"grace_period_seconds": 0, "force": True},
         },
         "finishRotation": {"nothing": {}},
+        "explainWebhook": {"event": {"event_id": _EVENT_ID}},
         "createKey": {
             "organization": {"role": "viewer", "name": "dashboard", "expires_in": 7776000},
             "platform": {"platform": True, "scopes": ["events:write"], "name": "voice core"},
@@ -163,9 +201,9 @@ def responses() -> Mapping[str, Mapping[int, Any]]:
     return {
         "sendEvent": {202: accepted},
         "sendEvents": {202: {"data": [accepted]}, 207: {"data": [accepted, refused]}},
-        "listEvents": {200: _page(event)},
+        "listEvents": {200: {**_page(event), "searched_until": None}},
         "getEvent": {200: whole},
-        "listEventDeliveries": {200: _page(delivery)},
+        "listEventDeliveries": {200: _deliveries()},
         "listEventTypes": {200: _page(event_type)},
         "createWebhook": {201: made},
         "listWebhooks": {200: _page(webhook)},
@@ -178,9 +216,11 @@ def responses() -> Mapping[str, Mapping[int, Any]]:
         "releaseWebhook": {200: webhook},
         "rotateSecret": {200: {**webhook, "rotation": rotation, "secret": _SECRET}},
         "finishRotation": {200: webhook},
-        "listDeliveries": {200: _page(delivery)},
+        "explainWebhook": {200: explanation},
+        "getWebhookStats": {200: _stats()},
+        "listDeliveries": {200: _deliveries()},
         "getDelivery": {200: shown},
-        "listWebhookDeliveries": {200: _page(delivery)},
+        "listWebhookDeliveries": {200: _deliveries()},
         "createKey": {201: new_key},
         "listKeys": {200: _page(key)},
     }
