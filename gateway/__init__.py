@@ -17,6 +17,7 @@ The way of an event, file by file:
     domain/outcome.py        what the answer means
     dispatch/record.py       the outcome becomes rows, fenced by the lease
     dispatch/claims.py       what falls due later, was left behind, or did not fit
+    dispatch/lanes.py        webhooks with an order or a rate: one node serves them, in line
 
 `app.py` joins all of it. Imports point down: app → web, cli → ingest, dispatch, manage → store, egress →
 domain → errors, clock. `signing.py` stands alone: customers copy it.

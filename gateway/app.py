@@ -57,6 +57,7 @@ STOP_PATIENCE_SECONDS: Final = 22.0
 ACCEPT_PATIENCE_SECONDS: Final = 1.5
 RECORD_LINGER_SECONDS: Final = 0.005
 POLL_SECONDS: Final = 1.0
+FOLLOW_SECONDS: Final = 0.5
 LOOK_EVERY_ALONE: Final = 5.0
 DISK_RESERVE_BYTES: Final = 64 * 1024 * 1024
 
@@ -234,7 +235,7 @@ class Gateway:
     async def _follow_changes(self) -> None:
         """What other nodes change is seen here within a second; on SQLite there are none."""
         while not self.store.database.is_sqlite:
-            await self.clock.sleep(POLL_SECONDS)
+            await self.clock.sleep(FOLLOW_SECONDS)
             try:
                 await self.directory.refresh()
             except Overloaded as problem:

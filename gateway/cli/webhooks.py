@@ -37,7 +37,7 @@ def webhook_options(required: bool) -> Callable[[Callable[..., None]], Callable[
         ),
         click.option("--filter", help="A condition over the event; an empty one removes it."),
         click.option("--timeout-ms", type=int, help="Whole exchange, 1000 to 30000."),
-        click.option("--rate-limit", type=float, help="Requests per second."),
+        click.option("--rate-limit", type=int, help="At most so many requests per second; 0 for no limit."),
         click.option(
             "--retry-schedule",
             help="Seconds before each next attempt, comma-separated; default for the gateway's own.",
@@ -80,6 +80,8 @@ def webhook_body(given: dict[str, Any], *, update: bool = False) -> Json:
     body = {name: value for name, value in body.items() if value is not None}
     if body.get("filter") == "":
         body["filter"] = None
+    if body.get("rate_limit_per_second") == 0:
+        body["rate_limit_per_second"] = None
     return body | removed
 
 
@@ -225,6 +227,14 @@ def show_result(result: Row, as_json: bool) -> None:
         show_fields(result)
     if not result["ok"]:
         raise click.exceptions.Exit(1)
+
+
+@webhooks.command("release")
+@click.argument("webhook_id")
+@client_command()
+def release(client: GatewayClient, as_json: bool, webhook_id: str) -> None:
+    """End the pause that the receiver has asked for; what was held is sent now."""
+    show_webhook(client.release_webhook(webhook_id), as_json)
 
 
 @webhooks.command("rotate-secret")

@@ -16,10 +16,11 @@ from sqlalchemy.engine import Row
 from gateway.checkpoints import reached
 from gateway.clock import Clock
 from gateway.dispatch.dispatcher import LOW_WATER, Dispatcher
+from gateway.dispatch.lanes import Lanes, owed
 from gateway.dispatch.lease import NodeLease
 from gateway.dispatch.target import Target
 from gateway.domain.delivery import DUE_QUEUE, home_queue, is_leased, target_of_later
-from gateway.domain.owed import Owed
+from gateway.domain.ordering import behind, target_of
 from gateway.errors import Overloaded
 from gateway.metrics import Metrics
 from gateway.store import deliveries, lanes, leases
@@ -63,14 +64,21 @@ class Claims:
         self._missing: set[str] = set()
         self._woken = asyncio.Event()
         self.see_later: Callable[[set[str]], None] = lambda target_ids: None
+        self._lanes = Lanes(store, dispatcher, lease, clock)
         dispatcher.due_hint = self.due
         dispatcher.wake_claims = self._woken.set
+        dispatcher.look_again = self._look_again
 
     def due(self, at: int) -> None:
         """A delivery was put down for `at` (ms)."""
         if self._next_due is None or at < self._next_due:
             self._next_due = at
             self._woken.set()
+
+    def _look_again(self) -> None:
+        """Something has changed in the database that concerns the targets."""
+        self._next_look = 0.0
+        self._woken.set()
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -117,7 +125,8 @@ class Claims:
         """Which queues hold something: dead nodes' leases, targets with a backlog, holds of other nodes."""
         if self._clock.monotonic() < self._next_look:
             return
-        self._next_look = self._clock.monotonic() + self._look_every
+        asked = self._clock.monotonic()
+        self._next_look = asked + self._look_every
         now = self._clock.now()
         async with self._store.looking_up() as conn:
             queues = set(await deliveries.waiting_queues(conn))
@@ -132,11 +141,12 @@ class Claims:
         if empty:
             async with self._store.transaction() as tx:
                 await leases.forget(tx.conn, empty, now)
-        self._dispatcher.see_holds(held)
+        self._dispatcher.see_holds(held, asked)
         later = {queue: target_of_later(queue) for queue in queues}
         self.see_later({target_id for target_id in later.values() if target_id is not None})
         waiting = {q for q in queues if q != DUE_QUEUE and not is_leased(q) and later[q] is None}
         await self._note_backlogs(waiting)
+        await self._lanes.look(waiting)
         if self._dispatcher.in_doubt:
             await self._find_forgotten()
 
@@ -154,8 +164,8 @@ class Claims:
         self._missing = missing - self._missing
         self._dispatcher.in_doubt = bool(self._missing)
 
-    async def _note_backlogs(self, target_ids: set[str]) -> None:
-        for target_id in target_ids - self._dispatcher.targets.keys():
+    async def _note_backlogs(self, queues: set[str]) -> None:
+        for target_id in {target_of(queue) for queue in queues} - self._dispatcher.targets.keys():
             async with self._store.looking_up() as conn:
                 org_id = await deliveries.organization_of_queue(conn, target_id)
             view = await self._directory.organization(org_id) if org_id else None
@@ -166,7 +176,7 @@ class Claims:
                 # Its target was deleted while this was being accepted.
                 async with self._store.transaction() as tx:
                     await deliveries.cancel_pending(tx.conn, target_id, self._clock.now())
-        for target_id in target_ids & self._dispatcher.targets.keys():
+        for target_id in queues & self._dispatcher.targets.keys():
             target = self._dispatcher.targets[target_id]
             target.backlog = target.backlog or 1
         backlogs = sum(1 for target in self._dispatcher.targets.values() if target.backlog)
@@ -198,7 +208,11 @@ class Claims:
     async def _refill(self) -> None:
         """Brings targets' backlogs in, a small number at a time each, so that none crowds out another."""
         now, monotonic = self._clock.now(), self._clock.monotonic()
+        served_alone: list[Target] = []
         for target in list(self._dispatcher.targets.values()):
+            if target.lane is not None:
+                served_alone.append(target)
+                continue
             if not target.backlog or target.waiting >= LOW_WATER or target.blocked(now, monotonic):
                 continue
             # Behind an open breaker one delivery is the probe; the others stay where they are.
@@ -209,12 +223,14 @@ class Claims:
             if await self.bring_in(target, target.id, limit) < limit and target.backlog == marks:
                 target.backlog = 0
             self._dispatcher.pump()
+        if served_alone:
+            await self._lanes.serve(served_alone)
 
     async def bring_in(self, target: Target, queue: str, limit: int) -> int:
         """Moves up to `limit` deliveries of the target from a queue of its own into memory."""
         taken = await self._claim(queue, limit)
         for row, lease in taken:
-            self._dispatcher.take(target, _owed(row, lease))
+            self._dispatcher.take(target, owed(row, lease))
         return len(taken)
 
     async def _claim(self, queue: str, limit: int) -> Sequence[Claimed]:
@@ -230,14 +246,17 @@ class Claims:
     async def _place(self, taken: Sequence[Claimed]) -> None:
         """Into memory, or into the target's own queue when it can take nothing at the moment."""
         put_off: list[tuple[str, str, str]] = []
+        targets = [await self._target_of(row) for row, _ in taken]
+        must_wait = await self._lanes.must_wait([row for row, _ in taken])
         now, monotonic = self._clock.now(), self._clock.monotonic()
-        for row, lease in taken:
-            target = await self._target_of(row)
+        for (row, lease), target in zip(taken, targets, strict=True):
             home = home_queue(row.target_id, row.priority)
             if target is None:
                 put_off.append((home, row.id, lease))
+            elif row.id in must_wait:
+                put_off.append((behind(target.id), row.id, lease))
             elif self._dispatcher.has_room(target) and not target.blocked(now, monotonic):
-                self._dispatcher.take(target, _owed(row, lease))
+                self._dispatcher.take(target, owed(row, lease))
             else:
                 target.backlog += home == target.id
                 put_off.append((home, row.id, lease))
@@ -252,21 +271,3 @@ class Claims:
         view = await self._directory.organization(row.org_id)
         webhook = view.webhooks.get(row.target_id) if view else None
         return self._dispatcher.target(webhook) if webhook else None
-
-
-def _owed(row: Row[Any], lease: str) -> Owed:
-    return Owed(
-        id=row.id,
-        org_id=row.org_id,
-        target_id=row.target_id,
-        event=None,
-        queue=lease,
-        attempts_made=row.attempts_made,
-        steps_used=row.steps_used,
-        expires_at=row.expires_at,
-        priority=row.priority,
-        created_at=row.created_at,
-        event_id=row.event_id,
-        event_type=row.event_type,
-        redelivery_of=row.redelivery_of,
-    )

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Coroutine
+from math import inf
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from gateway.clock import Clock
 from gateway.dispatch.attempt import Attempts
 from gateway.dispatch.breaker import LONGEST_PAUSE_SECONDS
 from gateway.dispatch.fairness import Turns
+from gateway.dispatch.holds import Holds
+from gateway.dispatch.lane import followed
 from gateway.dispatch.lease import NodeLease
 from gateway.dispatch.places import SLOW_AFTER, Place, Places
 from gateway.dispatch.target import Target
@@ -70,9 +73,10 @@ class Dispatcher:
         self._waits_for_records = False
         self._pump_is_due = False
         self._under_way: set[str] = set()
-        self._holds: dict[str, int] | None = None  # None until the database has said which targets are held
+        self._holds = Holds(clock, self._wake_later, self._resume)
         self.due_hint: Callable[[int], None] = lambda due_at: None
         self.wake_claims: Callable[[], None] = lambda: None
+        self.look_again: Callable[[], None] = lambda: None
         # Asked for when somebody looks, not told at every change.
         metrics.queue_depth.set_function(lambda: self.kept - self.in_flight)
         metrics.in_flight.set_function(lambda: self.in_flight)
@@ -85,6 +89,8 @@ class Dispatcher:
         target = self.target(webhook)
         if not webhook.enabled or target.backlog:
             return target.id
+        if webhook.one_voice and not (target.owned and not webhook.ordered):
+            return target.id  # its order comes from the database, its pace from the node that serves it
         if self.stopping or not self._lease.holds():
             return DUE_QUEUE
         if self._blocked(target) or not self.has_room(target):
@@ -109,7 +115,7 @@ class Dispatcher:
             self.due_hint(self._clock.now())
         elif owed.queue == target.id:
             target.backlog += 1
-            if target.waiting < LOW_WATER and not self._blocked(target):
+            if target.waiting < LOW_WATER and (target.sought or not self._blocked(target)):
                 self.wake_claims()
         else:
             self._let_go(target)  # the lease changed meanwhile: it will be claimed again from the old one
@@ -122,7 +128,7 @@ class Dispatcher:
         if target is None:
             target = self.targets[webhook.id] = Target(webhook.id, webhook.org_id)
             self._apply(target, webhook)
-            self._hold(target, (self._holds or {}).get(target.id, 0))
+            self._holds.apply(target)
         return target
 
     def room(self, target: Target) -> int:
@@ -150,17 +156,8 @@ class Dispatcher:
         self._places.call_everybody()
         self._pump()
 
-    def see_holds(self, holds: dict[str, int]) -> None:
-        """Which targets are to be left alone, as this node or another was told, before it started or since.
-        Nothing is sent before this is known."""
-        self._holds = holds
-        for target_id in holds.keys() & self.targets.keys():
-            self._hold(self.targets[target_id], holds[target_id])
-
-    def _hold(self, target: Target, until: int) -> None:
-        if until > target.held_until:
-            target.held_until = until
-            self._wake_later(target)
+    def see_holds(self, holds: dict[str, int], asked: float) -> None:
+        self._holds.see(holds, asked, tuple(self.targets.values()))
 
     # Sending.
 
@@ -191,7 +188,7 @@ class Dispatcher:
     def _pump(self) -> None:
         """Starts whatever may start. Bounded by the places in flight; each start is one task."""
         self._pump_is_due = False
-        if self.stopping or self._holds is None or not self._lease.holds():
+        if self.stopping or not self._holds.known or not self._lease.holds():
             return
         now, monotonic = self._clock.now(), self._clock.monotonic()
         self._waits_for_records = self._attempts.commits.waiting > MOST_UNRECORDED
@@ -199,9 +196,13 @@ class Dispatcher:
             return
         while not self._places.full and (target := self._turns.next()) is not None:
             if target.ready(now, monotonic) and (place := self._places.enter(target, monotonic)):
+                if target.lane is not None:
+                    target.lane.start(monotonic)
                 self._start(target, place)
                 if target.ready(now, monotonic):
                     self._turns.enlist(target)
+            if target.lane is not None and not target.idle and (pause := target.lane.pause(monotonic)):
+                self.resume_later(pause, target)
 
     async def part_the_slow(self) -> None:
         """Until cancelled: those that have been on the wire for long make room for others."""
@@ -216,7 +217,10 @@ class Dispatcher:
         self._under_way.add(owed.id)
         target.in_flight += 1
         self.in_flight += 1
-        task = asyncio.create_task(self._run(target, owed, place))
+        self._spawn(self._run(target, owed, place))
+
+    def _spawn(self, work: Coroutine[Any, Any, None], name: str | None = None) -> None:
+        task = asyncio.create_task(work, name=name)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -247,6 +251,8 @@ class Dispatcher:
             self._under_way.discard(owed.id)
             self._enqueue(target, owed)
             return
+        if target.hold_told == inf:
+            target.hold_told = self._clock.monotonic()  # written, or somebody else's to write
         self._over(target, owed)
         if outcome is not None and outcome.due_at is not None:
             self.due_hint(outcome.due_at)
@@ -263,18 +269,25 @@ class Dispatcher:
         until_hold_ends = (target.held_until - self._clock.now()) / 1000
         until_probe = target.breaker.next_probe - self._clock.monotonic() if target.breaker.open else 0.0
         seconds = max(until_hold_ends, until_probe, 0.0)
+        if target.enabled and seconds > 0:
+            self.resume_later(seconds + 0.001, target)
+
+    def resume_later(self, seconds: float, target: Target) -> None:
+        """A pause ends without anybody else touching the target."""
 
         async def wake() -> None:
-            await self._clock.sleep(seconds + 0.001)
-            self._wake(target)
-            if target.backlog:
-                self.wake_claims()
-            self._pump()
+            await self._clock.sleep(seconds)
+            if target.lane is not None:
+                target.lane.paused = False
+            self._resume(target)
 
-        if target.enabled and seconds > 0:
-            task = asyncio.create_task(wake(), name=f"wake {target.id}")
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+        self._spawn(wake(), f"wake {target.id}")
+
+    def _resume(self, target: Target) -> None:
+        self._wake(target)
+        if target.backlog or target.lane is not None:
+            self.wake_claims()
+        self._pump_soon()
 
     def _keep(self, target: Target) -> None:
         target.kept += 1
@@ -283,6 +296,8 @@ class Dispatcher:
     def _over(self, target: Target, owed: Owed) -> None:
         self._under_way.discard(owed.id)
         self._let_go(target)
+        if target.lane is not None and target.lane.over(owed.ordering_key):
+            self.wake_claims()
 
     def _let_go(self, target: Target) -> None:
         target.kept -= 1
@@ -290,20 +305,23 @@ class Dispatcher:
 
     # Changes from outside.
 
-    def _apply(self, target: Target, webhook: Webhook) -> None:
+    def _apply(self, target: Target, webhook: Webhook) -> bool:
+        """True when what waits in memory was taken up under rules that do not hold any more."""
         first_wait = (webhook.retry_schedule or self._default_schedule)[0]
         target.membership = self._places.join(urlsplit(webhook.url).netloc, target.org_id)
+        if webhook.enabled and not target.enabled:
+            target.start_slowly()
         target.enabled = webhook.enabled
         target.proven = target.proven or webhook.first_success_at is not None
         target.failing = webhook.failing_since is not None
         target.breaker.pause = min(float(first_wait), LONGEST_PAUSE_SECONDS)
+        target.lane, stricter = followed(target.lane, webhook, self._clock.monotonic())
+        return stricter
 
     def _organization_changed(self, org_id: str) -> None:
         affected = [target for target in self.targets.values() if target.org_id == org_id]
         if affected and not self.stopping:
-            task = asyncio.create_task(self._see_changes(org_id, affected), name=f"see {org_id}")
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._spawn(self._see_changes(org_id, affected), f"see {org_id}")
 
     async def _see_changes(self, org_id: str, affected: list[Target]) -> None:
         while True:
@@ -318,13 +336,11 @@ class Dispatcher:
                 self._empty(target)  # its deliveries are cancelled
                 self._forget_if_idle(target)
                 continue
-            self._apply(target, webhook)
-            if not target.enabled:
+            if self._apply(target, webhook) or not target.enabled:
                 self._send_home(target)
-            self._wake(target)
-            if target.backlog and target.enabled:
-                self.wake_claims()
-        self._pump()
+            self._resume(target)
+        if any(target.held_until > self._clock.now() for target in affected):
+            self.look_again()  # the change may be the end of the hold
 
     def _send_home(self, target: Target) -> None:
         """What a target is owed that gets nothing at present waits in the database, not in places that others
@@ -332,9 +348,7 @@ class Dispatcher:
         for owed in target.take_all():
             self._account_for(owed)
             self._under_way.add(owed.id)
-            task = asyncio.create_task(self._put_back(target, owed))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._spawn(self._put_back(target, owed))
 
     async def _put_back(self, target: Target, owed: Owed) -> None:
         try:
@@ -351,7 +365,7 @@ class Dispatcher:
         owed = target.remove(delivery_id) if target else None
         if target is not None and owed is not None:
             self._account_for(owed)
-            self._let_go(target)
+            self._over(target, owed)
 
     def _forget_if_idle(self, target: Target) -> None:
         if target.kept == 0:
@@ -361,6 +375,8 @@ class Dispatcher:
         """The lease is gone: what waits in memory is no longer ours to send."""
         for target in self.targets.values():
             self._empty(target)
+            if target.lane is not None:
+                target.lane.lose()
 
     def _empty(self, target: Target) -> None:
         for owed in target.take_all():

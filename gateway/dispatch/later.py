@@ -101,6 +101,8 @@ class Later:
         """How many of this target; none while it gets nothing, or others wait for it in the database."""
         if target.backlog or target.blocked(self._clock.now(), self._clock.monotonic()):
             return 0
+        if target.lane is not None and not target.owned:
+            return 0  # another node's to send
         if target.breaker.open:
             return 1 - min(1, target.kept)  # the probe
         return max(0, min(left, MOST_WAITING - len(target.later), self._dispatcher.room(target)))

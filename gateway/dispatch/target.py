@@ -1,16 +1,19 @@
 """What the dispatcher knows of one target while it runs: its queue, how much it may get at once, its breaker.
 
 Until a target's first 2xx it gets one request at a time. Then the number grows with each success, is halved
-by timeouts and by answers that ask for less, and starts over after a failure to connect.
+by timeouts and by answers that ask for less, and starts over at one after a failure to connect, after a hold
+and when the target is enabled again.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
+from math import inf
 from typing import TYPE_CHECKING, Final
 
 from gateway.dispatch.breaker import Breaker
+from gateway.dispatch.lane import Lane
 from gateway.domain.delivery import LATER
 from gateway.domain.exchange import Exchange
 from gateway.domain.outcome import Outcome, Verdict
@@ -30,8 +33,9 @@ class Target:
     milliseconds. `later` holds what jobs made: it goes when nothing else waits. `backlog` counts how often
     something was left in the target's own queue in the database since that was last found empty.
     `membership`: what it shares with others of its host and organization; `slow`: how many of its requests
-    have been on the wire for long (`places`). `rotation`: what it takes while its secret is being rotated
-    (`rotating`)."""
+    have been on the wire for long (`places`). `lane`: for one that a single node serves. `hold_told`: since
+    when (monotonic) the database knows of a hold that this node heard of. `rotation`: what it takes while its
+    secret is being rotated (`rotating`)."""
 
     id: str
     org_id: str
@@ -53,6 +57,8 @@ class Target:
     health_written: int = 0
     membership: Membership | None = None
     slow: int = 0
+    lane: Lane | None = None
+    hold_told: float = 0.0
     rotation: Memory | None = None
 
     @property
@@ -74,6 +80,7 @@ class Target:
         return (
             not self.enabled
             or now < self.held_until
+            or (self.lane is not None and not self.lane.owned)
             or (self.breaker.open and not self.breaker.allows(monotonic, self.in_flight))
         )
 
@@ -84,12 +91,30 @@ class Target:
             most = max(1, self.limit // 2)
         else:
             return False
-        return self.in_flight < most and not self.blocked(now, monotonic)
+        return (
+            self.in_flight < most
+            and not self.blocked(now, monotonic)
+            and (self.lane is None or self.lane.may_start(monotonic))
+        )
 
     @property
     def idle(self) -> bool:
         """Whether nothing at all waits for it in memory."""
         return not (self.urgent or self.normal or self.later)
+
+    @property
+    def owned(self) -> bool:
+        """Whether this node alone serves it."""
+        return self.lane is not None and self.lane.owned
+
+    @property
+    def sought(self) -> bool:
+        """Whether this node should try to become the one that serves it."""
+        return self.lane is not None and self.lane.sought
+
+    def start_slowly(self) -> None:
+        """After a pause: one request first, and more with each success."""
+        self.at_once = 1
 
     def push(self, owed: Owed) -> None:
         if owed.priority == LATER:
@@ -129,10 +154,11 @@ class Target:
         if outcome.verdict is Verdict.HELD:
             self.holds_in_a_row += 1
             self.held_until = max(self.held_until, outcome.hold_until or 0)
-            self.at_once = 1
+            self.hold_told = inf  # not before it is written
+            self.start_slowly()
         elif outcome.slow_down:
             self.at_once = max(1.0, self.at_once / 2)
         elif not exchange.answered:
-            self.at_once = 1
+            self.start_slowly()
         if outcome.verdict is Verdict.GONE:
             self.enabled = False

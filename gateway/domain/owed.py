@@ -26,6 +26,7 @@ class Owed(msgspec.Struct, eq=False):
     event_id: str = ""
     event_type: str = ""
     redelivery_of: str | None = None
+    ordering_key: str | None = None  # only of those that were claimed
     troubles: int = 0  # how often this gateway itself failed to work on it since it came into memory
 
     def __post_init__(self) -> None:

@@ -15,6 +15,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 from gateway.domain.filter import Filter, check_filter, compile_filter
 from gateway.domain.outcome import Policy
 from gateway.domain.pattern import PatternSet, check_pattern
+from gateway.domain.rate import HIGHEST, LOWEST
 from gateway.domain.retry import check_schedule
 from gateway.domain.rotation import DEFAULT_GRACE_SECONDS, MAX_GRACE_SECONDS, Rotation
 from gateway.errors import Detail, InvalidRequest
@@ -79,6 +80,11 @@ class Webhook:
         """Whether it is owed deliveries: one that a person disabled is not, one that failed still is."""
         return self.enabled or self.disabled_reason != "by_user"
 
+    @property
+    def one_voice(self) -> bool:
+        """Whether only one node at a time may serve it: what it asks for concerns all of its requests."""
+        return self.ordered or self.rate_limit_per_second is not None
+
     def wants(self, event_type: str) -> bool:
         return self.collects and self.patterns.matches(event_type)
 
@@ -142,6 +148,7 @@ Schedule = Annotated[list[int], AfterValidator(_schedule)]
 Description = Annotated[str, StringConstraints(max_length=500), AfterValidator(_printable)]
 TimeoutMs = Annotated[int, Field(ge=1_000, le=30_000)]
 HoldSeconds = Annotated[int, Field(ge=1, le=86_400)]
+RatePerSecond = Annotated[int, Field(ge=LOWEST, le=HIGHEST)]
 
 
 class _Request(BaseModel):
@@ -159,7 +166,7 @@ class WebhookCreate(_Request):
     enabled: bool = True
     secret: str | None = None
     timeout_ms: TimeoutMs = 15_000
-    rate_limit_per_second: int | None = None
+    rate_limit_per_second: RatePerSecond | None = None
     retry_schedule: Schedule | None = None
     max_hold_seconds: HoldSeconds = 3600
     ordered: bool = False
@@ -177,7 +184,7 @@ class WebhookUpdate(_Request):
     headers: dict[str, str | None] | None = None
     enabled: bool | None = None
     timeout_ms: TimeoutMs | None = None
-    rate_limit_per_second: int | None = None
+    rate_limit_per_second: RatePerSecond | None = None
     retry_schedule: Schedule | None = None
     max_hold_seconds: HoldSeconds | None = None
     ordered: bool | None = None
@@ -201,6 +208,10 @@ class WebhookDisable(_Request):
     """`POST /api/webhooks/{id}/disable`: nothing to say."""
 
 
+class WebhookRelease(_Request):
+    """`POST /api/webhooks/{id}/release`: nothing to say."""
+
+
 class SecretRotate(_Request):
     """`POST /api/webhooks/{id}/rotate-secret`."""
 
@@ -219,7 +230,7 @@ def refuse_unavailable(request: WebhookCreate | WebhookUpdate) -> None:
     wrong = [
         Detail(name, "is not available in this version")
         for name, default in (
-            ("rate_limit_per_second", None), ("ordered", False), ("profile", "hum"),
+            ("profile", "hum"),
         )
         if name in given and getattr(request, name) not in (default, None)
     ]  # fmt: skip

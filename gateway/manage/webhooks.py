@@ -62,6 +62,8 @@ async def create(
         status="enabled" if request.enabled else "disabled",
         disabled_reason=None if request.enabled else "by_user",
         timeout_ms=request.timeout_ms,
+        rate_limit_per_second=request.rate_limit_per_second,
+        ordered=request.ordered,
         retry_schedule=tuple(request.retry_schedule) if request.retry_schedule else None,
         max_hold_seconds=request.max_hold_seconds,
         created_at=now,
@@ -139,6 +141,17 @@ async def enable(
     if request.pending == "discard" and not before.enabled:
         await deliveries.cancel_pending(tx.conn, webhook_id, now)
     return await update(tx, org, webhook_id, WebhookUpdate(enabled=True), rules, now, announce)
+
+
+async def release(tx: Transaction, org: OrgView, webhook_id: str, now: int) -> Webhook:
+    """Ends the hold that an answer with Retry-After has asked for; a webhook that is not held stays as it is.
+    What was told to wait for the end of the hold is due now."""
+    webhook = await _find(tx, org, webhook_id)
+    until = await lanes.release(tx.conn, webhook_id, now)
+    if until is not None:
+        await deliveries.wake_held(tx.conn, webhook_id, until, now)
+        tx.touch(org.id)  # so that every node looks
+    return webhook
 
 
 async def delete(tx: Transaction, org: OrgView, webhook_id: str, now: int) -> None:
@@ -246,7 +259,15 @@ def _enabled(before: Webhook, enabled: bool) -> dict[str, Any]:
 
 _DEFAULTS: Mapping[str, Any] = {
     name: WebhookCreate.model_fields[name].default
-    for name in ("description", "filter", "timeout_ms", "max_hold_seconds", "retry_schedule")
+    for name in (
+        "description",
+        "filter",
+        "timeout_ms",
+        "max_hold_seconds",
+        "retry_schedule",
+        "rate_limit_per_second",
+        "ordered",
+    )
 }
 
 

@@ -10,8 +10,9 @@ from sqlalchemy.engine import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.domain.delivery import DUE_QUEUE, LATER, target_of_later
+from gateway.domain.ordering import behind
 from gateway.store.bulk import BulkInsert, BulkUpdate
-from gateway.store.tables import deliveries
+from gateway.store.tables import attempts, deliveries
 
 insert_deliveries: Final = BulkInsert(
     deliveries,
@@ -36,7 +37,7 @@ record_outcomes: Final = BulkUpdate(
 )  # fmt: skip
 move: Final = BulkUpdate(deliveries, ("queue",), ("id", "queue"))
 
-_CLAIMED = (
+CLAIMED: Final = (
     "id, org_id, event_id, event_type, target_type, target_id, attempts_made, steps_used, ordering_key,"
     " priority, due_at, expires_at, created_at, redelivery_of"
 )
@@ -45,17 +46,29 @@ _CLAIMED = (
 def _claim(pick: str) -> TextClause:
     return text(
         f"UPDATE deliveries SET queue = :lease WHERE {pick}"  # noqa: S608
-        f" RETURNING {_CLAIMED}"
+        f" RETURNING {CLAIMED}"
     )
 
 
-_PICKED = (
-    "SELECT id FROM deliveries WHERE status = 'pending' AND queue = :queue AND priority = :priority"
-    " AND due_at <= :now ORDER BY due_at LIMIT :limit"
+def _claims(further: str = "") -> dict[str, TextClause]:
+    picked = (
+        "SELECT id FROM deliveries WHERE status = 'pending' AND queue = :queue AND priority = :priority"  # noqa: S608
+        f" AND due_at <= :now{further} ORDER BY due_at LIMIT :limit"
+    )
+    # An array keeps PostgreSQL from running the sub-select, with its row locks, more than once.
+    return {
+        "postgresql": _claim(f"id = ANY(ARRAY({picked} FOR UPDATE SKIP LOCKED))"),
+        "sqlite": _claim(f"id IN ({picked})"),
+    }
+
+
+_CLAIM: Final = _claims()
+_CLAIM_OWN: Final = _claims(
+    " AND (position < :below OR created_at < :settled)"
+    " AND EXISTS (SELECT 1 FROM lanes WHERE target_id = :target AND owner_lease = :lease)"
 )
-# An array keeps PostgreSQL from running the sub-select, with its row locks, more than once.
-_CLAIM_POSTGRESQL = _claim(f"id = ANY(ARRAY({_PICKED} FOR UPDATE SKIP LOCKED))")
-_CLAIM_SQLITE = _claim(f"id IN ({_PICKED})")
+# An event is committed, or is not, well within this time after its acceptance began.
+_SETTLED_MS: Final = 10_000
 
 _QUEUES = text(
     "WITH RECURSIVE waiting(name) AS ("
@@ -82,22 +95,38 @@ async def add_finished(conn: AsyncConnection, **row: Any) -> None:
 
 async def claim(conn: AsyncConnection, queue: str, lease: str, *, now: int, limit: int) -> Sequence[Row[Any]]:
     """Takes up to `limit` deliveries of a queue that are due, the urgent ones first, those of jobs last."""
-    statement = _CLAIM_SQLITE if conn.dialect.name == "sqlite" else _CLAIM_POSTGRESQL
+    return await _taken(conn, _CLAIM, {"queue": queue, "lease": lease, "now": now}, limit)
+
+
+async def claim_own(
+    conn: AsyncConnection, target_id: str, queue: str, lease: str, *, now: int, limit: int, below: int | None
+) -> Sequence[Row[Any]]:
+    """The same for a target that the lease serves alone; nothing when it does not. With `below`, nothing is
+    taken before which another could still be committed (`store.transaction`)."""
+    values = {
+        "queue": queue, "lease": lease, "now": now, "target": target_id,
+        "below": 2**63 - 1 if below is None else below, "settled": now - _SETTLED_MS,
+    }  # fmt: skip
+    return await _taken(conn, _CLAIM_OWN, values, limit)
+
+
+async def _taken(
+    conn: AsyncConnection, statements: dict[str, TextClause], values: dict[str, Any], limit: int
+) -> Sequence[Row[Any]]:
+    statement = statements[conn.dialect.name]
     taken: list[Row[Any]] = []
-    for priority in (1, 0, LATER) if target_of_later(queue) is None else (LATER,):
+    for priority in (1, 0, LATER) if target_of_later(values["queue"]) is None else (LATER,):
         if len(taken) < limit:
-            values = {
-                "lease": lease, "queue": queue, "priority": priority, "now": now, "limit": limit - len(taken),
-            }  # fmt: skip
+            still = values | {"priority": priority, "limit": limit - len(taken)}
             # RETURNING gives the rows as they come upon; they are due in this order.
-            rows = (await conn.execute(statement, values)).all()
+            rows = (await conn.execute(statement, still)).all()
             taken += sorted(rows, key=lambda row: (row.due_at, row.id))
     return taken
 
 
 async def leased(conn: AsyncConnection, lease: str) -> Sequence[Row[Any]]:
     """Everything that a lease covers, as `claim` would give it."""
-    query = text(f"SELECT {_CLAIMED} FROM deliveries WHERE status = 'pending' AND queue = :lease")  # noqa: S608
+    query = text(f"SELECT {CLAIMED} FROM deliveries WHERE status = 'pending' AND queue = :lease")  # noqa: S608
     return (await conn.execute(query, {"lease": lease})).all()
 
 
@@ -113,8 +142,10 @@ async def next_due(conn: AsyncConnection) -> int | None:
 
 
 async def organization_of_queue(conn: AsyncConnection, queue: str) -> str | None:
-    """Whose deliveries wait in a target's queue."""
-    query = select(deliveries.c.org_id).where(deliveries.c.status == "pending", deliveries.c.queue == queue)
+    """Whose deliveries wait in a target's queue, or behind others of their key."""
+    query = select(deliveries.c.org_id).where(
+        deliveries.c.status == "pending", deliveries.c.queue.in_((queue, behind(queue)))
+    )
     return (await conn.execute(query.limit(1))).scalar_one_or_none()
 
 
@@ -178,6 +209,34 @@ async def wake_target(conn: AsyncConnection, target_id: str, until: int) -> None
         .where(deliveries.c.status == "pending", deliveries.c.queue == target_id, deliveries.c.due_at > until)
         .values(due_at=until)
     )
+
+
+async def wake_held(conn: AsyncConnection, target_id: str, held_until: int, now: int) -> None:
+    """The hold that would have lasted until then is over: those that were told to wait for its end by the
+    answer to their latest attempt are due now; those whose schedule says later keep their time."""
+    told_to_wait = (
+        select(attempts.c.delivery_id)
+        .where(attempts.c.delivery_id == deliveries.c.id, attempts.c.number == deliveries.c.attempts_made)
+        .where(attempts.c.held.is_(True))
+    )
+    await conn.execute(
+        update(deliveries)
+        .where(
+            deliveries.c.status == "pending",
+            deliveries.c.queue == DUE_QUEUE,
+            deliveries.c.priority.in_((0, 1)),  # so that the index leads to the times
+            deliveries.c.due_at > now,
+            deliveries.c.due_at <= held_until,
+            deliveries.c.target_id == target_id,
+            told_to_wait.exists(),
+        )
+        .values(due_at=now)
+    )
+
+
+async def anything_in(conn: AsyncConnection, queue: str) -> bool:
+    query = select(deliveries.c.id).where(deliveries.c.status == "pending", deliveries.c.queue == queue)
+    return (await conn.execute(query.limit(1))).first() is not None
 
 
 async def overdue(conn: AsyncConnection, now: int, limit: int = 5000) -> list[str]:

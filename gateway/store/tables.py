@@ -3,8 +3,9 @@
 Conventions: times are integers of milliseconds since 1970 UTC; `position` is commit order (see
 `store.transaction`); JSON is text; every row carries its organization; columns of type SEALED hold ciphertext
 of `store.cipher`. A delivery waits in exactly one `queue`: `due` (for its time), a node's lease `lse_…`
-(in that node's memory), its target's id (kept back: the target is full, held, disabled or not answering), or
-`later:` and its target's id (made by a job, for when nothing else waits for that target).
+(in that node's memory), its target's id (kept back: the target is full, held, disabled or not answering),
+`domain.ordering.behind` (an earlier one of its ordering key is not over yet), or `later:` and its target's id
+(made by a job, for when nothing else waits for that target).
 """
 
 from __future__ import annotations
@@ -221,6 +222,8 @@ rotations = Table(
     Index("rotations_by_end", "ends_at"),
 )
 
+_IN_ORDER = "status = 'pending' AND ordering_key IS NOT NULL AND redelivery_of IS NULL"
+
 deliveries = Table(
     "deliveries",
     metadata,
@@ -259,6 +262,14 @@ deliveries = Table(
     Index("deliveries_by_position", "position"),
     Index("deliveries_by_target", "target_id", "position"),
     Index("deliveries_by_event", "event_id"),
+    Index(
+        "deliveries_in_order",
+        "target_id",
+        "ordering_key",
+        "position",
+        sqlite_where=text(_IN_ORDER),
+        postgresql_where=text(_IN_ORDER),
+    ),
     Index(
         "deliveries_failed_by_org",
         "org_id",

@@ -160,7 +160,7 @@ def test_a_webhook_is_created_and_its_secret_shown(
         "secret": "whsec_own",
         "retry_schedule": [1, 60],
         "description": "CRM",
-        "rate_limit_per_second": 5.0,
+        "rate_limit_per_second": 5,
         "ordered": True,
         "enabled": False,
     }
@@ -183,6 +183,18 @@ def test_an_update_sends_only_what_was_given(run: Run, gateway: FakeGateway) -> 
     run("webhooks", "update", "whk_1", "--filter", "", "--unordered")
     assert body_of(gateway.requests[0]) == {"filter": None, "ordered": False}
     assert run("webhooks", "update", "whk_1").exit_code == 2
+
+
+def test_a_rate_limit_of_zero_takes_it_away(run: Run, gateway: FakeGateway) -> None:
+    gateway.on("PATCH /api/webhooks/whk_1", httpx.Response(200, json=WEBHOOK))
+    run("webhooks", "update", "whk_1", "--rate-limit", "0")
+    assert body_of(gateway.requests[0]) == {"rate_limit_per_second": None}
+
+
+def test_release(run: Run, gateway: FakeGateway) -> None:
+    gateway.on("POST /api/webhooks/whk_1/release", httpx.Response(200, json=WEBHOOK))
+    assert run("webhooks", "release", "whk_1").exit_code == 0
+    assert [request.content for request in gateway.requests] == [b""]
 
 
 def test_enable_disable_and_delete(run: Run, gateway: FakeGateway) -> None:

@@ -55,6 +55,7 @@ def test_from_webhook_to_delivery(client: Driver) -> None:
     assert b'{"score": 1.10}' in client.do(lambda c: c.raw_delivery(delivery["id"]))
     assert b'{"score": 1.10}' in client.do(lambda c: c.raw_event(sent["id"]))
     assert len(client.rows(lambda c: c.list_deliveries(webhook_id=webhook_id, type="call.custom"))) == 1
+    assert client.do(lambda c: c.release_webhook(webhook_id))["id"] == webhook_id
     assert client.do(lambda c: c.disable_webhook(webhook_id))["disabled_reason"] == "by_user"
     assert client.do(lambda c: c.enable_webhook(webhook_id, pending="discard"))["enabled"] is True
     assert [webhook["id"] for webhook in client.rows(lambda c: c.list_webhooks())] == [webhook_id]

@@ -297,6 +297,7 @@ async def test_every_answer_is_as_described(node: Node) -> None:
         await ask("POST", f"/api/webhooks/{{id}}/{what}", hook["id"], json={"dry_run": True})
         await ask("POST", f"/api/webhooks/{{id}}/{what}", (await node.webhook("https://example.com/"))["id"])
     await ask("POST", "/api/jobs/{id}/cancel", replay["id"])
+    await ask("POST", "/api/webhooks/{id}/release", hook["id"])
     for _ in range(2):
         await ask("POST", "/api/webhooks/{id}/rotate-secret", hook["id"])
         await ask("GET", "/api/webhooks/{id}", hook["id"])

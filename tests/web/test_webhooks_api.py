@@ -102,8 +102,8 @@ async def test_viewers_see_a_shortened_url(node: Node) -> None:
 
 _REFUSED: list[tuple[dict[str, Any], list[str]]] = [
     *[({name: value}, [name]) for name, value in (
-        ("rate_limit_per_second", 5), ("ordered", True), ("profile", "standard"))],
-    ({"ordered": True, "profile": "mihu"}, ["ordered", "profile"]),
+        ("profile", "standard"), ("profile", "mihu"))],
+    *[({"rate_limit_per_second": v}, ["rate_limit_per_second"]) for v in (0, -1, 10_001, 1.5, "5", True)],
     *[({"filter": wrong}, ["filter"]) for wrong in ("", "data.n > 5", "direction == 'x'", "x" * 513, "'\0'")],
     *[({"url": url}, ["url"]) for url in (
         "", "example.com", "ftp://example.com/", "http://example.com:81/", "https://10.0.0.1/",
@@ -263,6 +263,23 @@ async def test_lists_go_on_by_cursor(node: Node) -> None:
             seen, cursor = seen + [entry["id"] for entry in page["data"]], page["next_cursor"]
         assert seen == expected
         assert (cursor is None) == (order == "desc")
+
+
+async def test_order_and_rate_are_kept_changed_and_taken_back(node: Node) -> None:
+    made = (await create(node, rate_limit_per_second=10_000, ordered=True)).json()
+    assert (made["rate_limit_per_second"], made["ordered"]) == (10_000, True)
+    path = f"/api/webhooks/{made['id']}"
+    for patch, after in (
+        ({"rate_limit_per_second": 1}, (1, True)),
+        ({"description": "x"}, (1, True)),
+        ({"ordered": False}, (1, False)),
+        ({"ordered": True, "rate_limit_per_second": None}, (None, True)),
+        ({"ordered": None}, (None, False)),
+    ):
+        answer = await node.call("PATCH", path, json=patch)
+        assert answer.status_code == 200, answer.text
+        found = (await node.call("GET", path)).json()
+        assert (found["rate_limit_per_second"], found["ordered"]) == after, patch
 
 
 @pytest.mark.parametrize("pending", ["deliver", "discard"])

@@ -90,6 +90,14 @@ class WebhookCalls:
         return Request("POST", f"/api/webhooks/{segment(webhook_id)}/test", json=body)
 
     @call
+    def release_webhook(self, webhook_id: str) -> Request[Webhook]:
+        """Ends the pause that its receiver has asked for; what was held is sent now.
+
+        client.release_webhook("whk_01k9…")
+        """
+        return Request("POST", f"/api/webhooks/{segment(webhook_id)}/release")
+
+    @call
     def rotate_secret(
         self,
         webhook_id: str,

@@ -11,6 +11,7 @@ from gateway.domain.webhook import (
     WebhookCreate,
     WebhookDisable,
     WebhookEnable,
+    WebhookRelease,
     WebhookUpdate,
 )
 from gateway.errors import NotFound
@@ -100,6 +101,14 @@ async def disable_webhook(call: Call) -> Answer:
     return Answer(_shape(call, webhook, health.get(webhook.id)))
 
 
+async def release_webhook(call: Call) -> Answer:
+    services = call.services
+    async with services.transaction() as tx:
+        webhook = await manage.release(tx, call.the_org, call.path["id"], services.clock.now())
+        health = await rows.health(tx.conn, [webhook.id])
+    return Answer(_shape(call, webhook, health.get(webhook.id)))
+
+
 async def delete_webhook(call: Call) -> Answer:
     services = call.services
     async with services.transaction() as tx:
@@ -155,6 +164,12 @@ OPERATIONS = (
         "POST", "/api/webhooks/{id}/disable", "disableWebhook", disable_webhook, "admin", "manage", "write",
         "Stop delivering, and make no deliveries until it is enabled.", model=WebhookDisable,
         answers={200: answers.Webhook}, note="What is pending waits.",
+    ),
+    Operation(
+        "POST", "/api/webhooks/{id}/release", "releaseWebhook", release_webhook, "admin", "manage", "write",
+        "End the pause that the receiver has asked for with `Retry-After`.", model=WebhookRelease,
+        answers={200: answers.Webhook},
+        note="What was held is sent now, one request first. A webhook that is not held stays as it is.",
     ),
     Operation(
         "DELETE", "/api/webhooks/{id}", "deleteWebhook", delete_webhook, "admin", "manage", "write",

@@ -31,6 +31,7 @@ from gateway.domain.webhook import (
     WebhookDisable,
     WebhookEnable,
     WebhookExplain,
+    WebhookRelease,
     WebhookUpdate,
 )
 from gateway.manage.keys import KeyCreate
@@ -85,7 +86,7 @@ _EVENT: Final[dict[str, Meaning | None]] = {
         {"format": "date-time", "maxLength": 40, "examples": ["2026-11-20T21:05:09.123Z"]},
     ),
     "ordering_key": Meaning(
-        "What must stay in order, for ordered webhooks, which come with a later version.",
+        "Events with the same key reach ordered webhooks one at a time, in the order of acceptance.",
         {"minLength": 1, "maxLength": 128, "pattern": _PRINTABLE, "examples": ["conversation_77"]},
     ),
     "priority": Meaning(
@@ -164,7 +165,10 @@ _WEBHOOK: Final[dict[str, Meaning | None]] = {
         {"pattern": "^whsec_[A-Za-z0-9+/]{32,86}={0,2}$"},
     ),
     "timeout_ms": Meaning("For the whole exchange."),
-    "rate_limit_per_second": Meaning(_ABSENT, whole={"type": "null"}),
+    "rate_limit_per_second": Meaning(
+        "At most so many attempts in a second, ±10 % over any ten seconds, over all nodes, retries and "
+        "redeliveries included. Null: no limit."
+    ),
     "retry_schedule": Meaning(
         "Seconds to wait before each next attempt, each ±20 %. Null: the operator's schedule.",
         {
@@ -175,7 +179,10 @@ _WEBHOOK: Final[dict[str, Meaning | None]] = {
         },
     ),
     "max_hold_seconds": Meaning("The longest `Retry-After` that is honoured."),
-    "ordered": Meaning(_ABSENT, whole={"type": "boolean", "const": False}),
+    "ordered": Meaning(
+        "Deliveries of events with the same `ordering_key` go one at a time, in the order of acceptance; the "
+        "next goes when the one before is over. Redeliveries are outside the order."
+    ),
     "profile": Meaning(_ABSENT, whole={"type": "string", "const": "hum"}),
 }
 
@@ -210,7 +217,7 @@ def _patch(name: str, meaning: Meaning | None) -> Meaning | None:
     if name == "headers":
         value = _or_null(_HEADER_VALUE)
         whole = _or_null({"type": "object", "additionalProperties": value, **_HEADERS})
-    elif whole is not None and name in ("ordered", "profile"):
+    elif whole is not None and name == "profile":
         whole = _or_null(whole)
     return Meaning(meaning.text, meaning.rules, whole, default=False)
 
@@ -302,6 +309,7 @@ MEANINGS: Final[Mapping[type, Mapping[str, Meaning | None]]] = {
     DeliveryCancel: {},
     RangeRequest: _RANGE,
     JobCancel: {},
+    WebhookRelease: {},
     SecretRotate: _ROTATE,
     RotationFinish: {},
     WebhookExplain: {

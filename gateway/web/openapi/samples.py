@@ -200,6 +200,7 @@ def requests() -> Mapping[str, Mapping[str, Any]]:
         },
         "replayWebhook": {"dry run": {"dry_run": True}, "range": {"since": "2026-11-20T19:00:00Z"}},
         "cancelJob": {"nothing": {}},
+        "releaseWebhook": {"nothing": {}},
         "rotateSecret": {
             "a_day": {"grace_period_seconds": 86400},
             "leaked": {"grace_period_seconds": 0, "force": True},
@@ -271,6 +272,7 @@ def responses() -> Mapping[str, Mapping[int, Any]]:
         },
         "testPlatformWebhook": {200: tested},
         "listPlatformWebhookDeliveries": {200: {**_deliveries(), "data": [{**delivery, "org_id": "*"}]}},
+        "releaseWebhook": {200: webhook},
         "rotateSecret": {200: {**webhook, "rotation": rotation, "secret": _SECRET}},
         "finishRotation": {200: webhook},
         "explainWebhook": {200: explanation},

@@ -1,0 +1,93 @@
+"""What the dispatcher knows of a target that one node at a time serves: whether it is this node, how often
+the target may be called, and which ordering keys may have a next delivery.
+
+Whose it is, the database says (`store.lanes`); `dispatch.lanes` asks it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from gateway.domain.rate import Bucket
+from gateway.domain.webhook import Webhook
+
+SHORTEST_PAUSE: Final = 0.002  # shorter ones would only be turns of the loop
+
+
+@dataclass(slots=True, eq=False)
+class Lane:
+    """`elsewhere`: another node had it when it was asked for last. `freed` holds the keys of which a delivery
+    has left this node's memory; `behind` says that something waits behind others of its key, and `after` up
+    to which key that has been looked through. `paused` while a timer runs for the next token."""
+
+    ordered: bool = False
+    bucket: Bucket | None = None
+    owned: bool = False
+    elsewhere: bool = False
+    freed: dict[str, None] = field(default_factory=dict)
+    behind: bool = False
+    after: str = ""
+    paused: bool = False
+
+    @property
+    def sought(self) -> bool:
+        """Whether this node should try to become its owner."""
+        return not self.owned and not self.elsewhere
+
+    def apply(self, webhook: Webhook, monotonic: float) -> None:
+        """Follows the webhook's settings."""
+        self.ordered = webhook.ordered
+        rate = webhook.rate_limit_per_second
+        if rate is None:
+            self.bucket = None
+        elif self.bucket is None:
+            self.bucket = Bucket(rate, monotonic)
+        elif self.bucket.rate != rate:
+            self.bucket.change(rate, monotonic)
+
+    def own(self, monotonic: float) -> None:
+        """This node serves it from now on. How often the owner before has called is not known: one token."""
+        self.owned, self.elsewhere, self.after = True, False, ""
+        self.behind = self.ordered
+        if self.bucket is not None:
+            self.bucket = Bucket(self.bucket.rate, monotonic)
+
+    def lose(self) -> None:
+        self.owned = self.elsewhere = False
+        self.freed.clear()
+
+    def over(self, key: str | None) -> bool:
+        """A delivery with that key, or without one, has left memory. True when the database may have more to
+        say: who is next, or whose the lane is."""
+        if self.ordered and key is not None:
+            self.freed[key] = None
+            return True
+        return self.sought
+
+    def may_start(self, monotonic: float) -> bool:
+        return self.bucket is None or self.bucket.has_one(monotonic)
+
+    def start(self, monotonic: float) -> None:
+        """An attempt starts."""
+        if self.bucket is not None:
+            self.bucket.take(monotonic)
+
+    def pause(self, monotonic: float) -> float:
+        """Seconds until the next attempt may start, when nobody waits for that yet; else 0."""
+        if self.paused or self.may_start(monotonic):
+            return 0.0
+        assert self.bucket is not None
+        self.paused = True
+        return max(self.bucket.seconds_until_one(monotonic), SHORTEST_PAUSE)
+
+
+def followed(lane: Lane | None, webhook: Webhook, monotonic: float) -> tuple[Lane | None, bool]:
+    """The lane as the webhook's settings want it, if they do; and whether what is in memory was taken up
+    under rules that are not strict enough any more."""
+    if not webhook.one_voice:
+        return None, False
+    stricter = lane is None or (webhook.ordered and not lane.ordered)
+    lane = lane or Lane()
+    lane.apply(webhook, monotonic)
+    return lane, stricter
