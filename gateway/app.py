@@ -28,6 +28,8 @@ from gateway.ingest import accept
 from gateway.ingest.accept import Accept
 from gateway.ingest.own import OwnEvents
 from gateway.manage import housekeeping
+from gateway.manage.audit import PayloadReads
+from gateway.manage.removal import Removal
 from gateway.manage.webhooks import Rules
 from gateway.master_key import master_keys
 from gateway.metrics import Metrics
@@ -110,6 +112,8 @@ class Gateway:
             rules=Rules(allowed, settings.webhook_limit),
             bodies=BodyBudget(),
             repeats=Repeats(store),
+            payload_reads=PayloadReads(store, clock),
+            removal=Removal(store, clock),
             create_orgs=settings.create_orgs == "on_write",
             max_event_bytes=settings.max_event_bytes,
             cdn_loop=cdn_loop,
@@ -133,6 +137,8 @@ class Gateway:
             ("claims", self.claims.run()),
             ("slow", self.dispatcher.part_the_slow()),
             ("housekeeping", housekeeping.run(self.store, self.clock)),
+            ("removal", self.services.removal.run()),
+            ("audit", self.services.payload_reads.run()),
             ("directory", self._follow_changes()),
             ("disk", self._watch_disk()),
             ("loop lag", self.metrics.watch_loop_lag(self.clock)),
@@ -159,6 +165,7 @@ class Gateway:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         reached("stop.before_return")
         try:
+            await self.services.payload_reads.flush()
             async with self.store.transaction() as tx:
                 await deliveries.return_leased(tx.conn, self.lease.id)
             await self.lease.end()

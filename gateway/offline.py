@@ -6,9 +6,11 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from gateway.domain.audit import Chain, Finding
 from gateway.manage import keys as manage
+from gateway.manage.audit import note_operator
 from gateway.manage.keys import KeyCreate
-from gateway.store import api_keys, deliveries, organizations
+from gateway.store import api_keys, audit, deliveries, organizations
 from gateway.store.page import PageQuery
 from gateway.store.store import Store
 from gateway.web import shapes
@@ -40,6 +42,7 @@ class Offline:
             if org is not None and not platform:
                 await organizations.create(tx, self.store.keys, org, now)
             key, token = await manage.create(tx, request, org, now)
+            await note_operator(tx, key.org_id, "createKey", "key", key.id, now)
         return shapes.api_key(key) | {"key": token}
 
     async def list_keys(self) -> list[dict[str, Any]]:
@@ -49,7 +52,21 @@ class Offline:
 
     async def revoke_key(self, key_id: str) -> None:
         async with self.store.transaction() as tx:
-            await manage.revoke(tx, key_id, None, self.store.clock.now(), everywhere=True)
+            now = self.store.clock.now()
+            org = await api_keys.organization_of(tx.conn, key_id)
+            await manage.revoke(tx, key_id, None, now, everywhere=True)
+            await note_operator(tx, org, "revokeKey", "key", key_id, now)
+
+    async def verify_audit(self) -> list[Finding]:
+        """Follows every chain of the audit log to the hash that its organization holds."""
+        found = []
+        async with self.store.reading() as conn:
+            for org_id in await audit.organizations_with_entries(conn):
+                chain = Chain(org_id)
+                async for entry in audit.chain(conn, org_id):
+                    chain.follow(entry)
+                found.append(chain.end(await audit.head(conn, org_id)))
+        return found
 
     async def status(self) -> dict[str, Any]:
         async with self.store.reading() as conn:

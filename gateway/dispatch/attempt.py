@@ -82,7 +82,9 @@ class Attempts:
             if not webhook.enabled:
                 target.enabled = False
                 return await self.put_back(owed, target)
-            event = owed.event or await self.payloads.get(owed.event_id)
+            event = owed.event
+            if event is None or org.organization.outdated(owed.created_at):
+                event = await self.payloads.get(owed.event_id)
             if event is None:
                 return await self._record(Recording(owed, outcomes.expire(owed.progress), self.clock.now()))
             request = self._build(webhook, event, owed)

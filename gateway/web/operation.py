@@ -15,12 +15,12 @@ import msgspec
 from pydantic import BaseModel
 from starlette.datastructures import Headers, QueryParams
 from starlette.requests import ClientDisconnect
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from gateway.domain.ids import new_id
 from gateway.errors import Forbidden, InvalidRequest, NotFound, Problem
-from gateway.web import auth
+from gateway.web import audit, auth
 from gateway.web.auth import OPERATOR, Principal
 from gateway.web.body import SMALL, check_json_type, parse
 from gateway.web.call import Answer, Call, Services
@@ -41,9 +41,12 @@ class Operation:
     `org`: a platform key must name an organization (for reading, `*` will do), must name exactly one, may
     leave it out, or it does not matter.
 
-    The last five are for the OpenAPI document: what a success answers (None: no content), codes of errors
+    Six are for the OpenAPI document: what a success answers (None: no content), codes of errors
     beyond those that its kind brings along, the form of a body that the handler parses itself, headers that
-    the handler reads, and what there is to say beyond the summary.
+    the handler reads, what there is to say beyond the summary, and media types it answers besides JSON.
+
+    `audited`: a write leaves an entry in the audit log. `apart`: it works in transactions of its own, so that
+    none is open while it takes its time.
     """
 
     method: str
@@ -63,6 +66,9 @@ class Operation:
     body: type | None = None
     headers: tuple[str, ...] = ()
     note: str = ""
+    exports: tuple[str, ...] = ()
+    audited: bool = True
+    apart: bool = False
 
 
 class Endpoint:
@@ -82,6 +88,8 @@ class Endpoint:
             response = _response(answer, request_id)
         except Problem as problem:
             response = problem_response(problem, request_id)
+            if problem.status == 403:
+                audit.refused(self._operation, scope, problem, request_id)
             if problem.status >= 500:
                 log.warning("%s", problem.message, extra={"request": request_id, "error": problem.code})
         except ClientDisconnect:
@@ -108,6 +116,7 @@ class Endpoint:
         operation, services = self._operation, self._services
         headers = Headers(scope=scope)
         principal = await self._principal(scope, headers)
+        scope.setdefault("state", {})["key_id"] = principal.key_id
         principal.require(operation.role, operation.scope)
         auth.refuse_foreign(principal, headers)
         body = b""
@@ -118,7 +127,7 @@ class Endpoint:
                 check_json_type(headers.get("content-type"))
             call = Call(
                 services, principal, None, None, headers, QueryParams(scope["query_string"]),
-                scope.get("path_params", {}), body, request_id,
+                scope.get("path_params", {}), body, request_id, address=audit.address(scope),
             )  # fmt: skip
             self._check_query(call)
             if operation.model is not None:
@@ -142,7 +151,7 @@ class Endpoint:
     async def _handle(self, call: Call) -> Answer:
         key = call.headers.get("idempotency-key")
         if key is None or self._operation.method != "POST" or self._operation.model is None:
-            return await self._operation.handler(call)
+            return await audit.perform(self._operation, call)
         return await self._services.repeats.once(self._operation, call, key)
 
     async def _find_organization(self, call: Call) -> bool:
@@ -186,6 +195,8 @@ def _response(answer: Answer, request_id: str) -> Response:
     headers["X-Content-Type-Options"] = "nosniff"
     if answer.status == 204:
         return Response(status_code=204, headers=headers)
+    if answer.stream is not None:
+        return StreamingResponse(answer.stream, answer.status, headers=headers, media_type=answer.media_type)
     content = answer.raw if answer.raw is not None else msgspec.json.encode(answer.content)
     return Response(content, answer.status, headers=headers, media_type="application/json")
 

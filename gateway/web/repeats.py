@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -12,8 +13,10 @@ from gateway.domain.event import is_org_id
 from gateway.errors import Conflict, InvalidRequest
 from gateway.store import idempotency
 from gateway.store.cipher import Cipher
-from gateway.store.idempotency import KEPT_MS, KEPT_WITH_SECRET_MS, Claim
+from gateway.store.idempotency import KEPT_MS, KEPT_WITH_SECRET_MS, RUNNING_MS, Claim
 from gateway.store.store import Store
+from gateway.store.transaction import Transaction
+from gateway.web import audit
 from gateway.web.call import Answer, Call
 
 if TYPE_CHECKING:
@@ -54,17 +57,39 @@ class Repeats:
             self._store.clock.now() + KEPT_MS,
         )
         now = self._store.clock.now()
+        if operation.apart:
+            return await self._once_apart(operation, call, claim, now)
         async with self._store.transaction() as tx:
             standing = (await idempotency.claim(tx.conn, [claim], now))[claim.name]
             if standing.event_id != claim.token:
                 return self._replay(call, claim, standing, now)
             call.services = call.services.inside(tx)
-            answer = await operation.handler(call)
-            sealed = self._seal(call, claim, answer)
-            await idempotency.answer(
-                tx.conn, claim.name, status=answer.status, sealed=sealed, expires_at=claim.expires_at
-            )
+            answer = await audit.perform(operation, call)
+            await self._keep(tx, call, claim, answer)
         return answer
+
+    async def _once_apart(self, operation: Operation, call: Call, claim: Claim, now: int) -> Answer:
+        """Nothing is open while it works: the claim stands meanwhile, and is given up when the work fails."""
+        running = replace(claim, expires_at=now + RUNNING_MS)
+        async with self._store.transaction() as tx:
+            standing = (await idempotency.claim(tx.conn, [running], now))[claim.name]
+        if standing.event_id != claim.token:
+            return self._replay(call, claim, standing, now)
+        try:
+            answer = await audit.perform(operation, call)
+        except BaseException:
+            async with self._store.transaction() as tx:
+                await idempotency.release(tx.conn, claim.name, claim.token)
+            raise
+        async with self._store.transaction() as tx:
+            await self._keep(tx, call, claim, answer)
+        return answer
+
+    async def _keep(self, tx: Transaction, call: Call, claim: Claim, answer: Answer) -> None:
+        sealed = self._seal(call, claim, answer)
+        await idempotency.answer(
+            tx.conn, claim.name, status=answer.status, sealed=sealed, expires_at=claim.expires_at
+        )
 
     def _seal(self, call: Call, claim: Claim, answer: Answer) -> bytes:
         content = answer.raw if answer.raw is not None else msgspec.json.encode(answer.content)

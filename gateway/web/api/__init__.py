@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gateway.web.api import deliveries, events, keys, webhooks
+from gateway.web.api import audit, deliveries, erasures, events, keys, organizations, webhooks
 from gateway.web.operation import Operation
 
 OPERATIONS: tuple[Operation, ...] = (
@@ -10,4 +10,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *webhooks.OPERATIONS,
     *deliveries.OPERATIONS,
     *keys.OPERATIONS,
+    *organizations.OPERATIONS,
+    *erasures.OPERATIONS,
+    *audit.OPERATIONS,
 )

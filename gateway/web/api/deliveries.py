@@ -57,6 +57,7 @@ async def get_delivery(call: Call) -> Answer:
             event_row.id, event_row.org_id, event_row.type, event_row.timestamp, data, event_row.traceparent
         )
     readable = call.principal.reads_payloads
+    call.audit.payload = readable
     attempts = [
         shapes.attempt(
             attempt,

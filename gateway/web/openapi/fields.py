@@ -16,7 +16,9 @@ from gateway.domain.headers import MAX_HEADERS, MAX_NAME, MAX_VALUE
 from gateway.domain.retry import DEFAULT_LIFETIME_MS, MAX_STEPS, MAX_WAIT_SECONDS
 from gateway.domain.url import MAX_URL
 from gateway.domain.webhook import WebhookCreate, WebhookDisable, WebhookEnable, WebhookUpdate
+from gateway.manage.erasures import ErasureCreate
 from gateway.manage.keys import KeyCreate
+from gateway.manage.organizations import LONGEST_DAYS, SHORTEST_DAYS, OrganizationUpdate
 from gateway.web.openapi.parameters import ORG_PATTERN
 
 
@@ -212,8 +214,25 @@ MEANINGS: Final[Mapping[type, Mapping[str, Meaning | None]]] = {
     WebhookEnable: {"pending": Meaning("What becomes of the deliveries that have gathered.")},
     WebhookDisable: {},
     KeyCreate: _KEY,
+    OrganizationUpdate: {
+        "retention_days": Meaning(
+            "How many days payloads, attempts and deliveries that are over are kept. Null: 30.",
+            {"minimum": SHORTEST_DAYS, "maximum": LONGEST_DAYS, "examples": [90]},
+            default=False,
+        )
+    },
+    ErasureCreate: {
+        "phone": Meaning(
+            "The number, in E.164.", {"pattern": r"^\+[1-9][0-9]{6,14}$", "examples": ["+13175550142"]}
+        ),
+        "reason": Meaning("For people; kept encrypted with the erasure.", {"maxLength": 500}),
+        "dry_run": Meaning("Only counts."),
+    },
 }
 
 # Rules about several fields at once. What the catalogue says of the `data` of events is not among them: as a
 # condition on `type` it is more than the tools that read such documents can take.
-EXTRA: Final[Mapping[type, Mapping[str, Any]]] = {KeyCreate: _PLATFORM_OR_ROLE}
+EXTRA: Final[Mapping[type, Mapping[str, Any]]] = {
+    KeyCreate: _PLATFORM_OR_ROLE,
+    OrganizationUpdate: {"minProperties": 1},
+}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from gateway.domain.audit import MAX_ACTOR
 from gateway.domain.delivery import Status
 from gateway.web.lists import DEFAULT, MOST
 from gateway.web.operation import Operation
@@ -30,9 +31,15 @@ QUERY: Final[Mapping[str, tuple[dict[str, Any], str]]] = {
     "until": (_TIME, "Up to this time, exclusive."),
     "status": ({"type": "string", "enum": [status.value for status in Status]}, "Only these deliveries."),
     "event_id": (_TEXT, "Only the deliveries of this event."),
+    "action": (_TEXT, "Only this operation, such as `createWebhook`."),
+    "object_id": (_TEXT, "Only what was done to this."),
+    "actor": (_TEXT, "Only what this key or person did."),
 }
 
-_NOUNS: Final = {"events": "event", "webhooks": "webhook", "deliveries": "delivery", "keys": "key"}
+_NOUNS: Final = {
+    "events": "event", "webhooks": "webhook", "deliveries": "delivery", "keys": "key",
+    "organizations": "organization",
+}  # fmt: skip
 
 TRACEPARENT: Final = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 HEADERS: Final[Mapping[str, tuple[dict[str, Any], str]]] = {
@@ -42,8 +49,8 @@ HEADERS: Final[Mapping[str, tuple[dict[str, Any], str]]] = {
         "organization does not need it, and with another organization's name it is refused.",
     ),
     "X-HUM-Actor": (
-        {"type": "string", "examples": ["jo@example.com"]},
-        "Who acts, when a platform key does it for somebody.",
+        {"type": "string", "maxLength": MAX_ACTOR, "examples": ["jo@example.com"]},
+        "Who acts, when a platform key does it for somebody: for the audit log. Printable characters.",
     ),
     "Idempotency-Key": (
         {"type": "string", "pattern": "^[!-~]{1,255}$", "examples": ["5c1f3b7e-order-1042"]},
