@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gateway.cli.connection import client_command
-from gateway.cli.output import Column, Json, clean, indent, member, show_fields, show_json, show_table
+from gateway.cli.output import Column, Json, Row, clean, indent, member, show_fields, show_json, show_table
 from gateway.cli.values import Moment
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def get(client: GatewayClient, as_json: bool, delivery_id: str, with_payload: bo
         click.echo(indent(bytes(payload).decode()))
 
 
-def _status(delivery: Json) -> str:
+def _status(delivery: Row) -> str:
     reason = delivery.get("reason")
     return f"{delivery.get('status')} ({reason})" if reason else str(delivery.get("status"))
 

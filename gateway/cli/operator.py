@@ -72,13 +72,14 @@ class Operator:
             return made
         body: Json = {"platform": True, "scopes": scopes} if platform else {"org_id": org, "role": role}
         body |= {"expires_in": expires_in, "name": name or None}
-        return self._client.create_key(**{field: value for field, value in body.items() if value is not None})
+        given: Json = {field: value for field, value in body.items() if value is not None}
+        return dict(self._client.create_key(**given))
 
     def list_keys(self) -> list[Json]:
         if self._client is None:
             found: list[Json] = self._offline(lambda office: office.list_keys())
             return found
-        return list(self._client.list_keys())
+        return [dict(key) for key in self._client.list_keys()]
 
     def revoke_key(self, key_id: str) -> None:
         if self._client is None:

@@ -7,13 +7,14 @@ import re
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import click
 
 Json = dict[str, Any]
+Row = Mapping[str, Any]
 
 _PART = re.compile(r'"(?:\\.|[^"\\])*"|[{}\[\],:]|[^\s{}\[\],:"]+')
 _GAP = 2  # between two columns on a terminal
@@ -27,7 +28,7 @@ class Column:
     an elastic one may be cut with an ellipsis, all others are shown whole or not at all."""
 
     title: str
-    read: Callable[[Json], object]
+    read: Callable[[Row], object]
     rank: int = 0
     elastic: bool = False
 
@@ -65,7 +66,7 @@ def _escaped(part: str) -> str:
     )
 
 
-def show_table(rows: Iterable[Json], columns: Sequence[Column]) -> None:
+def show_table(rows: Iterable[Row], columns: Sequence[Column]) -> None:
     """One line per row: fitted to a terminal, complete in a pipe."""
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
     found = list(rows)
@@ -75,7 +76,7 @@ def show_table(rows: Iterable[Json], columns: Sequence[Column]) -> None:
     print_table(found, columns, width)
 
 
-def print_table(rows: Sequence[Json], columns: Sequence[Column], width: int | None) -> None:
+def print_table(rows: Sequence[Row], columns: Sequence[Column], width: int | None) -> None:
     """Without a `width`, every column with its full times. Cells are shown as they are: no markup, no colour
     codes out of data."""
     from rich.box import SIMPLE_HEAD
@@ -137,7 +138,7 @@ def short_time(text: str, this_year: str) -> str:
     return f"{day} {minute}{second}" if year == this_year else f"{year}-{day} {minute}"
 
 
-def show_fields(row: Json, skip: Iterable[str] = ()) -> None:
+def show_fields(row: Row, skip: Iterable[str] = ()) -> None:
     """One object as `name  value` lines."""
     names = [name for name in row if name not in set(skip)]
     width = max((len(name) for name in names), default=0)
@@ -159,10 +160,10 @@ def cell(value: object) -> str:
     return clean(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
 
 
-def member(*path: str) -> Callable[[Json], object]:
+def member(*path: str) -> Callable[[Row], object]:
     """Reads `row[a][b]…`; None when a step is missing."""
 
-    def read(row: Json) -> object:
+    def read(row: Row) -> object:
         value: object = row
         for name in path:
             value = value.get(name) if isinstance(value, dict) else None

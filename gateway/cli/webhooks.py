@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gateway.cli.connection import client_command
-from gateway.cli.output import Column, Json, member, show_fields, show_json, show_table
+from gateway.cli.output import Column, Json, Row, member, show_fields, show_json, show_table
 from gateway.cli.values import confirm, environment, pairs
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def _body(given: dict[str, Any], *, update: bool = False) -> Json:
     return body | removed
 
 
-def _show(webhook: Json, as_json: bool) -> None:
+def _show(webhook: Row, as_json: bool) -> None:
     if as_json:
         show_json(webhook)
         return

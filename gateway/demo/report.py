@@ -8,14 +8,14 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from gateway.client import Json
+from gateway.client.types import Attempt
 from gateway.demo.findings import Findings, percentile
 from gateway.demo.samples import BATCH_SIZE, BIG_BYTES
 
 RETRIED_SHOWN = 5
 
 
-def show(console: Console, found: Findings, attempts: Sequence[Json]) -> None:
+def show(console: Console, found: Findings, attempts: Sequence[Attempt]) -> None:
     """Tables and figures; `attempts` are those of the first event that was retried."""
     _by_type(console, found)
     _retried(console, found, attempts)
@@ -41,7 +41,7 @@ def _by_type(console: Console, found: Findings) -> None:
     console.print('"verified twice": by gateway.signing and by the standardwebhooks library')
 
 
-def _retried(console: Console, found: Findings, attempts: Sequence[Json]) -> None:
+def _retried(console: Console, found: Findings, attempts: Sequence[Attempt]) -> None:
     if not found.retried:
         return
     console.print(f"\n[bold]Retried[/]: {len(found.retried)} first tries were answered 500 or 503 on purpose")

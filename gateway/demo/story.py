@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
-from gateway.client import GatewayClient, Json
-from gateway.client.resources import event_body
+from gateway.client import Client, Json, event_body
+from gateway.client.types import AcceptedEvent, Attempt, BatchResult, Role
 from gateway.clock import parse_time
 from gateway.demo import samples
 from gateway.demo.child import ChildGateway
@@ -34,15 +34,18 @@ class Story:
 
     def make_keys(self) -> None:
         """The first key comes from the command line; it makes an admin's and an operator's over the API."""
-        with GatewayClient(self._gateway.url, self._gateway.platform_key()) as platform:
-            for role in ("admin", "operator"):
-                self.keys[role] = platform.create_key(org_id=ORG, role=role, name=f"demo {role}")["key"]
+        with Client(self._gateway.url, self._gateway.platform_key()) as platform:
+            roles: tuple[Role, ...] = ("admin", "operator")
+            for role in roles:
+                made = platform.create_key(org_id=ORG, role=role, name=f"demo {role}")
+                self.keys[role] = str(made["key"])
 
     def register_webhook(self) -> None:
         with self._client("admin") as admin:
-            self.webhook = admin.create_webhook(
+            made = admin.create_webhook(
                 url=self._receiver.url, events=["*"], description="the demonstration's receiver"
             )
+            self.webhook = dict(made)
         self._receiver.expect(self.webhook["secret"])
 
     def send_one_by_one(self) -> None:
@@ -77,12 +80,11 @@ class Story:
         """What came of it, with the gateway's own record beside it."""
         return find(self.sent, list(self._receiver.arrivals), self._record())
 
-    def attempts(self, event_id: str) -> Sequence[Json]:
+    def attempts(self, event_id: str) -> Sequence[Attempt]:
         """The attempts for an event, as the gateway has recorded them."""
         with self._client("admin") as admin:
             delivery = next(admin.event_deliveries(event_id))
-            attempts: list[Json] = admin.get_delivery(delivery["id"])["attempts"]
-        return attempts
+            return admin.get_delivery(delivery["id"])["attempts"]
 
     def _record(self) -> Counter[str]:
         """How many deliveries stand in which state; what is on the way gets a moment to be written down."""
@@ -95,9 +97,11 @@ class Story:
                     return +found
                 time.sleep(0.1)
 
-    def _note(self, sample: Sample, answer: Json, begun: float, *, in_batch: bool = False) -> None:
+    def _note(
+        self, sample: Sample, answer: AcceptedEvent | BatchResult, begun: float, *, in_batch: bool = False
+    ) -> None:
         accepted = parse_time(answer["accepted_at"])
         self.sent.append(Sent(answer["id"], sample, accepted, begun, in_batch))
 
-    def _client(self, role: str) -> GatewayClient:
-        return GatewayClient(self._gateway.url, self.keys[role])
+    def _client(self, role: str) -> Client:
+        return Client(self._gateway.url, self.keys[role])

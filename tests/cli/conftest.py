@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from gateway.cli import main
-from gateway.client.http import HttpClient
+from gateway.client import Client
 
 Answer = httpx.Response | Exception
 
@@ -54,11 +54,8 @@ def run(gateway: FakeGateway, monkeypatch: pytest.MonkeyPatch) -> Callable[..., 
         return original(**(options | {"transport": gateway.transport}))
 
     monkeypatch.setattr(httpx, "Client", make)
-    monkeypatch.setattr(
-        HttpClient.__init__,
-        "__kwdefaults__",
-        {"transport": None, "timeout": 30.0, "sleep": lambda seconds: None, "notice": None},
-    )
+    defaults = dict(Client.__init__.__kwdefaults__)
+    monkeypatch.setattr(Client.__init__, "__kwdefaults__", defaults | {"sleep": lambda seconds: None})
     for name in ("URL", "KEY", "ORG"):
         monkeypatch.delenv(f"HUM_GATEWAY_{name}", raising=False)
     monkeypatch.setenv("HUM_GATEWAY_KEY", "hum_live_test")

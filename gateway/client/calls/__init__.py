@@ -1,0 +1,13 @@
+"""The calls of the API by name, a module for each noun, declared once for both clients (`client.call`)."""
+
+from __future__ import annotations
+
+from gateway.client.calls.deliveries import DeliveryCalls
+from gateway.client.calls.events import EventCalls
+from gateway.client.calls.keys import KeyCalls
+from gateway.client.calls.state import StateCalls
+from gateway.client.calls.webhooks import WebhookCalls
+
+
+class Calls(EventCalls, WebhookCalls, DeliveryCalls, KeyCalls, StateCalls):
+    """Everything a client can ask for."""

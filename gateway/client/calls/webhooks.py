@@ -1,0 +1,68 @@
+"""Webhooks: registering receivers and managing them."""
+
+from __future__ import annotations
+
+from typing import Unpack
+
+from gateway.client.call import call, listing
+from gateway.client.request import Listing, Request, segment
+from gateway.client.types import NewWebhook, Webhook, WebhookChanges, WebhookSettings
+
+
+class WebhookCalls:
+    @call
+    def create_webhook(self, **webhook: Unpack[WebhookSettings]) -> Request[NewWebhook]:
+        """The webhook and its `secret`, which no other call shows.
+
+        client.create_webhook(url="https://crm.example.com/hook", events=["call.*"])["secret"]
+        """
+        return Request("POST", "/api/webhooks", json=webhook)
+
+    @listing
+    def list_webhooks(self, *, limit: int | None = None) -> Listing[Webhook]:
+        """Newest first.
+
+        [webhook["url"] for webhook in client.list_webhooks()]
+        """
+        return Listing("/api/webhooks", limit=limit)
+
+    @call
+    def get_webhook(self, webhook_id: str) -> Request[Webhook]:
+        """One webhook.
+
+        client.get_webhook("whk_01k9…")["failing_since"]
+        """
+        return Request("GET", f"/api/webhooks/{segment(webhook_id)}")
+
+    @call
+    def update_webhook(self, webhook_id: str, **changes: Unpack[WebhookChanges]) -> Request[Webhook]:
+        """Merge patch: None removes, what is not named stays.
+
+        client.update_webhook("whk_01k9…", events=["call.*", "sms.*"], headers={"X-Env": None})
+        """
+        return Request("PATCH", f"/api/webhooks/{segment(webhook_id)}", json=changes)
+
+    @call
+    def delete_webhook(self, webhook_id: str) -> Request[None]:
+        """Its pending deliveries are cancelled, its history stays.
+
+        client.delete_webhook("whk_01k9…")
+        """
+        return Request("DELETE", f"/api/webhooks/{segment(webhook_id)}")
+
+    @call
+    def enable_webhook(self, webhook_id: str, *, pending: str | None = None) -> Request[Webhook]:
+        """`pending`: "deliver" or "discard" what was collected meanwhile.
+
+        client.enable_webhook("whk_01k9…", pending="discard")
+        """
+        body = {"pending": pending} if pending else None
+        return Request("POST", f"/api/webhooks/{segment(webhook_id)}/enable", json=body)
+
+    @call
+    def disable_webhook(self, webhook_id: str) -> Request[Webhook]:
+        """No deliveries are made until it is enabled; what is pending waits.
+
+        client.disable_webhook("whk_01k9…")
+        """
+        return Request("POST", f"/api/webhooks/{segment(webhook_id)}/disable")

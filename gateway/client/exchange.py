@@ -1,0 +1,95 @@
+"""What both clients share: where to connect, how a request looks on the wire, what is told in between."""
+
+from __future__ import annotations
+
+import random
+import re
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+import httpx
+
+from gateway.client.errors import Answer, GatewayError, UnreachableError, error_of, unreachable
+from gateway.client.request import Request
+from gateway.client.retry import NO_RETRY, Retry, Tries
+
+PATIENCE: Final = 1.0  # seconds; a longer wait is announced
+TIMEOUT: Final = 30.0  # seconds, for connecting and between two pieces of an answer
+_LOOPBACK = re.compile(r"(localhost|127\.[0-9.]+|::1)\Z")
+_HEADER_VALUE = re.compile(r"[!-~]+\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a client was made, without what is blocking or asynchronous in it."""
+
+    url: str
+    timeout: float
+    retry: Retry
+    notice: Callable[[str], None]
+    monotonic: Callable[[], float]
+    chance: Callable[[], float] = random.random
+
+    def tries(self, request: Request[Any]) -> Tries:
+        policy = self.retry if request.repeat else NO_RETRY
+        return Tries(policy, request.method, monotonic=self.monotonic, chance=self.chance)
+
+    def unreachable(self, cause: httpx.TransportError) -> UnreachableError:
+        return unreachable(self.url, cause)
+
+    def tell(self, error: GatewayError, wait: float) -> None:
+        """Says what is waited for, when it takes longer."""
+        if wait > PATIENCE or (isinstance(error, UnreachableError) and error.slow):
+            what = error.message if error.status == 0 else f"the gateway answered {error.status} {error.code}"
+            self.notice(f"{what}; trying again in {wait:.0f} s")
+
+
+def connection(url: str, key: str | None, org: str | None) -> dict[str, Any]:
+    """What httpx needs to know for either client. Raises ValueError."""
+    headers = {"Accept": "application/json", "User-Agent": "hum-gateway-client/1"}
+    if key:
+        headers["Authorization"] = f"Bearer {_visible('the API key', key)}"
+    if org:
+        headers["X-HUM-Org"] = _visible("the organization", org)
+    try:
+        base = httpx.URL(url.rstrip("/"))
+    except httpx.InvalidURL as error:
+        raise ValueError(f"{url}: {error}") from None
+    if base.scheme not in ("http", "https") or not base.host:
+        raise ValueError(f"{url}: must be an http:// or https:// URL")
+    # A proxy from the environment cannot reach this machine's own loopback.
+    trust = not _LOOPBACK.match(base.host)
+    return {"base_url": base, "headers": headers, "follow_redirects": False, "trust_env": trust}
+
+
+def _visible(what: str, value: str) -> str:
+    if not _HEADER_VALUE.match(value):
+        raise ValueError(f"{what} must be visible ASCII characters without spaces")
+    return value
+
+
+def on_the_wire(request: Request[Any]) -> dict[str, Any]:
+    """The arguments of `build_request`: made once for a call, so that every try sends the same, above all the
+    same idempotency key."""
+    headers = {}
+    content = request.content
+    if content is not None:
+        headers["Content-Type"] = "application/json"
+    if request.method == "POST":
+        headers["Idempotency-Key"] = request.idempotency_key or uuid.uuid4().hex
+    # httpx takes empty params as "remove the query"; None leaves the path as it is.
+    return {
+        "method": request.method,
+        "url": request.path,
+        "params": request.query or None,
+        "content": content,
+        "headers": headers,
+    }
+
+
+def judge(request: Request[Any], answer: Answer) -> GatewayError | None:
+    """None when the answer is what was asked for."""
+    good = 200 <= answer.status < 300 or answer.status in request.answers
+    return None if good else error_of(answer)

@@ -1,0 +1,46 @@
+"""Waiting for long work. `Waiting` decides; the clients look and sleep."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, TypedDict
+
+from gateway.client.request import Request, segment
+
+RUNNING: Final = "running"
+
+
+class Job(TypedDict):
+    """Long work: how many things it found, and how far it is."""
+
+    id: str
+    kind: str
+    status: str
+    matched: int
+    done: int
+    failed: int
+
+
+class Waiting:
+    """One wait for one job."""
+
+    def __init__(
+        self, job: Job | str, every: float, timeout: float | None, monotonic: Callable[[], float]
+    ) -> None:
+        if every <= 0:
+            raise ValueError("every: must be more than 0 seconds")
+        self._id = job if isinstance(job, str) else job["id"]
+        self._every = every
+        self._monotonic = monotonic
+        self._end = None if timeout is None else monotonic() + timeout
+
+    def look(self) -> Request[Job]:
+        return Request("GET", f"/api/jobs/{segment(self._id)}")
+
+    def finished(self, job: Job) -> Job | None:
+        """The job if it is over. Raises TimeoutError when the next look would come too late."""
+        if job["status"] != RUNNING:
+            return job
+        if self._end is not None and self._monotonic() + self._every > self._end:
+            raise TimeoutError(f"{self._id} is still running: {job['done']} of {job['matched']} done")
+        return None

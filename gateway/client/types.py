@@ -1,0 +1,261 @@
+"""What the API answers and takes, as types. Tests hold them against the OpenAPI document.
+
+New fields and new values may come at any time: a program ignores what it does not know. Times are text such
+as `2026-11-20T21:05:09.123Z`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, Required, TypedDict
+
+Role = Literal["viewer", "operator", "admin"]
+
+
+class AcceptedEvent(TypedDict):
+    """An event that is durable, together with every delivery that it makes."""
+
+    id: str
+    type: str
+    timestamp: str
+    accepted_at: str
+    deliveries: int
+
+
+class Mistake(TypedDict):
+    """One mistake in a request: `field` is where, such as `events[17].data`."""
+
+    field: str
+    message: str
+
+
+class BatchResult(TypedDict, total=False):
+    """One result of a batch: the fields of AcceptedEvent, or (`error`) what an event was refused for."""
+
+    id: str
+    type: str
+    timestamp: str
+    accepted_at: str
+    deliveries: int
+    error: str
+    message: str
+    status: int
+    details: list[Mistake]
+
+
+class Event(TypedDict):
+    """An event as lists show it: without its data."""
+
+    id: str
+    org_id: str
+    type: str
+    timestamp: str
+    accepted_at: str
+    external_id: str | None
+    ordering_key: str | None
+    priority: str
+    expires_at: str | None
+    verified: bool | None
+    schema_valid: bool
+    deliveries: int
+
+
+class EventWithData(Event):
+    """One event, with its data: None when it is past its retention or not open to this key (`payload`)."""
+
+    data: dict[str, Any] | None
+    payload: Literal["kept", "expired", "hidden"]
+
+
+class EventSample(TypedDict):
+    """What would be posted."""
+
+    type: str
+    data: dict[str, Any]
+
+
+class EventType(TypedDict):
+    """A type of the catalogue, with the JSON Schema of its data."""
+
+    name: str
+    description: str
+    schema: dict[str, Any]
+    example: EventSample
+
+
+class LastDelivery(TypedDict):
+    """The attempt that ended last."""
+
+    id: str | None
+    at: str | None
+    status_code: int | None
+    error: str | None
+
+
+class Webhook(TypedDict):
+    """A registered URL and what it wants to hear. Header values are never shown again."""
+
+    id: str
+    org_id: str
+    url: str
+    events: list[str]
+    filter: str | None
+    description: str
+    headers: dict[str, str]
+    enabled: bool
+    status: Literal["enabled", "disabled"]
+    disabled_reason: Literal["by_user", "gone", "failing"] | None
+    has_secret: bool
+    failing_since: str | None
+    rotation: dict[str, Any] | None
+    last_delivery: LastDelivery | None
+    timeout_ms: int
+    rate_limit_per_second: int | None
+    retry_schedule: list[int] | None
+    max_hold_seconds: int
+    ordered: bool
+    profile: str
+    api_version: str
+    created_at: str
+    updated_at: str
+
+
+class NewWebhook(Webhook):
+    """The webhook and its secret, which is shown this once; None for one that you brought along."""
+
+    secret: str | None
+
+
+class WebhookSettings(TypedDict, total=False):
+    """What a webhook is created with."""
+
+    url: Required[str]
+    events: Required[Sequence[str]]
+    filter: str | None
+    description: str
+    headers: Mapping[str, str]
+    enabled: bool
+    secret: str | None
+    timeout_ms: int
+    rate_limit_per_second: int | None
+    retry_schedule: Sequence[int] | None
+    max_hold_seconds: int
+    ordered: bool
+    profile: str
+
+
+class WebhookChanges(TypedDict, total=False):
+    """A merge patch: None gives a field its default back, and removes a header."""
+
+    url: str
+    events: Sequence[str]
+    filter: str | None
+    description: str | None
+    headers: Mapping[str, str | None] | None
+    enabled: bool | None
+    timeout_ms: int | None
+    rate_limit_per_second: int | None
+    retry_schedule: Sequence[int] | None
+    max_hold_seconds: int | None
+    ordered: bool | None
+    profile: str | None
+    api_version: str | None
+
+
+class Target(TypedDict):
+    """To whom a delivery is owed."""
+
+    type: Literal["webhook", "connector"]
+    id: str
+
+
+class Delivery(TypedDict):
+    """One event owed to one target."""
+
+    id: str
+    org_id: str
+    event_id: str
+    event_type: str
+    target: Target
+    status: str
+    reason: str | None
+    attempts_made: int
+    next_attempt_at: str | None
+    created_at: str
+    completed_at: str | None
+    expires_at: str
+    redelivery_of: str | None
+    last_status_code: int | None
+    last_error: str | None
+    test: bool
+
+
+class Attempt(TypedDict):
+    """One HTTP request and its answer. Headers are pairs of name and value."""
+
+    id: str
+    number: int
+    started_at: str
+    duration_ms: int
+    url: str | None
+    remote_ip: str | None
+    request_headers: list[list[str]]
+    status_code: int | None
+    response_headers: list[list[str]]
+    response_body: str | None
+    response_truncated: bool
+    error: str | None
+    error_detail: str
+    held: bool
+    swapped_from: str | None
+
+
+class Envelope(TypedDict):
+    """The body that a receiver gets."""
+
+    id: str
+    type: str
+    timestamp: str
+    org_id: str
+    api_version: str
+    data: dict[str, Any]
+
+
+class DeliveryWithAttempts(Delivery):
+    """One delivery with what was sent and what came back. The payload is None when it is past its retention
+    or not open to this key."""
+
+    payload: Envelope | None
+    attempts: list[Attempt]
+
+
+class ApiKey(TypedDict):
+    """An API key, without its text."""
+
+    id: str
+    platform: bool
+    org_id: str | None
+    role: str | None
+    scopes: list[str]
+    hint: str
+    name: str
+    created_at: str
+    expires_at: str | None
+    revoked_at: str | None
+
+
+class NewApiKey(ApiKey):
+    """The key and its text, which is shown this once."""
+
+    key: str | None
+
+
+class KeySettings(TypedDict, total=False):
+    """What a key is created with: an organization's role, or `platform` and its scopes."""
+
+    platform: bool
+    scopes: Sequence[str] | None
+    org_id: str | None
+    role: Role | None
+    expires_in: int | None
+    name: str
