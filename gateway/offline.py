@@ -6,11 +6,11 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from gateway.domain.audit import Chain, Finding
+from gateway.domain.audit import Finding
 from gateway.manage import keys as manage
-from gateway.manage.audit import note_operator
+from gateway.manage.audit import note_operator, verify_all
 from gateway.manage.keys import KeyCreate
-from gateway.store import api_keys, audit, deliveries, organizations
+from gateway.store import api_keys, deliveries, organizations
 from gateway.store.page import PageQuery
 from gateway.store.store import Store
 from gateway.web import shapes
@@ -59,14 +59,7 @@ class Offline:
 
     async def verify_audit(self) -> list[Finding]:
         """Follows every chain of the audit log to the hash that its organization holds."""
-        found = []
-        async with self.store.reading() as conn:
-            for org_id in await audit.organizations_with_entries(conn):
-                chain = Chain(org_id)
-                async for entry in audit.chain(conn, org_id):
-                    chain.follow(entry)
-                found.append(chain.end(await audit.head(conn, org_id)))
-        return found
+        return await verify_all(self.store)
 
     async def status(self) -> dict[str, Any]:
         async with self.store.reading() as conn:

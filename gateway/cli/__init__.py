@@ -4,7 +4,7 @@ A command is one function in a module named after its noun. Modules import click
 (httpx, rich, the server) is imported inside the command that needs it, so that `sign` starts quickly.
 
     operate      serve, migrate, keygen, status, keys, demo  (through `operator`: the socket or the database)
-    events, webhooks, deliveries                             (through `connection`: the HTTP API)
+    events, webhooks, deliveries, organizations, audit       (through `connection`: the HTTP API)
     signatures   sign, verify          listen   a local receiver
     output       tables and JSON       values   durations, headers, secrets       reference   docs/cli.md
 """
@@ -15,10 +15,12 @@ from typing import Any
 
 import click
 
+from gateway.cli.audit import audit
 from gateway.cli.deliveries import deliveries
 from gateway.cli.events import events
 from gateway.cli.listen import listen
 from gateway.cli.operate import demo, keygen, keys, migrate, serve, status
+from gateway.cli.organizations import erasures, organizations
 from gateway.cli.signatures import sign, verify
 from gateway.cli.webhooks import webhooks
 from gateway.errors import Problem, StartupError
@@ -88,6 +90,9 @@ for command in (
     events,
     webhooks,
     deliveries,
+    organizations,
+    erasures,
+    audit,
     listen,
     sign,
     verify,

@@ -76,7 +76,7 @@ def status(as_json: bool) -> None:
     from gateway.cli.operator import Operator
     from gateway.cli.output import show_fields, show_json
 
-    settings = _existing()
+    settings = existing_settings()
     with Operator(settings) as operator:
         found = operator.status()
     if settings.sqlite_path and "database" in found:
@@ -88,7 +88,7 @@ def status(as_json: bool) -> None:
         show_fields(found)
 
 
-def _existing() -> Settings:
+def existing_settings() -> Settings:
     """The settings, of a database that is there: looking at one must not make it. Raises StartupError."""
     settings = load_settings()
     path = settings.sqlite_path
@@ -146,7 +146,7 @@ def list_keys(as_json: bool) -> None:
     from gateway.cli.operator import Operator
     from gateway.cli.output import Column, member, show_json, show_table
 
-    with Operator(_existing()) as operator:
+    with Operator(existing_settings()) as operator:
         found = operator.list_keys()
     if as_json:
         show_json(found)
@@ -165,7 +165,7 @@ def revoke_key(key_id: str) -> None:
     """Revoke a key at once."""
     from gateway.cli.operator import Operator
 
-    with Operator(_existing()) as operator:
+    with Operator(existing_settings()) as operator:
         operator.revoke_key(key_id)
     click.echo(f"revoked {key_id}", err=True)
 

@@ -78,9 +78,12 @@ class Finding:
 
 
 class Chain:
-    """Follows one organization's entries in the order of their numbers, as far as they hold."""
+    """Follows one organization's entries in the order of their numbers, as far as they hold. `head` is the
+    newest hash, as the organization held it a moment ago, if that is known: without it, entries that are
+    missing at the end cannot be noticed."""
 
-    def __init__(self, org_id: str) -> None:
+    def __init__(self, org_id: str, head: bytes | None = None) -> None:
+        self._missing = head
         self._org_id = org_id
         self._head = GENESIS
         self._number = 0
@@ -91,12 +94,13 @@ class Chain:
             self._broken = _wrong(entry, self._number + 1, self._head)
             if self._broken is None:
                 self._head, self._number = bytes.fromhex(entry["hash"]), self._number + 1
+                if self._head == self._missing:
+                    self._missing = None
 
-    def end(self, head: bytes | None = None) -> Finding:
-        """What it came to. `head` is the hash that the organization holds, if that is known: without it,
-        entries that are missing at the end cannot be noticed."""
+    def end(self) -> Finding:
+        """What it came to."""
         broken = self._broken
-        if broken is None and head is not None and head != self._head:
+        if broken is None and self._missing is not None:
             broken = f"after entry {self._number} more were written, which are missing or changed"
         return Finding(self._org_id, self._number, self._head, broken)
 

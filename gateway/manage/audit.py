@@ -11,7 +11,7 @@ import logging
 from typing import Final
 
 from gateway.clock import Clock
-from gateway.domain.audit import Deed, Who
+from gateway.domain.audit import Chain, Deed, Finding, Who
 from gateway.errors import Overloaded
 from gateway.store import audit
 from gateway.store.store import Store
@@ -69,6 +69,18 @@ class PayloadReads:
                 self._waiting = [
                     (org, deed) for org, deeds in by_org.items() for deed in deeds
                 ] + self._waiting
+
+
+async def verify_all(store: Store) -> list[Finding]:
+    """Follows every chain to the hash that its organization holds."""
+    found = []
+    async with store.reading() as conn:
+        for org_id in await audit.organizations_with_entries(conn):
+            chain = Chain(org_id, await audit.head(conn, org_id))
+            async for entry in audit.chain(conn, org_id):
+                chain.follow(entry)
+            found.append(chain.end())
+    return found
 
 
 async def note_operator(

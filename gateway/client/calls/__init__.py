@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from gateway.client.calls.audit import AuditCalls
 from gateway.client.calls.deliveries import DeliveryCalls
 from gateway.client.calls.events import EventCalls
 from gateway.client.calls.keys import KeyCalls
+from gateway.client.calls.organizations import OrganizationCalls
 from gateway.client.calls.state import StateCalls
 from gateway.client.calls.webhooks import WebhookCalls
 
 
-class Calls(EventCalls, WebhookCalls, DeliveryCalls, KeyCalls, StateCalls):
+class Calls(EventCalls, WebhookCalls, DeliveryCalls, KeyCalls, OrganizationCalls, AuditCalls, StateCalls):
     """Everything a client can ask for."""

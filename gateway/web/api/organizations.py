@@ -8,7 +8,6 @@ from gateway.manage.organizations import OrganizationUpdate
 from gateway.store import organizations as rows
 from gateway.store.directory import OrgView
 from gateway.web import answers, shapes
-from gateway.web.auth import ALL_ORGS
 from gateway.web.call import Answer, Call
 from gateway.web.lists import PAGE_PARAMETERS, list_answer, page_query
 from gateway.web.operation import Operation
@@ -22,25 +21,23 @@ async def list_organizations(call: Call) -> Answer:
 
 
 async def get_organization(call: Call) -> Answer:
-    view = await _named(call)
+    view = _named(call)
     async with call.services.store.reading() as conn:
         row = await rows.row(conn, view.id)
     return Answer(shapes.organization(row))
 
 
 async def update_organization(call: Call) -> Answer:
-    view = await _named(call)
+    view = _named(call)
     async with call.services.transaction() as tx:
-        await rows.lock_living(tx.conn, view.id)
         await manage.update(tx, view.id, call.model)
         row = await rows.row(tx.conn, view.id)
-    call.audit.org_id = view.id
     call.audit.details = {"retention_days": row.retention_days}
     return Answer(shapes.organization(row))
 
 
 async def erase_organization(call: Call) -> Answer:
-    view = await _named(call)
+    view = _named(call)
     async with call.services.transaction() as tx:
         await manage.erase(tx, view.id, call.services.clock.now())
     # Its own log goes with it; that it was erased is remembered by the platform's.
@@ -48,16 +45,11 @@ async def erase_organization(call: Call) -> Answer:
     return Answer(status=204)
 
 
-async def _named(call: Call) -> OrgView:
-    """The organization in the path, if the caller may see it."""
-    org_id = call.path["id"]
-    own = call.principal.org_id or call.headers.get("x-hum-org", ALL_ORGS)
-    if own not in (org_id, ALL_ORGS):
-        raise NotFound(f"there is no organization {org_id}")
-    view = await call.services.directory.organization(org_id)
-    if view is None:
-        raise NotFound(f"there is no organization {org_id}")
-    return await call.services.directory.living(org_id)
+def _named(call: Call) -> OrgView:
+    """The organization in the path, which must be the one that the caller acts for."""
+    if call.path["id"] != call.the_org.id:
+        raise NotFound("there is no such organization, or it is not the one this key acts for")
+    return call.the_org
 
 
 OPERATIONS = (
@@ -68,19 +60,17 @@ OPERATIONS = (
     ),
     Operation(
         "GET", "/api/organizations/{id}", "getOrganization", get_organization, "viewer", "manage", "read",
-        "One organization.", org="none", answers={200: answers.Organization}, headers=("X-HUM-Org",),
-        errors=("organization_erased",),
+        "One organization.", org="one", answers={200: answers.Organization},
     ),
     Operation(
         "PATCH", "/api/organizations/{id}", "updateOrganization", update_organization, "admin", "manage",
-        "write", "Change how long an organization's things are kept.", model=OrganizationUpdate, org="none",
-        answers={200: answers.Organization}, headers=("X-HUM-Org",), errors=("organization_erased",),
+        "write", "Change how long an organization's things are kept.", model=OrganizationUpdate, org="one",
+        answers={200: answers.Organization},
         note="What is older than the new retention goes within the hour. What is gone does not come back.",
     ),
     Operation(
         "DELETE", "/api/organizations/{id}", "eraseOrganization", erase_organization, "admin", "manage",
-        "write", "Erase an organization, for good.", org="none", answers={204: None}, headers=("X-HUM-Org",),
-        errors=("organization_erased",),
+        "write", "Erase an organization, for good.", org="one", answers={204: None},
         note="At once its keys are revoked, nothing of it is sent any more, and what is stored of it cannot "
         "be read, because the key that it is encrypted with is gone. Its rows are removed in the background. "
         "Its id is never used again: requests for it are answered 410. Nothing brings it back.",
