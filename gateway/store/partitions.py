@@ -55,21 +55,33 @@ async def drop_older(store: Store, before: int) -> list[str]:
     for table, prefix in _PARTITIONED:
         for name, week in await _old(store, table, before):
             since, until = first_id(prefix, week * WEEK_MS), first_id(prefix, (week + 1) * WEEK_MS)
+            async with store.looking_up() as conn:
+                if await _needed(conn, table, since, until):
+                    continue
             if table == "events":
                 await _release_external_ids(store, name)
-            try:
-                async with store.database.write() as conn:
-                    await conn.execute(text("SET LOCAL lock_timeout = '500ms'"))
-                    needed = await conn.execute(_NEEDED[table], {"since": since, "until": until})
-                    if needed.scalar_one():
-                        continue
-                    await conn.execute(text(f"DROP TABLE {name}"))
-            except Overloaded:
-                log.info("partition %s is in use; it is dropped at the next turn", name)
-            else:
+            if await _drop(store, table, name, since, until):
                 dropped.append(name)
                 log.info("partition %s dropped", name)
     return dropped
+
+
+async def _needed(conn: AsyncConnection, table: str, since: str, until: str) -> bool:
+    found = await conn.execute(_NEEDED[table], {"since": since, "until": until})
+    return bool(found.scalar_one())
+
+
+async def _drop(store: Store, table: str, name: str, since: str, until: str) -> bool:
+    """False when somebody is using it just then, or needs it again: it is dropped at a later turn."""
+    try:
+        async with store.database.write() as conn:
+            await conn.execute(text("SET LOCAL lock_timeout = '500ms'"))
+            if await _needed(conn, table, since, until):
+                return False
+            await conn.execute(text(f"DROP TABLE {name}"))
+    except Overloaded:
+        return False
+    return True
 
 
 async def _old(store: Store, table: str, before: int) -> list[tuple[str, int]]:
