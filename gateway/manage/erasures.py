@@ -15,7 +15,6 @@ from typing import Annotated, Final
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
 
-from gateway.checkpoints import reached
 from gateway.clock import Clock
 from gateway.domain.ids import new_id
 from gateway.errors import Overloaded
@@ -112,5 +111,4 @@ async def _once(store: Store, clock: Clock, org: Organization, request: ErasureC
             return None
         found = await people.forget(tx.conn, org.id, person, request.phone, ids, now)
         await organizations.people_erased(tx, org.id, now)
-        reached("erasure.before_commit")
     return found

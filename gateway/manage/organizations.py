@@ -6,7 +6,6 @@ from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from gateway.checkpoints import reached
 from gateway.errors import InvalidRequest
 from gateway.store import api_keys, organizations
 from gateway.store.transaction import Transaction
@@ -38,4 +37,3 @@ async def erase(tx: Transaction, org_id: str, now: int) -> None:
     await organizations.lock_living(tx.conn, org_id)
     await api_keys.revoke_all(tx, org_id, now)
     await organizations.mark_erased(tx, org_id, now)
-    reached("erase.before_commit")
