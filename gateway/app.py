@@ -27,7 +27,7 @@ from gateway.errors import Overloaded
 from gateway.ingest import accept
 from gateway.ingest.accept import Accept
 from gateway.ingest.own import OwnEvents
-from gateway.manage import housekeeping
+from gateway.manage import housekeeping, rewrap
 from gateway.manage.audit import PayloadReads
 from gateway.manage.removal import Removal
 from gateway.manage.webhooks import Rules
@@ -137,6 +137,7 @@ class Gateway:
             ("claims", self.claims.run()),
             ("slow", self.dispatcher.part_the_slow()),
             ("housekeeping", housekeeping.run(self.store, self.clock)),
+            ("rewrap", rewrap.run(self.store, self.clock)),
             ("removal", self.services.removal.run()),
             ("audit", self.services.payload_reads.run()),
             ("directory", self._follow_changes()),

@@ -27,6 +27,7 @@ PLACES: Final = (
     "webhook.before_commit",
     "webhook.after_commit",
     "migrate.before_commit",
+    "rewrap.before_commit",
     "stop.before_return",
 )
 
