@@ -13,8 +13,17 @@ if TYPE_CHECKING:
     from gateway.client import GatewayClient
 
 DEFAULT_URL = "http://127.0.0.1:8080"
+JSON_WANTED = "gateway.cli.json"
 
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON; of a list, the bare array.")
+
+def _remember(ctx: click.Context, _: click.Parameter, wanted: bool) -> bool:
+    ctx.meta[JSON_WANTED] = wanted  # errors are told in the same form
+    return wanted
+
+
+json_option = click.option(
+    "--json", "as_json", is_flag=True, callback=_remember, help="Print JSON; of a list, the bare array."
+)
 
 
 def client_command(*, takes_url: bool = False) -> Callable[[Callable[..., None]], Callable[..., None]]:

@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from gateway.cli.connection import json_option
 from gateway.cli.values import secrets
 from gateway.clock import format_time
 from gateway.signing import SignatureError, verify
@@ -30,12 +31,14 @@ class Receiver:
         fail_every: int = 0,
         allow_body_only: bool = False,
         show_body: bool = False,
+        as_json: bool = False,
         emit: Callable[[str], None] = click.echo,
     ) -> None:
         self._secrets = list(secrets)
         self._fail_every = fail_every
         self._allow_body_only = allow_body_only
         self._show_body = show_body
+        self._as_json = as_json
         self._emit = emit
         self._count = 0
 
@@ -66,7 +69,12 @@ class Receiver:
             status, verdict = 401, f"refused: {error.reason}"
         if status == 200 and self._fail_every and self._count % self._fail_every == 0:
             status = 500
-        self._emit(_line(headers, body, status, verdict))
+        told = _told(headers, body, status, verdict)
+        if self._as_json:
+            shown = {"body": body.decode("utf-8", "backslashreplace")} if self._show_body else {}
+            self._emit(json.dumps(told | shown))
+            return status, verdict
+        self._emit(_line(told))
         if self._show_body:
             self._emit(_printable(body.decode("utf-8", "backslashreplace")))
         return status, verdict
@@ -85,7 +93,10 @@ async def _read(receive: Callable[[], Awaitable[Message]]) -> bytes | None:
             return bytes(body) if size <= BODY_LIMIT else None
 
 
-def _line(headers: Sequence[tuple[bytes, bytes]], body: bytes, status: int, verdict: str) -> str:
+def _told(
+    headers: Sequence[tuple[bytes, bytes]], body: bytes, status: int, verdict: str
+) -> dict[str, str | int]:
+    """What there is to say of a request."""
     # Type and id come from the body: the signature covers it, and not every header.
     try:
         event = json.loads(body)
@@ -95,15 +106,26 @@ def _line(headers: Sequence[tuple[bytes, bytes]], body: bytes, status: int, verd
     attempt = next(
         (value.decode("latin-1") for name, value in headers if name.lower() == b"x-hum-attempt"), "-"
     )
+    return {
+        "at": format_time(time.time_ns() // 1_000_000),
+        "type": str(named.get("type", "-")),
+        "id": str(named.get("id", "-")),
+        "attempt": attempt,
+        "verdict": verdict,
+        "answered": status,
+    }
+
+
+def _line(told: dict[str, str | int]) -> str:
     parts = [
-        format_time(time.time_ns() // 1_000_000),
-        str(named.get("type", "-")),
-        str(named.get("id", "-")),
-        f"attempt {attempt}",
-        verdict,
-        f"answered {status}",
+        told["at"],
+        told["type"],
+        told["id"],
+        f"attempt {told['attempt']}",
+        told["verdict"],
+        f"answered {told['answered']}",
     ]
-    return "  ".join(_printable(part) for part in parts)
+    return "  ".join(_printable(str(part)) for part in parts)
 
 
 def _printable(text: str) -> str:
@@ -125,6 +147,7 @@ def _reason(error: OSError) -> str:
 @click.option("--fail-every", default=0, help="Answer 500 to every Nth request, to watch it being retried.")
 @click.option("--allow-body-only", is_flag=True, help="Accept X-HUM-Signature alone: no replay protection.")
 @click.option("--show-body", is_flag=True, help="Print each request's body below its line.")
+@json_option
 def listen(
     given: tuple[str, ...],
     names: tuple[str, ...],
@@ -133,10 +156,12 @@ def listen(
     fail_every: int,
     allow_body_only: bool,
     show_body: bool,
+    as_json: bool,
 ) -> None:
     """Receive webhooks on this machine: verify each request and print one line for it.
 
-    A bad signature answers 401. The gateway sends here only when HUM_GATEWAY_ALLOW_NETWORKS has 127.0.0.0/8.
+    A bad signature answers 401. With --json each line is one JSON object. The gateway sends here only when
+    HUM_GATEWAY_ALLOW_NETWORKS has 127.0.0.0/8.
     """
     import socket
 
@@ -150,7 +175,12 @@ def listen(
     except ValueError as error:
         raise click.ClickException(str(error)) from None
     receiver = Receiver(
-        known, fail_every=fail_every, allow_body_only=allow_body_only, show_body=show_body, emit=click.echo
+        known,
+        fail_every=fail_every,
+        allow_body_only=allow_body_only,
+        show_body=show_body,
+        as_json=as_json,
+        emit=click.echo,
     )
     shown = f"[{host}]" if ":" in host else host
     try:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gateway.cli.connection import json_option
-from gateway.cli.values import Duration
+from gateway.cli.values import Duration, confirm
 from gateway.errors import StartupError
 
 if TYPE_CHECKING:
@@ -52,21 +52,35 @@ def serve(ctx: click.Context, host: str, port: int, workers: int) -> None:
 
 
 @click.command()
-def migrate() -> None:
+@json_option
+def migrate(as_json: bool) -> None:
     """Bring the database to this version's schema."""
+    from gateway.cli.output import show_json
+
     settings = load_settings()
     from gateway.store.lock import locked
 
     with locked(settings.sqlite_path):
         from gateway.process import migrate as run
 
-        click.echo(run(settings))
+        done = run(settings)
+    if as_json:
+        show_json({"done": done})
+    else:
+        click.echo(done)
 
 
 @click.command()
-def keygen() -> None:
+@json_option
+def keygen(as_json: bool) -> None:
     """Print a new master key for HUM_GATEWAY_MASTER_KEY."""
-    click.echo(base64.b64encode(os.urandom(32)).decode())
+    from gateway.cli.output import show_json
+
+    key = base64.b64encode(os.urandom(32)).decode()
+    if as_json:
+        show_json({"master_key": key})
+    else:
+        click.echo(key)
 
 
 @click.command()
@@ -93,7 +107,10 @@ def existing_settings() -> Settings:
     settings = load_settings()
     path = settings.sqlite_path
     if path is not None and not path.exists():
-        raise StartupError(f"there is no database {path.absolute()}")
+        raise StartupError(
+            f"there is no database {path.absolute()}\n"
+            "  hint: HUM_GATEWAY_DATABASE_URL names it; hum-gateway serve or keys create makes a new one"
+        )
     return settings
 
 
@@ -161,13 +178,21 @@ def list_keys(as_json: bool) -> None:
 
 @keys.command("revoke")
 @click.argument("key_id")
-def revoke_key(key_id: str) -> None:
-    """Revoke a key at once."""
+@click.option("--yes", is_flag=True, help="Do not ask; needed where nobody can be asked.")
+@json_option
+def revoke_key(as_json: bool, key_id: str, yes: bool) -> None:
+    """Revoke a key at once: whoever uses it is refused from then on."""
     from gateway.cli.operator import Operator
+    from gateway.cli.output import show_json
 
-    with Operator(existing_settings()) as operator:
+    settings = existing_settings()
+    confirm(f"Revoke {key_id}? Whoever uses it is refused from then on.", yes)
+    with Operator(settings) as operator:
         operator.revoke_key(key_id)
-    click.echo(f"revoked {key_id}", err=True)
+    if as_json:
+        show_json({"id": key_id, "revoked": True})
+    else:
+        click.echo(f"revoked {key_id}", err=True)
 
 
 @click.command()

@@ -8,6 +8,7 @@ import click
 
 from gateway.cli.connection import client_command
 from gateway.cli.output import Column, member, show_fields, show_json, show_table
+from gateway.cli.values import confirm
 
 if TYPE_CHECKING:
     from gateway.client import GatewayClient
@@ -53,14 +54,16 @@ def update_organization(client: GatewayClient, as_json: bool, org_id: str, reten
 
 @organizations.command("erase")
 @click.argument("org_id")
-@click.option("--yes", is_flag=True, help="Without asking.")
+@click.option("--yes", is_flag=True, help="Do not ask; needed where nobody can be asked.")
 @client_command()
 def erase_organization(client: GatewayClient, as_json: bool, org_id: str, yes: bool) -> None:
     """Erase an organization for good: nothing brings it back."""
-    if not yes and click.prompt(f"everything of {org_id} goes, for good; its id again") != org_id:
-        raise click.ClickException("that is another id: nothing was erased")
+    confirm(f"Erase {org_id}? Everything of it goes, for good.", yes)
     client.erase_organization(org_id)
-    click.echo(f"erased {org_id}", err=True)
+    if as_json:
+        show_json({"id": org_id, "erased": True})
+    else:
+        click.echo(f"erased {org_id}", err=True)
 
 
 @click.group()
@@ -72,8 +75,12 @@ def erasures() -> None:
 @click.argument("phone")
 @click.option("--reason", default="", help="For the record; it is kept encrypted.")
 @click.option("--dry-run", is_flag=True, help="Only count.")
+@click.option("--yes", is_flag=True, help="Do not ask; needed where nobody can be asked.")
 @client_command()
-def erase_person(client: GatewayClient, as_json: bool, phone: str, reason: str, dry_run: bool) -> None:
+def erase_person(
+    client: GatewayClient, as_json: bool, phone: str, reason: str, dry_run: bool, yes: bool
+) -> None:
     """Erase what names a number (E.164): payloads, receivers' answers, pending deliveries."""
+    confirm(f"Erase what names {phone}? It cannot be brought back.", yes or dry_run)
     found = dict(client.erase_person(phone=phone, reason=reason, dry_run=dry_run))
     show_json(found) if as_json else show_fields(found)

@@ -11,8 +11,18 @@ from gateway.cli import main
 _HEAD = """# Commands
 
 `hum-gateway`, also `python -m gateway`. Made from the commands by `python -m gateway.cli.reference`; a test
-compares. Exit status: 0 when it worked, 1 when it did not (the reason is on standard error), 2 for a command
-line that cannot be understood.
+compares.
+
+| exit status | means |
+|---|---|
+| 0 | it worked |
+| 1 | it was refused or cannot be done; `verify`: the signature is bad; `demo`: not everything was good |
+| 2 | the command line cannot be understood; nothing was done |
+| 3 | not now: nobody answers at the gateway's address, or it is overloaded; the same later may work |
+
+What went wrong stands on standard error: a sentence, the fields that are wrong, the id of the request, and a
+hint that names the setting or option to change. With `--json` it is one object there: `{"error", "message",
+"details", "request_id", "hint"}`. Every command but `serve` and `demo` takes `--json`.
 
 Operator's commands read the settings of [settings.md](settings.md). `keys` and `status` work while `serve`
 runs (through its Unix socket) and while it does not (on the database).
@@ -21,8 +31,9 @@ Client commands talk to the HTTP API. They read `HUM_GATEWAY_URL`, `HUM_GATEWAY_
 print tables, or JSON with `--json`: of a list, the bare array of its rows. On a terminal a table fits its
 width: times are short and in UTC, and the least important columns are left out first; in a pipe it has every
 column and whole times. They try twice within a second when nobody listens, five times at most when the
-gateway is overloaded or does not answer, and say on standard error what they wait for. Deleting a webhook and
-discarding what it has collected ask first; where nobody can be asked, they need `--yes`.
+gateway is overloaded or does not answer, and say on standard error what they wait for. What cannot be undone
+(deleting a webhook, discarding what it has collected, revoking a key) asks first; where nobody can be asked,
+it needs `--yes`.
 `webhooks create` and `update` have a `--url` of their own; the gateway's is `--gateway-url` everywhere.
 """
 

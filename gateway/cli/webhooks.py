@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gateway.cli.connection import client_command
-from gateway.cli.output import Column, Json, Row, member, show_fields, show_json, show_table
+from gateway.cli.output import Column, Json, Row, clean, member, show_fields, show_json, show_table
 from gateway.cli.values import confirm, environment, pairs
 
 if TYPE_CHECKING:
@@ -86,7 +86,9 @@ def _show(webhook: Row, as_json: bool) -> None:
     if as_json:
         show_json(webhook)
         return
-    show_fields(webhook, skip=("secret",))
+    show_fields(webhook, skip=("secret", "warnings"))
+    for warning in webhook.get("warnings") or ():
+        click.echo(clean(f"Warning: {warning['message']}"), err=True)
     if webhook.get("secret"):
         click.echo(f"\nThe secret, shown this once:\n{webhook['secret']}")
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -13,10 +14,10 @@ import httpx
 
 from gateway.client.call import Awaiting
 from gateway.client.calls import Calls
-from gateway.client.errors import Answer
-from gateway.client.exchange import TIMEOUT, Options, connection, judge, on_the_wire
+from gateway.client.errors import Answer, error_of
+from gateway.client.exchange import TIMEOUT, Options, connection, downloading, judge, on_the_wire
 from gateway.client.jobs import Job, Waiting
-from gateway.client.request import Listing, Request
+from gateway.client.request import Download, Listing, Request
 from gateway.client.retry import Retry, Tries
 from gateway.client.rows import AsyncRows, Pager
 
@@ -91,12 +92,32 @@ class AsyncClient(Calls, Awaiting):
         """The rows of any list."""
         return AsyncRows(self.send, self._sleep, Pager(listing))
 
-    async def wait(self, job: Job | str, *, every: float = 1.0, timeout: float | None = None) -> Job:  # noqa: ASYNC109
+    async def pieces(self, download: Download) -> AsyncIterator[bytes]:
+        """As `Client.pieces`."""
+        request = self._http.build_request(**downloading(download), timeout=self._options.timeout)
+        try:
+            response = await self._http.send(request, stream=True)
+            async with aclosing(response):
+                if not response.is_success:
+                    raise error_of(Answer(response.status_code, response.headers, await response.aread()))
+                async for piece in response.aiter_bytes():
+                    yield piece
+        except httpx.TransportError as cause:
+            raise self._options.unreachable(cause) from None
+
+    async def wait(
+        self,
+        job: Job | str,
+        *,
+        every: float = 1.0,
+        timeout: float | None = None,  # noqa: ASYNC109
+        progress: Callable[[Job], None] | None = None,
+    ) -> Job:
         """As `Client.wait`.
 
         done = await client.wait("job_01k9…", timeout=600)
         """
-        waiting = Waiting(job, every, timeout, self._options.monotonic)
+        waiting = Waiting(job, every, timeout, progress, self._options.monotonic)
         while (found := waiting.finished(await self.send(waiting.look()))) is None:
             await self._sleep(every)
         return found

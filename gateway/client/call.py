@@ -11,17 +11,18 @@
 
 The method only says what is to be sent. `Client` sends it: `client.get_webhook(…)` is a Webhook, and
 `client.list_webhooks()` an iterator of them. Of an `AsyncClient` the first is awaited, the second is an
-asynchronous iterator. Type checkers see the same.
+asynchronous iterator. A `@download` gives an answer that may be too long to hold, in pieces. Type checkers
+see the same.
 """
 
 from __future__ import annotations
 
 import functools
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar, overload
 
-from gateway.client.request import Listing, Request
+from gateway.client.request import Download, Listing, Request
 from gateway.client.rows import AsyncRows, Rows
 
 P = ParamSpec("P")
@@ -37,6 +38,9 @@ class Blocking(ABC):
     @abstractmethod
     def rows(self, listing: Listing[T]) -> Rows[T]: ...
 
+    @abstractmethod
+    def pieces(self, download: Download) -> Iterator[bytes]: ...
+
 
 class Awaiting(ABC):
     """A client whose calls are awaited."""
@@ -46,6 +50,9 @@ class Awaiting(ABC):
 
     @abstractmethod
     def rows(self, listing: Listing[T]) -> AsyncRows[T]: ...
+
+    @abstractmethod
+    def pieces(self, download: Download) -> AsyncIterator[bytes]: ...
 
 
 class call(Generic[P, T]):  # noqa: N801 - a decorator
@@ -82,6 +89,24 @@ class listing(Generic[P, T]):  # noqa: N801 - a decorator
 
     def __get__(self, client: Any, owner: type) -> Any:
         return self if client is None else _bound(self.make, client, client.rows)
+
+
+class download(Generic[P]):  # noqa: N801 - a decorator
+    """A method that gives bytes, piece by piece."""
+
+    def __init__(self, make: Callable[Concatenate[Any, P], Download]) -> None:
+        self.make = make
+        self.__doc__ = make.__doc__
+
+    @overload
+    def __get__(self, client: None, owner: type) -> Self: ...
+    @overload
+    def __get__(self, client: Blocking, owner: type) -> Callable[P, Iterator[bytes]]: ...
+    @overload
+    def __get__(self, client: Awaiting, owner: type) -> Callable[P, AsyncIterator[bytes]]: ...
+
+    def __get__(self, client: Any, owner: type) -> Any:
+        return self if client is None else _bound(self.make, client, client.pieces)
 
 
 def _bound(make: Callable[..., Any], client: object, perform: Callable[[Any], Any]) -> Callable[..., Any]:

@@ -12,7 +12,7 @@ from typing import Any, Final
 import httpx
 
 from gateway.client.errors import Answer, GatewayError, UnreachableError, error_of, unreachable
-from gateway.client.request import Request
+from gateway.client.request import Download, Request, query_of
 from gateway.client.retry import NO_RETRY, Retry, Tries
 
 PATIENCE: Final = 1.0  # seconds; a longer wait is announced
@@ -79,14 +79,19 @@ def on_the_wire(request: Request[Any]) -> dict[str, Any]:
         headers["Content-Type"] = "application/json"
     if request.method == "POST":
         headers["Idempotency-Key"] = request.idempotency_key or uuid.uuid4().hex
-    # httpx takes empty params as "remove the query"; None leaves the path as it is.
     return {
         "method": request.method,
         "url": request.path,
-        "params": request.query or None,
+        "params": query_of(request.params),
         "content": content,
         "headers": headers,
     }
+
+
+def downloading(download: Download) -> dict[str, Any]:
+    """As `on_the_wire`, of a download."""
+    headers = {"Accept": download.accept}
+    return {"method": "GET", "url": download.path, "params": query_of(download.params), "headers": headers}
 
 
 def judge(request: Request[Any], answer: Answer) -> GatewayError | None:

@@ -25,12 +25,18 @@ class Waiting:
     """One wait for one job."""
 
     def __init__(
-        self, job: Job | str, every: float, timeout: float | None, monotonic: Callable[[], float]
+        self,
+        job: Job | str,
+        every: float,
+        timeout: float | None,
+        progress: Callable[[Job], None] | None,
+        monotonic: Callable[[], float],
     ) -> None:
         if every <= 0:
             raise ValueError("every: must be more than 0 seconds")
         self._id = job if isinstance(job, str) else job["id"]
         self._every = every
+        self._progress = progress or (lambda job: None)
         self._monotonic = monotonic
         self._end = None if timeout is None else monotonic() + timeout
 
@@ -39,8 +45,9 @@ class Waiting:
 
     def finished(self, job: Job) -> Job | None:
         """The job if it is over. Raises TimeoutError when the next look would come too late."""
+        self._progress(job)
         if job["status"] != RUNNING:
             return job
         if self._end is not None and self._monotonic() + self._every > self._end:
-            raise TimeoutError(f"{self._id} is still running: {job['done']} of {job['matched']} done")
+            raise TimeoutError(f"{self._id} is still running: {job['done']} done so far")
         return None

@@ -52,10 +52,6 @@ class Request(Generic[T]):
             return self.json
         return encode(self.json)
 
-    @property
-    def query(self) -> dict[str, str]:
-        return {name: _text(value) for name, value in (self.params or {}).items() if value is not None}
-
 
 @dataclass(frozen=True, slots=True)
 class Listing(Generic[T]):
@@ -66,9 +62,23 @@ class Listing(Generic[T]):
     limit: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Download:
+    """An answer that may be too long to hold: it comes in pieces. `accept` is its media type."""
+
+    path: str
+    params: Params | None = None
+    accept: str = "application/octet-stream"
+
+
 def segment(identifier: str) -> str:
     """An id as one segment of a path: it cannot leave its place."""
     return quote(identifier, safe="")
+
+
+def query_of(params: Params | None) -> dict[str, str] | None:
+    """The parameters that were given, as text. None rather than nothing: httpx would cut the path's own."""
+    return {name: _text(value) for name, value in (params or {}).items() if value is not None} or None
 
 
 def _text(value: str | int | bool) -> str:

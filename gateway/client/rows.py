@@ -51,7 +51,9 @@ class Pager(Generic[T]):
         following = self._every is not None
         cursor = page.get("next_cursor")
         self._ended = not following and (not cursor or cursor == self.cursor)
-        self.pause = self._every or 0.0 if len(page["data"]) < MOST else 0.0
+        # A search that stops early, at `searched_until`, has more to say at once.
+        more = len(page["data"]) >= MOST or page.get("searched_until") is not None
+        self.pause = 0.0 if more else self._every or 0.0
         self.cursor = cursor or (self.cursor if following else None)
 
     def failed(self, error: GatewayError) -> None:

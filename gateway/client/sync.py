@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -12,10 +13,10 @@ import httpx
 
 from gateway.client.call import Blocking
 from gateway.client.calls import Calls
-from gateway.client.errors import Answer
-from gateway.client.exchange import TIMEOUT, Options, connection, judge, on_the_wire
+from gateway.client.errors import Answer, error_of
+from gateway.client.exchange import TIMEOUT, Options, connection, downloading, judge, on_the_wire
 from gateway.client.jobs import Job, Waiting
-from gateway.client.request import Listing, Request
+from gateway.client.request import Download, Listing, Request
 from gateway.client.retry import Retry, Tries
 from gateway.client.rows import Pager, Rows
 
@@ -91,13 +92,34 @@ class Client(Calls, Blocking):
         """The rows of any list."""
         return Rows(self.send, self._sleep, Pager(listing))
 
-    def wait(self, job: Job | str, *, every: float = 1.0, timeout: float | None = None) -> Job:
+    def pieces(self, download: Download) -> Iterator[bytes]:
+        """The bytes of an answer that may be too long to hold. One that breaks off raises: what came is not
+        all; it is not tried again."""
+        request = self._http.build_request(**downloading(download), timeout=self._options.timeout)
+        try:
+            response = self._http.send(request, stream=True)
+            with closing(response):
+                if not response.is_success:
+                    raise error_of(Answer(response.status_code, response.headers, response.read()))
+                yield from response.iter_bytes()
+        except httpx.TransportError as cause:
+            raise self._options.unreachable(cause) from None
+
+    def wait(
+        self,
+        job: Job | str,
+        *,
+        every: float = 1.0,
+        timeout: float | None = None,
+        progress: Callable[[Job], None] | None = None,
+    ) -> Job:
         """The job when it is no longer running, looked at every few seconds; whether it is done, cancelled or
-        failed is its `status`. Raises TimeoutError after `timeout` seconds.
+        failed is its `status`. `progress` is told at each look how it stands. Raises TimeoutError after
+        `timeout` seconds.
 
         done = client.wait("job_01k9…", timeout=600)
         """
-        waiting = Waiting(job, every, timeout, self._options.monotonic)
+        waiting = Waiting(job, every, timeout, progress, self._options.monotonic)
         while (found := waiting.finished(self.send(waiting.look()))) is None:
             self._sleep(every)
         return found

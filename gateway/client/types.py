@@ -126,6 +126,18 @@ class NewWebhook(Webhook):
     secret: str | None
 
 
+class CreatedWebhook(NewWebhook):
+    """The new webhook, its secret, and what looks like a mistake, such as a misspelt event type."""
+
+    warnings: list[Mistake]
+
+
+class ChangedWebhook(Webhook):
+    """The webhook as it is now, and what looks like a mistake in the change."""
+
+    warnings: list[Mistake]
+
+
 class WebhookSettings(TypedDict, total=False):
     """What a webhook is created with."""
 

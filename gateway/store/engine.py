@@ -91,7 +91,9 @@ class Database:
                     return
                 setting = (await conn.execute(text("SHOW synchronous_commit"))).scalar_one()
         except (Overloaded, OSError, DBAPIError) as error:
-            raise StartupError(f"the database cannot be reached: {_reason(error)}") from error
+            raise StartupError(
+                f"the database cannot be reached: {_where(self.url)}{_reason(error)}"
+            ) from error
         if setting == "off":
             raise StartupError("PostgreSQL runs with synchronous_commit=off, which loses acknowledged events")
 
@@ -253,6 +255,15 @@ def _is_our_mistake(error: BaseException | None) -> bool:
     if code is not None and code & 0xFF in _OUR_SQLITE_MISTAKES:
         return True
     return any(mistake in message for mistake in _OUR_MISTAKES)
+
+
+def _where(url: URL) -> str:
+    """`PostgreSQL at db.example:5432: `, for the message of a server that does not answer."""
+    if url.get_backend_name() == "sqlite":
+        return ""
+    host = url.query.get("host") or url.host or "localhost"
+    port = url.query.get("port") or url.port or 5432
+    return f"PostgreSQL at {host}:{port}: "
 
 
 def _reason(error: BaseException) -> str:

@@ -196,6 +196,24 @@ class NewWebhook(Webhook):
     ]
 
 
+_WARNINGS = Meta(
+    description="What is most likely a mistake, though it was taken: an event type that is nearly one of the "
+    "catalogue."
+)
+
+
+class CreatedWebhook(NewWebhook):
+    """The new webhook, its secret, and what looks like a mistake."""
+
+    warnings: Annotated[list[Mistake], _WARNINGS]
+
+
+class ChangedWebhook(Webhook):
+    """The webhook as it is now, and what looks like a mistake in the change."""
+
+    warnings: Annotated[list[Mistake], _WARNINGS]
+
+
 class Target(TypedDict):
     """To whom a delivery is owed."""
 

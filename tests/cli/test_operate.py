@@ -139,7 +139,7 @@ def test_the_key_is_the_last_line_of_standard_output(office: Office) -> None:
 @pytest.mark.usefixtures("database")
 def test_offline_work_leaves_the_lock_free(office: Office, database: Path) -> None:
     assert "crm" in run("keys", "list").stdout
-    assert run("keys", "revoke", "key_1").exit_code == 0
+    assert run("keys", "revoke", "key_1", "--yes").exit_code == 0
     assert json.loads(run("status", "--json").stdout) == {"serving": False}
     assert office.calls == [("revoke_key", "key_1")]
     with DatabaseLock(database):
@@ -150,7 +150,7 @@ def test_while_somebody_serves_the_socket_is_used(serving: list[tuple[str, str, 
     result = run("keys", "create", "--platform", "--scopes", "events:write,manage")
     assert result.stdout == "hum_live_socket\n"
     assert "key_2" in run("keys", "list").stdout
-    assert run("keys", "revoke", "key_2").exit_code == 0
+    assert run("keys", "revoke", "key_2", "--yes").exit_code == 0
     assert json.loads(run("status", "--json").stdout) == {"serving": True}
     assert serving == [
         ("POST", "/api/keys", {"platform": True, "scopes": ["events:write", "manage"]}),
@@ -199,7 +199,9 @@ def test_looking_makes_no_database(
     (tmp_path / "data").mkdir()
     result = run(*words)
     assert result.exit_code == 1
-    assert result.stderr == f"Error: there is no database {tmp_path}/data/gateway.db\n"
+    said, hint = result.stderr.splitlines()
+    assert said == f"Error: there is no database {tmp_path}/data/gateway.db"
+    assert "HUM_GATEWAY_DATABASE_URL" in hint
     assert list((tmp_path / "data").iterdir()) == []
 
 

@@ -370,6 +370,16 @@ def test_following_goes_on_from_the_cursor_and_outlasts_an_outage(
     assert waits.seconds == [2.0, 2.0, 0.5, 1.0, 2.0, 4.0, 2.0]
 
 
+def test_following_goes_on_at_once_where_a_search_stopped_early(
+    client: Driver, gateway: FakeGateway, waits: Waits
+) -> None:
+    body = {"data": [], "next_cursor": "c1", "searched_until": "2026-11-20T21:05:09.123Z"}
+    gateway.on("GET /api/deliveries", httpx.Response(200, json=body), page("dlv_1", cursor="c2"))
+    assert len(client.rows(lambda c: c.list_deliveries(status="failed").follow(), most=1)) == 1
+    assert len(gateway.requests) == 2
+    assert waits.seconds == []
+
+
 def test_following_says_what_is_wrong_at_once(client: Driver, gateway: FakeGateway) -> None:
     gateway.on("GET /api/events", httpx.Response(403, json={"error": "insufficient_scope"}))
     with pytest.raises(PermissionDeniedError):
@@ -386,12 +396,16 @@ def job(status: str, done: int) -> httpx.Response:
 
 def test_a_job_is_waited_for(client: Driver, gateway: FakeGateway, waits: Waits) -> None:
     gateway.on("GET /api/jobs/job_1", job("running", 0), job("running", 3), job("done", 5))
-    assert client.do(lambda c: c.wait({"id": "job_1"}, every=2.0))["done"] == 5
+    seen: list[int] = []
+    wanted = {"id": "job_1"}
+    found = client.do(lambda c: c.wait(wanted, every=2.0, progress=lambda job: seen.append(job["done"])))
+    assert found["done"] == 5
+    assert seen == [0, 3, 5]
     assert waits.seconds == [2.0, 2.0]
 
 
 def test_a_job_that_takes_too_long(client: Driver, gateway: FakeGateway, waits: Waits) -> None:
     gateway.on("GET /api/jobs/job_1", job("running", 3))
-    with pytest.raises(TimeoutError, match="3 of 5 done"):
+    with pytest.raises(TimeoutError, match="3 done so far"):
         client.do(lambda c: c.wait("job_1", timeout=2.5))
     assert waits.seconds == [1.0, 1.0]

@@ -6,12 +6,12 @@ from typing import Unpack
 
 from gateway.client.call import call, listing
 from gateway.client.request import Listing, Request, segment
-from gateway.client.types import NewWebhook, Webhook, WebhookChanges, WebhookSettings
+from gateway.client.types import ChangedWebhook, CreatedWebhook, Webhook, WebhookChanges, WebhookSettings
 
 
 class WebhookCalls:
     @call
-    def create_webhook(self, **webhook: Unpack[WebhookSettings]) -> Request[NewWebhook]:
+    def create_webhook(self, **webhook: Unpack[WebhookSettings]) -> Request[CreatedWebhook]:
         """The webhook and its `secret`, which no other call shows.
 
         client.create_webhook(url="https://crm.example.com/hook", events=["call.*"])["secret"]
@@ -35,7 +35,7 @@ class WebhookCalls:
         return Request("GET", f"/api/webhooks/{segment(webhook_id)}")
 
     @call
-    def update_webhook(self, webhook_id: str, **changes: Unpack[WebhookChanges]) -> Request[Webhook]:
+    def update_webhook(self, webhook_id: str, **changes: Unpack[WebhookChanges]) -> Request[ChangedWebhook]:
         """Merge patch: None removes, what is not named stays.
 
         client.update_webhook("whk_01k9…", events=["call.*", "sms.*"], headers={"X-Env": None})

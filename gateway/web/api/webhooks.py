@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+from gateway.domain.near_miss import near_misses
 from gateway.domain.webhook import (
     Webhook,
     WebhookCreate,
@@ -27,7 +29,11 @@ async def create_webhook(call: Call) -> Answer:
         webhook = await manage.create(tx, call.the_org, call.model, services.rules, services.clock.now())
     # Shown now and never again; one that the customer brought along is not repeated at all.
     secret = None if call.model.secret is not None else webhook.secrets[0].value
-    content: answers.NewWebhook = {**shapes.webhook(webhook, None, whole=True), "secret": secret}
+    content: answers.CreatedWebhook = {
+        **shapes.webhook(webhook, None, whole=True),
+        "secret": secret,
+        "warnings": _warnings(call.model.events),
+    }
     return Answer(content, 201)
 
 
@@ -61,7 +67,11 @@ async def update_webhook(call: Call) -> Answer:
             tx, call.the_org, call.path["id"], call.model, services.rules, services.clock.now()
         )
         health = await rows.health(tx.conn, [webhook.id])
-    return Answer(_shape(call, webhook, health.get(webhook.id)))
+    content: answers.ChangedWebhook = {
+        **_shape(call, webhook, health.get(webhook.id)),
+        "warnings": _warnings(call.model.events or ()),
+    }
+    return Answer(content)
 
 
 async def enable_webhook(call: Call) -> Answer:
@@ -75,8 +85,14 @@ async def enable_webhook(call: Call) -> Answer:
 
 
 async def disable_webhook(call: Call) -> Answer:
-    call.model = WebhookUpdate(enabled=False)
-    return await update_webhook(call)
+    services = call.services
+    async with services.transaction() as tx:
+        change = WebhookUpdate(enabled=False)
+        webhook = await manage.update(
+            tx, call.the_org, call.path["id"], change, services.rules, services.clock.now()
+        )
+        health = await rows.health(tx.conn, [webhook.id])
+    return Answer(_shape(call, webhook, health.get(webhook.id)))
 
 
 async def delete_webhook(call: Call) -> Answer:
@@ -84,6 +100,10 @@ async def delete_webhook(call: Call) -> Answer:
     async with services.transaction() as tx:
         await manage.delete(tx, call.the_org, call.path["id"], services.clock.now())
     return Answer(status=204)
+
+
+def _warnings(patterns: Sequence[str]) -> list[answers.Mistake]:
+    return [{"field": found.field, "message": found.message} for found in near_misses(patterns)]
 
 
 def _shape(call: Call, webhook: Webhook, health: Any) -> answers.Webhook:
@@ -100,7 +120,7 @@ OPERATIONS = (
     Operation(
         "POST", "/api/webhooks", "createWebhook", create_webhook, "admin", "manage", "write",
         "Register a URL; the answer shows the secret, this once.", model=WebhookCreate,
-        answers={201: answers.NewWebhook}, errors=("target_denied", "webhook_limit_reached"),
+        answers={201: answers.CreatedWebhook}, errors=("target_denied", "webhook_limit_reached"),
         note="Options that this version does not serve yet are refused, never silently ignored.",
     ),
     Operation(
@@ -113,7 +133,7 @@ OPERATIONS = (
     ),
     Operation(
         "PATCH", "/api/webhooks/{id}", "updateWebhook", update_webhook, "admin", "manage", "write",
-        "Change a webhook by merge patch.", model=WebhookUpdate, answers={200: answers.Webhook},
+        "Change a webhook by merge patch.", model=WebhookUpdate, answers={200: answers.ChangedWebhook},
         errors=("target_denied", "headers_required"),
         note="What is not named stays. Null gives a field its default back; in `headers`, null removes one "
         "header. A URL of another origin (scheme, host, port) needs all header values again.",

@@ -164,10 +164,11 @@ def responses() -> Mapping[str, Mapping[int, Any]]:
     }
     whole: answers.EventWithData = {**event, "data": _data(), "payload": "kept"}
     sent: Any = envelope(_SHOWN)
-    made: answers.NewWebhook = {
+    made: answers.CreatedWebhook = {
         **webhook,
         "last_delivery": None,
         "secret": _SECRET,
+        "warnings": [],
     }
     shown: answers.DeliveryWithAttempts = {**delivery, "payload": sent, "attempts": [attempt]}
     new_key: answers.NewApiKey = {**key, "key": "hum_live_q7Zp…"}
@@ -181,7 +182,7 @@ def responses() -> Mapping[str, Mapping[int, Any]]:
         "createWebhook": {201: made},
         "listWebhooks": {200: _page(webhook)},
         "getWebhook": {200: webhook},
-        "updateWebhook": {200: {**webhook, "events": ["*"], "headers": {}}},
+        "updateWebhook": {200: {**webhook, "events": ["*"], "headers": {}, "warnings": []}},
         "enableWebhook": {200: webhook},
         "disableWebhook": {
             200: {**webhook, "enabled": False, "status": "disabled", "disabled_reason": "by_user"}
