@@ -27,7 +27,7 @@ from gateway.errors import Overloaded
 from gateway.ingest import accept
 from gateway.ingest.accept import Accept
 from gateway.ingest.own import OwnEvents
-from gateway.manage import housekeeping, rewrap
+from gateway.manage import housekeeping, rewrap, rotations
 from gateway.manage.audit import PayloadReads
 from gateway.manage.removal import Removal
 from gateway.manage.webhooks import Rules
@@ -140,6 +140,7 @@ class Gateway:
             ("rewrap", rewrap.run(self.store, self.clock)),
             ("removal", self.services.removal.run()),
             ("audit", self.services.payload_reads.run()),
+            ("rotations", rotations.watch(self.store, self.own_events.announce, self.clock)),
             ("directory", self._follow_changes()),
             ("disk", self._watch_disk()),
             ("loop lag", self.metrics.watch_loop_lag(self.clock)),

@@ -78,7 +78,7 @@ class NotNow(Failed):
 def failed(error: Exception, *, as_json: bool) -> Failed | None:
     """What to raise instead of an expected failure; None for a fault of ours, which shows its traceback."""
     if isinstance(error, click.ClickException):
-        return Failed(Failure("not_done", error.message), as_json=as_json)
+        return Failed(Failure("not_done", error.format_message()), as_json=as_json)
     failure = failure_of(error)
     if failure is None:
         return None

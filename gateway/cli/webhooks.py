@@ -179,3 +179,33 @@ def enable(client: GatewayClient, as_json: bool, webhook_id: str, pending: str |
 def disable(client: GatewayClient, as_json: bool, webhook_id: str) -> None:
     """Stop delivering; no deliveries are made until it is enabled."""
     _show(client.disable_webhook(webhook_id), as_json)
+
+
+@webhooks.command("rotate-secret")
+@click.argument("webhook_id")
+@click.option(
+    "--grace-period", type=int, help="Seconds in which the old secret signs, too; 0 to 604800 [86400]."
+)
+@click.option("--secret-env", help="Variable that holds a secret to import [a new one is made].")
+@click.option("--force", is_flag=True, help="Also while a rotation is under way.")
+@client_command()
+def rotate_secret(
+    client: GatewayClient,
+    as_json: bool,
+    webhook_id: str,
+    grace_period: int | None,
+    secret_env: str | None,
+    force: bool,
+) -> None:
+    """Give a webhook a new secret; prints it, this once. A leaked one: --grace-period 0."""
+    secret = environment(secret_env) if secret_env else None
+    webhook = client.rotate_secret(webhook_id, grace_period_seconds=grace_period, secret=secret, force=force)
+    _show(webhook, as_json)
+
+
+@webhooks.command("finish-rotation")
+@click.argument("webhook_id")
+@client_command()
+def finish_rotation(client: GatewayClient, as_json: bool, webhook_id: str) -> None:
+    """End a grace period now: the old secret signs nothing more."""
+    _show(client.finish_rotation(webhook_id), as_json)

@@ -9,7 +9,6 @@ from contextlib import aclosing
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-import anyio
 import httpx
 
 from gateway.client.call import Awaiting
@@ -22,6 +21,12 @@ from gateway.client.retry import Retry, Tries
 from gateway.client.rows import AsyncRows, Pager
 
 T = TypeVar("T")
+
+
+async def _sleep(seconds: float) -> None:
+    import anyio  # with httpx; asyncio and trio sleep in their own ways
+
+    await anyio.sleep(seconds)
 
 
 class AsyncClient(Calls, Awaiting):
@@ -45,7 +50,7 @@ class AsyncClient(Calls, Awaiting):
         timeout: float = TIMEOUT,
         transport: httpx.AsyncBaseTransport | None = None,
         notice: Callable[[str], None] | None = None,
-        sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
+        sleep: Callable[[float], Awaitable[None]] = _sleep,
         monotonic: Callable[[], float] = time.monotonic,
         chance: Callable[[], float] = random.random,
     ) -> None:

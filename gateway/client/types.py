@@ -92,6 +92,16 @@ class LastDelivery(TypedDict):
     error: str | None
 
 
+class Rotation(TypedDict):
+    """A secret that is being changed: until `ends_at` both sign."""
+
+    state: Literal["started", "confirmed", "unconfirmed"]
+    started_at: str
+    ends_at: str
+    leading: Literal["old", "new"]
+    confirmed: bool
+
+
 class Webhook(TypedDict):
     """A registered URL and what it wants to hear. Header values are never shown again."""
 
@@ -107,7 +117,7 @@ class Webhook(TypedDict):
     disabled_reason: Literal["by_user", "gone", "failing"] | None
     has_secret: bool
     failing_since: str | None
-    rotation: dict[str, Any] | None
+    rotation: Rotation | None
     last_delivery: LastDelivery | None
     timeout_ms: int
     rate_limit_per_second: int | None
@@ -219,7 +229,7 @@ class Attempt(TypedDict):
     error: str | None
     error_detail: str
     held: bool
-    swapped_from: str | None
+    swapped_from: Literal["old", "new"] | None
 
 
 class Envelope(TypedDict):

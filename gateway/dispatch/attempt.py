@@ -11,12 +11,15 @@ import logging
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
+
+import msgspec
 
 from gateway.checkpoints import reached
 from gateway.clock import Clock, format_time
 from gateway.dispatch.payloads import Payloads
 from gateway.dispatch.record import KIND, Recording, recording
+from gateway.dispatch.rotating import Turn, turn_of, turn_since
 from gateway.dispatch.target import Target
 from gateway.dispatch.webhook import Request, build_request
 from gateway.domain import outcome as outcomes
@@ -25,6 +28,7 @@ from gateway.domain.event import Event
 from gateway.domain.exchange import Exchange
 from gateway.domain.outcome import Outcome, Verdict
 from gateway.domain.owed import Owed
+from gateway.domain.rotation import may_be_refusal
 from gateway.domain.webhook import Webhook
 from gateway.metrics import Metrics
 from gateway.store.directory import Directory, OrgView
@@ -55,6 +59,15 @@ class Post(Protocol):
     ) -> Exchange: ...
 
 
+class Asked(NamedTuple):
+    """What was sent last, as the webhook was then, and what came back; `turn` during a rotation."""
+
+    webhook: Webhook
+    request: Request
+    exchange: Exchange
+    turn: Turn | None
+
+
 @dataclass(slots=True)
 class Attempts:
     """Makes attempts. `learned(target)` is called when the exchange is over and its place is free again;
@@ -74,6 +87,10 @@ class Attempts:
     async def make(self, owed: Owed, target: Target, learned: Callable[[], None]) -> Outcome | None:
         """Returns the outcome that was recorded; None when it was stale or the delivery is no more."""
         try:
+            # Before the webhook is looked up: from then until it is signed, nothing of it may change.
+            if owed.event is not None and self._outdated(owed):
+                owed.event = None
+            event = owed.event or await self.payloads.get(owed.event_id)
             webhook, org = await self._look_up(owed)
             if webhook is None or org is None:
                 return await self._drop(owed, target)
@@ -82,18 +99,16 @@ class Attempts:
             if not webhook.enabled:
                 target.enabled = False
                 return await self.put_back(owed, target)
-            event = owed.event
-            if event is None or org.organization.outdated(owed.created_at):
-                event = await self.payloads.get(owed.event_id)
             if event is None:
                 return await self._record(Recording(owed, outcomes.expire(owed.progress), self.clock.now()))
-            request = self._build(webhook, event, owed)
-            exchange = await self._send(request, webhook, owed)
-            made = self._judge(owed, target, webhook, org, request, exchange)
+            asked = await self._ask(webhook, event, owed, target)
+            made = self._judge(owed, target, org, asked)
         finally:
             learned()
         owed.event = None  # sent; while it waits to be recorded its payload need not
         outcome = await self._record(made)
+        if asked.turn is not None and made.accepted is not None and outcome is not None:
+            asked.turn.memory.written(made.accepted)
         if made.queue is not None:
             target.backlog += 1
         self._log(made, counted=outcome is not None)
@@ -110,10 +125,46 @@ class Attempts:
         org = self.directory.known(owed.org_id) or await self.directory.organization(owed.org_id)
         return (org.webhooks.get(owed.target_id) if org else None), org
 
-    def _build(self, webhook: Webhook, event: Event, owed: Owed) -> Request:
-        return build_request(webhook, event, owed, now=self.clock.now(), cdn_loop=self.cdn_loop)
+    def _outdated(self, owed: Owed) -> bool:
+        """Whether its payload must be read anew: a person of the organization was erased since."""
+        org = self.directory.known(owed.org_id)
+        return org is None or org.organization.outdated(owed.created_at)
 
-    async def _send(self, request: Request, webhook: Webhook, owed: Owed) -> Exchange:
+    async def _ask(self, webhook: Webhook, event: Event, owed: Owed, target: Target) -> Asked:
+        """One exchange. While the webhook's secret is being rotated, and the receiver refuses the one that
+        leads, a second one with the other: of the same attempt, and within its time."""
+        begun = self.clock.monotonic()
+        turn = turn_of(target, webhook, owed, self.clock.now())
+        request = self._build(webhook, event, owed, turn)
+        exchange = await self._send(request, owed, webhook.timeout_ms / 1000)
+        first = Asked(webhook, request, exchange, turn)
+        if not may_be_refusal(exchange.status_code):
+            return first
+        current, _ = await self._look_up(owed)  # a rotation may have begun or ended meanwhile
+        turn = turn or turn_since(target, webhook, current, owed, self.clock.now())
+        left = webhook.timeout_ms / 1000 - (self.clock.monotonic() - begun)
+        if current is None or turn is None or left <= 0:
+            return first
+        if not turn.asks_again(exchange, current, self.clock.now()):
+            return first
+        turn.swap()
+        reached("attempt.between_exchanges")
+        request = self._build(current, event, owed, turn, timestamp=request.timestamp)
+        second = await self._send(request, owed, left)
+        elapsed = round((self.clock.monotonic() - begun) * 1000)
+        both = msgspec.structs.replace(second, started_at=exchange.started_at, duration_ms=elapsed)
+        return Asked(current, request, both, turn)
+
+    def _build(
+        self, webhook: Webhook, event: Event, owed: Owed, turn: Turn | None, timestamp: int | None = None
+    ) -> Request:
+        leading = None if turn is None else turn.leading
+        return build_request(
+            webhook, event, owed, now=self.clock.now(), cdn_loop=self.cdn_loop, leading=leading,
+            timestamp=timestamp,
+        )  # fmt: skip
+
+    async def _send(self, request: Request, owed: Owed, seconds: float) -> Exchange:
         started, begun = self.clock.now(), self.clock.monotonic()
         reached("attempt.before_send")
         task = asyncio.current_task()
@@ -124,7 +175,7 @@ class Attempts:
                 request.url,
                 body=request.body,
                 headers=request.headers,
-                timeout=webhook.timeout_ms / 1000,
+                timeout=seconds,
                 org_id=owed.org_id,
             )
         except asyncio.CancelledError:
@@ -136,15 +187,8 @@ class Attempts:
         reached("attempt.after_send")
         return exchange
 
-    def _judge(
-        self,
-        owed: Owed,
-        target: Target,
-        webhook: Webhook,
-        org: OrgView,
-        request: Request,
-        exchange: Exchange,
-    ) -> Recording:
+    def _judge(self, owed: Owed, target: Target, org: OrgView, asked: Asked) -> Recording:
+        webhook, request, exchange, turn = asked
         now = self.clock.now()
         outcome = outcomes.judge(
             exchange,
@@ -158,7 +202,11 @@ class Attempts:
         if outcome.verdict is not Verdict.ABORTED:
             target.learn(exchange, outcome, self.clock.monotonic())
         news = self._news(owed, target, exchange, outcome, now, first=target.proven and not proven_before)
-        made = recording(owed, outcome, now, webhook, request, exchange, org.organization.cipher)
+        made = recording(
+            owed, outcome, now, webhook, request, exchange, org.organization.cipher,
+            None if turn is None else turn.swapped_from,
+        )  # fmt: skip
+        made.accepted = None if turn is None else turn.learn(exchange, now)
         made.news = news
         made.queue = target.id if outcome.verdict is Verdict.GONE else None
         return made

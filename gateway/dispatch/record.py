@@ -19,9 +19,10 @@ from gateway.domain.outcome import Outcome, Verdict
 from gateway.domain.owed import Owed
 from gateway.domain.secret import holds_any, mask
 from gateway.domain.webhook import Webhook
-from gateway.store import attempts, deliveries, health, lanes, organizations, people, webhooks
+from gateway.store import attempts, deliveries, health, lanes, organizations, people, rotations, webhooks
 from gateway.store.cipher import Cipher
 from gateway.store.health import Health
+from gateway.store.rotations import Accepted
 from gateway.store.transaction import Transaction
 
 KIND: Final = "record"
@@ -31,7 +32,8 @@ class Recording(msgspec.Struct, eq=False):
     """One outcome to be written. What it holds is small: answers wait here when the database is slow.
 
     `sent` says that something went onto the wire; else the delivery expired, or is put where it belongs
-    (`queue`). `attempt` is the row of the attempt, masked and sealed."""
+    (`queue`). `attempt` is the row of the attempt, masked and sealed. `accepted`: which secret the receiver
+    was seen to take, when that is news."""
 
     owed: Owed
     outcome: Outcome
@@ -44,6 +46,7 @@ class Recording(msgspec.Struct, eq=False):
     attempt: tuple[Any, ...] | None = None
     news: Health | None = None
     queue: str | None = None
+    accepted: Accepted | None = None
 
 
 def recording(
@@ -54,11 +57,12 @@ def recording(
     request: Request,
     exchange: Exchange,
     cipher: Cipher,
+    swapped_from: str | None = None,
 ) -> Recording:
-    """The recording of an attempt."""
+    """The recording of an attempt; `swapped_from` is the secret that its first exchange was led by."""
     attempt = None
     if outcome.verdict is not Verdict.ABORTED:
-        attempt = _attempt_row(owed, outcome, webhook, request, exchange, cipher)
+        attempt = _attempt_row(owed, outcome, webhook, request, exchange, cipher, swapped_from)
     return Recording(
         owed, outcome, ended_at, True, exchange.started_at, exchange.duration_ms, exchange.status_code,
         error_word(exchange), attempt,
@@ -67,9 +71,9 @@ def recording(
 
 async def apply(tx: Transaction, recordings: list[Any]) -> list[bool]:
     """The writer of the group commit. True for an outcome that counted, False for a stale one."""
-    gone = {r.owed.org_id for r in recordings if r.outcome.verdict is Verdict.GONE}
-    if gone:  # first, as everybody who changes webhooks does: nobody then waits for the other
-        await organizations.lock(tx.conn, *gone)
+    changed = {r.owed.org_id for r in recordings if r.accepted or r.outcome.verdict is Verdict.GONE}
+    if changed:  # first, as everybody who changes webhooks does: nobody then waits for the other
+        await organizations.lock(tx.conn, *changed)
     rows = [_delivery_row(recording) for recording in recordings]
     reached("record.before_update")
     counted = await deliveries.record_outcomes(tx.conn, rows)
@@ -112,6 +116,9 @@ async def _tell_targets(tx: Transaction, recordings: list[Recording]) -> None:
             news[r.news.target_id] = together(news.get(r.news.target_id), r.news)
     if news:
         await health.write(tx.conn, news.values())
+    accepted = {r.accepted.target_id: r.accepted for r in recordings if r.accepted}
+    if accepted:
+        await rotations.accepted(tx, accepted.values())
     for recording in recordings:
         if recording.outcome.verdict is Verdict.GONE:
             owed = recording.owed
@@ -152,14 +159,21 @@ def error_word(exchange: Exchange) -> str | None:
 
 
 def _attempt_row(
-    owed: Owed, outcome: Outcome, webhook: Webhook, request: Request, exchange: Exchange, cipher: Cipher
+    owed: Owed,
+    outcome: Outcome,
+    webhook: Webhook,
+    request: Request,
+    exchange: Exchange,
+    cipher: Cipher,
+    swapped_from: str | None,
 ) -> tuple[Any, ...]:
     number = owed.attempts_made + 1
     body = exchange.response_body
     return (
         owed.id, number, owed.org_id, webhook.revision_id, exchange.started_at, exchange.duration_ms,
         request.timestamp, exchange.remote_ip, exchange.status_code, exchange.error,
-        exchange.response_truncated or len(body) > STORED_BODY_BYTES, outcome.verdict is Verdict.HELD, None,
+        exchange.response_truncated or len(body) > STORED_BODY_BYTES, outcome.verdict is Verdict.HELD,
+        swapped_from,
         attempts.seal_record(cipher, owed.id, number, _masked(request, exchange, webhook)),
     )  # fmt: skip
 

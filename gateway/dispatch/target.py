@@ -17,6 +17,7 @@ from gateway.domain.owed import Owed
 
 if TYPE_CHECKING:
     from gateway.dispatch.places import Membership
+    from gateway.dispatch.rotating import Memory
 
 MOST_AT_ONCE: Final = 64
 AFTER_FIRST_SUCCESS: Final = 4
@@ -27,7 +28,8 @@ class Target:
     """`kept` counts the places taken in memory (reserved, queued and under way). Times: `held_until` in wall
     milliseconds. `backlog` counts how often something was left in the target's own queue in the database
     since that was last found empty. `membership`: what it shares with others of its host and organization;
-    `slow`: how many of its requests have been on the wire for long (`places`)."""
+    `slow`: how many of its requests have been on the wire for long (`places`). `rotation`: what it takes
+    while its secret is being rotated (`rotating`)."""
 
     id: str
     org_id: str
@@ -48,6 +50,7 @@ class Target:
     health_written: int = 0
     membership: Membership | None = None
     slow: int = 0
+    rotation: Memory | None = None
 
     @property
     def waiting(self) -> int:

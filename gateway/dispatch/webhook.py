@@ -26,11 +26,24 @@ class Request(msgspec.Struct, frozen=True):
     signatures: tuple[str, str]
 
 
-def build_request(webhook: Webhook, event: Event, owed: Owed, *, now: int, cdn_loop: str) -> Request:
-    """The signed request of the attempt that starts at `now` (ms)."""
+def build_request(
+    webhook: Webhook,
+    event: Event,
+    owed: Owed,
+    *,
+    now: int,
+    cdn_loop: str,
+    leading: str | None = None,
+    timestamp: int | None = None,
+) -> Request:
+    """The signed request of the attempt that starts at `now` (ms), or that began at `timestamp` (s). While a
+    secret is being rotated, `leading` is the id of the one that leads."""
     body = event.envelope()
-    timestamp = now // 1000
-    live = [s.value for s in webhook.secrets if s.ends_at is None or now < s.ends_at]
+    timestamp = now // 1000 if timestamp is None else timestamp
+    secrets = webhook.live_secrets(now)
+    if leading is not None:  # first also in `webhook-signature`: there are receivers that look no further
+        secrets.sort(key=lambda secret: secret.id != leading)
+    live = [secret.value for secret in secrets]
     signatures = (
         body_signature(live[0], body),
         " ".join(standard_signature(_key(secret), event.id, timestamp, body) for secret in live),

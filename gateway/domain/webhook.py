@@ -15,6 +15,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 from gateway.domain.outcome import Policy
 from gateway.domain.pattern import PatternSet, check_pattern
 from gateway.domain.retry import check_schedule
+from gateway.domain.rotation import DEFAULT_GRACE_SECONDS, MAX_GRACE_SECONDS, Rotation
 from gateway.errors import Detail, InvalidRequest
 
 MAX_PATTERNS: Final = 100
@@ -58,6 +59,7 @@ class Webhook:
     failing_since: int | None = None
     created_at: int = 0
     updated_at: int = 0
+    rotation: Rotation | None = None
     patterns: PatternSet = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -78,8 +80,25 @@ class Webhook:
     def policy(self, default_schedule: tuple[int, ...]) -> Policy:
         return Policy(self.retry_schedule or default_schedule, self.max_hold_seconds)
 
+    def live_secrets(self, now: int) -> list[Secret]:
+        """Those that sign at `now`; the others are kept only to be masked."""
+        return [secret for secret in self.secrets if secret.ends_at is None or now < secret.ends_at]
+
+    def rotating(self, now: int) -> Rotation | None:
+        """The rotation of its secret, while the grace period lasts."""
+        return None if self.rotation is None or self.rotation.over(now) else self.rotation
+
     def changed(self, **values: Any) -> Webhook:
         return replace(self, **values)
+
+    def with_secrets_ended(self, ends: Mapping[str, int]) -> Webhook:
+        """With the ends (ms) that these secrets are given, by id."""
+        return self.changed(
+            secrets=tuple(
+                replace(secret, ends_at=ends[secret.id]) if secret.id in ends else secret
+                for secret in self.secrets
+            )
+        )
 
 
 def _pattern(text: str) -> str:
@@ -157,6 +176,18 @@ class WebhookEnable(_Request):
 
 class WebhookDisable(_Request):
     """`POST /api/webhooks/{id}/disable`: nothing to say."""
+
+
+class SecretRotate(_Request):
+    """`POST /api/webhooks/{id}/rotate-secret`."""
+
+    grace_period_seconds: Annotated[int, Field(ge=0, le=MAX_GRACE_SECONDS)] = DEFAULT_GRACE_SECONDS
+    secret: str | None = None
+    force: bool = False
+
+
+class RotationFinish(_Request):
+    """`POST /api/webhooks/{id}/rotate-secret/finish`: nothing to say."""
 
 
 def refuse_unavailable(request: WebhookCreate | WebhookUpdate) -> None:

@@ -22,7 +22,7 @@ from gateway.domain.webhook import (
     refuse_unavailable,
 )
 from gateway.errors import Conflict, Detail, InvalidRequest, NotFound
-from gateway.store import deliveries, health, lanes, organizations, webhooks
+from gateway.store import deliveries, health, lanes, organizations, rotations, webhooks
 from gateway.store.directory import OrgView
 from gateway.store.transaction import Transaction
 
@@ -96,6 +96,8 @@ async def update(
         values |= _enabled(before, request.enabled is not False)
     values |= _plain_fields(request)
     after = before.changed(**values)
+    if before.rotation is not None and urls.origin(after.url) != urls.origin(before.url):
+        after = await end_rotation(tx, after, now)  # the old secret is none of the new origin's business
     on_the_wire = ("url", "headers", "timeout_ms")
     new_revision = any(getattr(before, name) != getattr(after, name) for name in on_the_wire)
     if new_revision:
@@ -125,6 +127,19 @@ async def delete(tx: Transaction, org: OrgView, webhook_id: str, now: int) -> No
     await webhooks.end_secrets(tx, [secret.id for secret in webhook.secrets], now)
     await deliveries.cancel_pending(tx.conn, webhook_id, now)
     await lanes.forget(tx.conn, webhook_id)
+    await rotations.end(tx, webhook_id)
+
+
+async def end_rotation(tx: Transaction, webhook: Webhook, now: int) -> Webhook:
+    """Ends the grace period, if there is one: from now on the new secret alone signs."""
+    rotation = webhook.rotation
+    if rotation is None:
+        return webhook
+    await rotations.end(tx, webhook.id)
+    ends = {} if rotation.over(now) else {rotation.old_secret_id: now}
+    await rotations.end_secrets(tx, ends)
+    tx.touch(webhook.org_id)
+    return webhook.with_secrets_ended(ends).changed(rotation=None)
 
 
 async def _find(tx: Transaction, org: OrgView, webhook_id: str) -> Webhook:

@@ -11,8 +11,9 @@ from sqlalchemy.engine import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.domain.webhook import Secret, Webhook
-from gateway.store import organizations
+from gateway.store import organizations, rotations
 from gateway.store.cipher import Cipher
+from gateway.store.tables import rotations as rotations_table
 from gateway.store.tables import secrets, target_health, webhook_revisions, webhooks
 from gateway.store.transaction import Transaction
 
@@ -25,9 +26,11 @@ _JOINED: Final = (
         ),
         target_health.c.first_success_at,
         target_health.c.failing_since,
+        *rotations.LABELLED,
     )
     .join(webhook_revisions, webhooks.c.revision_id == webhook_revisions.c.id)
     .outerjoin(target_health, target_health.c.target_id == webhooks.c.id)
+    .outerjoin(rotations_table, rotations_table.c.target_id == webhooks.c.id)
     .where(webhooks.c.deleted_at.is_(None))
 )
 
@@ -87,9 +90,17 @@ async def add(tx: Transaction, cipher: Cipher, webhook: Webhook) -> None:
     tx.touch(webhook.org_id)
 
 
-async def change(tx: Transaction, cipher: Cipher, webhook: Webhook, *, new_revision: bool) -> None:
+async def change(
+    tx: Transaction,
+    cipher: Cipher,
+    webhook: Webhook,
+    *,
+    new_revision: bool,
+    new_secrets: Iterable[Secret] = (),
+) -> None:
     """Stores the changed webhook; `new_revision` when what goes onto the wire has changed, in which case
-    `revision_id` must be new."""
+    `revision_id` must be new. Of its secrets only `new_secrets` are stored."""
+    await _add_secrets(tx, cipher, webhook, new_secrets)
     if new_revision:
         latest = select(func.max(webhook_revisions.c.number)).where(
             webhook_revisions.c.webhook_id == webhook.id
@@ -220,4 +231,5 @@ def _webhook(row: Row[Any], cipher: Cipher, by_id: dict[str, Secret]) -> Webhook
         failing_since=row.failing_since,
         created_at=row.created_at,
         updated_at=row.updated_at,
+        rotation=rotations.of_row(row),
     )

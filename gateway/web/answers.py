@@ -153,6 +153,24 @@ class LastDelivery(TypedDict):
     error: str | None
 
 
+class Rotation(TypedDict):
+    """A secret that is being changed: until `ends_at` both sign."""
+
+    state: Annotated[
+        Literal["started", "confirmed", "unconfirmed"],
+        Meta(
+            description="`confirmed`: a request that the new secret led got a 2xx. `unconfirmed`: half "
+            "of the period is over, and none was."
+        ),
+    ]
+    started_at: Time
+    ends_at: Annotated[Time, Meta(description="From then on the old secret signs nothing.")]
+    leading: Annotated[
+        Literal["old", "new"], Meta(description="Which secret `X-HUM-Signature` is made with first.")
+    ]
+    confirmed: bool
+
+
 class Webhook(TypedDict):
     """A registered URL and what it wants to hear."""
 
@@ -174,7 +192,7 @@ class Webhook(TypedDict):
     has_secret: bool
     failing_since: Annotated[Time | None, Meta(description="The first failure after the last success.")]
     rotation: Annotated[
-        dict[str, Any] | None, Meta(description="The rotation of the secret that is under way.")
+        Rotation | None, Meta(description="Null unless the secret is being rotated (rotateSecret).")
     ]
     last_delivery: LastDelivery | None
     timeout_ms: int
@@ -273,7 +291,11 @@ class Attempt(TypedDict):
         bool, Meta(description="The receiver asked for a pause; it used no step of the schedule.")
     ]
     swapped_from: Annotated[
-        str | None, Meta(description="The secret it was tried with first, during a rotation.")
+        Literal["old", "new"] | None,
+        Meta(
+            description="During a rotation: the secret with which it was tried first. The receiver refused "
+            "it; all the rest is of the second try, with the other."
+        ),
     ]
 
 

@@ -44,9 +44,9 @@ def event(row: Any) -> answers.Event:
     }
 
 
-def webhook(found: Webhook, health: Any | None, *, whole: bool) -> answers.Webhook:
-    """A webhook as it is shown; `whole` is False for viewers, who see its URL shortened. Header values are
-    never shown again: they may be credentials."""
+def webhook(found: Webhook, health: Any | None, *, whole: bool, now: int) -> answers.Webhook:
+    """A webhook as it is shown at `now` (ms); `whole` is False for viewers, who see its URL shortened. Header
+    values are never shown again: they may be credentials."""
     return {
         "id": found.id,
         "org_id": found.org_id,
@@ -60,7 +60,7 @@ def webhook(found: Webhook, health: Any | None, *, whole: bool) -> answers.Webho
         "disabled_reason": found.disabled_reason,
         "has_secret": bool(found.secrets),
         "failing_since": time(health.failing_since) if health else None,
-        "rotation": None,
+        "rotation": _rotation(found, now),
         "last_delivery": _last_delivery(health),
         "timeout_ms": found.timeout_ms,
         "rate_limit_per_second": found.rate_limit_per_second,
@@ -71,6 +71,19 @@ def webhook(found: Webhook, health: Any | None, *, whole: bool) -> answers.Webho
         "api_version": found.api_version,
         "created_at": format_time(found.created_at),
         "updated_at": format_time(found.updated_at),
+    }
+
+
+def _rotation(found: Webhook, now: int) -> answers.Rotation | None:
+    rotation = found.rotating(now)
+    if rotation is None:
+        return None
+    return {
+        "state": rotation.state(now),
+        "started_at": format_time(rotation.started_at),
+        "ends_at": format_time(rotation.ends_at),
+        "leading": rotation.leading(now),
+        "confirmed": rotation.confirmed_at is not None,
     }
 
 

@@ -13,6 +13,7 @@ import random
 import re
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -50,6 +51,18 @@ async def _retries(stage: Stage) -> None:
     assert stage.sink.refused, "nothing had failed"
 
 
+async def _refused(stage: Stage) -> None:
+    """Receivers that know the new secret only, when the old one still leads: each asks for a second exchange
+    until it has accepted one."""
+    for hook in (await stage.call("GET", "/api/webhooks")).json()["data"]:
+        answer = await stage.call("POST", f"/api/webhooks/{hook['id']}/rotate-secret")
+        stage.sink.trust(urlsplit(hook["url"]).path, answer.json()["secret"])
+    stage.sink.expects_refusals = True
+    stage.load.start()
+    await stage.died()
+    assert stage.sink.refused, "nobody had refused"
+
+
 async def _stop(stage: Stage) -> None:
     """SIGTERM while the receiver is slow, so that there is something in memory to give back."""
     stage.load.start()
@@ -71,6 +84,7 @@ DRIVES: dict[str, tuple[Callable[[Stage], Awaitable[None]], int, tuple[int, int]
     "accept.after_commit": (_events, 6, (1, 10)),
     "attempt.before_send": (_events, 40, (1, 300)),
     "attempt.after_send": (_events, 40, (1, 300)),
+    "attempt.between_exchanges": (_refused, 2, (1, FAN_OUT)),
     "attempt.before_record": (_events, 40, (1, 300)),
     "record.before_update": (_events, 8, (1, 8)),
     "record.after_update": (_events, 8, (1, 8)),
@@ -81,7 +95,7 @@ DRIVES: dict[str, tuple[Callable[[Stage], Awaitable[None]], int, tuple[int, int]
 }
 OTHERS = {
     "key.before_commit", "key.after_commit", "webhook.before_commit", "webhook.after_commit",
-    "migrate.before_commit", "rewrap.before_commit",
+    "rotation.before_commit", "rotation.after_commit", "migrate.before_commit", "rewrap.before_commit",
 }  # fmt: skip
 
 
@@ -112,6 +126,13 @@ async def test_death_while_a_webhook_is_made(kind: str, when: str, tmp_path: Pat
 @pytest.mark.parametrize("kind", KINDS)
 async def test_death_while_a_key_is_made(kind: str, when: str, tmp_path: Path) -> None:
     print(f"A2 {kind} key.{when}: {await _key(kind, when, 1, tmp_path)}")
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("when", ["before_commit", "after_commit"])
+@pytest.mark.parametrize("kind", KINDS)
+async def test_death_while_a_secret_is_rotated(kind: str, when: str, tmp_path: Path) -> None:
+    print(f"A2 {kind} rotation.{when}: {await _rotation(kind, when, 1, tmp_path)}")
 
 
 @pytest.mark.anyio
@@ -154,6 +175,9 @@ async def _once(
         case "key":
             nth = chance.randint(1, 5)
             return nth, await _key(kind, when, nth, directory)
+        case "rotation":
+            nth = chance.randint(1, 5)
+            return nth, await _rotation(kind, when, nth, directory)
         case "migrate":
             return 1, await _migration(kind, directory)
         case "rewrap":
@@ -223,6 +247,32 @@ async def _key(kind: str, when: str, nth: int, directory: Path) -> Verdict:
         )  # fmt: skip
         assert answer.status_code == 422, "the key is known: only the missing data is complained of"
         stage.load.start()
+        return await _check(stage)
+
+
+async def _rotation(kind: str, when: str, nth: int, directory: Path) -> Verdict:
+    """Rotated or not, never half: under load the old secret goes on being accepted, and the same request
+    again gives exactly one new secret, which is accepted too."""
+    async with open_stage(kind, directory, rate=100, count=80, connections=4) as stage:
+        await stage.start(kill_at=f"rotation.{when}:{nth}")
+        await stage.add_webhooks(FAN_OUT)
+        [hook, *_] = (await stage.call("GET", "/api/webhooks", params={"order": "asc"})).json()["data"]
+        path = f"/api/webhooks/{hook['id']}/rotate-secret"
+        stage.load.start()
+        for _ in range(nth - 1):  # the old secret leads: what the sink knows stays good
+            assert (await stage.call("POST", path, json={"force": True})).status_code == 200
+        with pytest.raises(httpx.TransportError):
+            await stage.call("POST", path, json={"force": True}, headers={"Idempotency-Key": "once"})
+        await stage.died()
+        await stage.end_leases()
+        await stage.start()
+        found = (await stage.call("GET", f"/api/webhooks/{hook['id']}")).json()
+        assert (found["rotation"] is None) is (when == "before_commit" and nth == 1)
+        again = await stage.call("POST", path, json={"force": True}, headers={"Idempotency-Key": "once"})
+        assert again.status_code == 200, again.text
+        assert ("Idempotent-Replayed" in again.headers) is (when == "after_commit")
+        stage.sink.expects_refusals = True
+        stage.sink.trust("/hook-0", again.json()["secret"])
         return await _check(stage)
 
 

@@ -198,6 +198,24 @@ def test_enable_disable_and_delete(run: Run, gateway: FakeGateway) -> None:
     assert [request.content for request in gateway.requests] == [b'{"pending":"discard"}', b"", b""]
 
 
+def test_a_secret_is_rotated_and_the_new_one_shown(
+    run: Run, gateway: FakeGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = httpx.Response(200, json=WEBHOOK | {"secret": "whsec_new"})
+    gateway.on("POST /api/webhooks/whk_1/rotate-secret", answer)
+    gateway.on("POST /api/webhooks/whk_1/rotate-secret/finish", httpx.Response(200, json=WEBHOOK))
+    monkeypatch.setenv("OWN", "whsec_own")
+    result = run("webhooks", "rotate-secret", "whk_1")
+    assert result.stdout.splitlines()[-1] == "whsec_new"
+    run("webhooks", "rotate-secret", "whk_1", "--grace-period", "0", "--force", "--secret-env", "OWN")
+    assert run("webhooks", "finish-rotation", "whk_1").exit_code == 0
+    assert [body_of(request) for request in gateway.requests[:2]] == [
+        {},
+        {"grace_period_seconds": 0, "force": True, "secret": "whsec_own"},
+    ]
+    assert "Idempotency-Key" in gateway.requests[0].headers, "a lost answer would rotate twice"
+
+
 def test_deliveries_of_a_webhook_with_filters(run: Run, gateway: FakeGateway) -> None:
     row = {
         "id": "dlv_1",

@@ -7,6 +7,8 @@
     records_first   success is recorded before the request has gone out, as with at-most-once delivery
     shares_nothing  whoever has something to send takes any place in flight: no limit for a target, for the
                     untried or for an organization, no breaker
+    never_swaps     a receiver that refuses a signature during a rotation is not asked with the other secret
+    keeps_old       a secret goes on signing after its end
     a_fifth         not broken: places in flight divided by five, so that a hundred hung endpoints are to it
                     what five hundred are to the real one
 
@@ -26,6 +28,8 @@ from gateway.dispatch import places
 from gateway.dispatch.breaker import Breaker
 from gateway.dispatch.target import MOST_AT_ONCE, Target
 from gateway.domain.exchange import Exchange
+from gateway.domain.rotation import Rotation
+from gateway.domain.webhook import Webhook
 from gateway.egress.client import EgressClient
 from gateway.ingest.accept import KIND, Accept, Acceptance, Accepted
 from gateway.store import events
@@ -97,6 +101,14 @@ def shares_nothing() -> None:
     Breaker.open = property(lambda self: False)  # type: ignore[assignment,method-assign]
 
 
+def never_swaps() -> None:
+    Rotation.asks_again = lambda *args, **kw: False  # type: ignore[method-assign,assignment]
+
+
+def keeps_old() -> None:
+    Webhook.live_secrets = lambda self, now: list(self.secrets)  # type: ignore[method-assign]
+
+
 def a_fifth() -> None:
     for name in _PLACES:
         setattr(places, name, getattr(places, name) // 5)
@@ -104,8 +116,10 @@ def a_fifth() -> None:
 
 VARIANTS = {
     variant.__name__: variant
-    for variant in (answers_early, events_first, records_first, a_fifth, shares_nothing)
-}
+    for variant in (
+        answers_early, events_first, records_first, never_swaps, keeps_old, a_fifth, shares_nothing,
+    )
+}  # fmt: skip
 
 if __name__ == "__main__":
     for variant in os.environ["BROKEN"].split(","):

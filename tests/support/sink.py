@@ -40,7 +40,8 @@ class Receipt:
 
 class Sink:
     """`accepted` holds the receipts answered with 200 by delivery, `refused` counts the failures given on
-    purpose, `forged` the requests whose signatures did not verify (they get 401)."""
+    purpose, `forged` the requests whose signatures did not verify (they get 401). During a rotation those are
+    to be expected: with `expects_refusals` they count as `refused`."""
 
     def __init__(self, *, fail_every: int = 0, addresses: Sequence[str] = ("127.0.0.1",)) -> None:
         """Every `fail_every`-th request is answered with 500; 0 means none. With several loopback `addresses`
@@ -58,6 +59,7 @@ class Sink:
         self.deliveries_of: defaultdict[str, set[str]] = defaultdict(set)
         self.refused = 0
         self.forged = 0
+        self.expects_refusals = False
         self.port = 0
 
     async def __aenter__(self) -> Sink:
@@ -113,9 +115,8 @@ class Sink:
 
     def take(self, path: str, headers: Mapping[str, str], body: bytes) -> int:
         """Judges one request and returns the status of its answer."""
-        secret = self._secrets.get(path)
-        verified = secret is not None and is_signed(secret, headers, body)
-        status = self._status(verified)
+        verified = self.verifies(path, headers, body)
+        status = self._status(path, verified)
         receipt = Receipt(
             event_id=headers.get("webhook-id", ""),
             delivery_id=headers.get("x-hum-delivery", ""),
@@ -139,10 +140,21 @@ class Sink:
         else:
             transport.write(content)
 
-    def _status(self, verified: bool) -> int:
+    def verifies(self, path: str, headers: Mapping[str, str], body: bytes) -> bool:
+        secret = self._secrets.get(path)
+        return secret is not None and is_signed(secret, headers, body)
+
+    def refusal(self, path: str) -> int:
+        """The status for what does not verify."""
+        return 401
+
+    def _status(self, path: str, verified: bool) -> int:
         if not verified:
-            self.forged += 1
-            return 401
+            if self.expects_refusals:
+                self.refused += 1
+            else:
+                self.forged += 1
+            return self.refusal(path)
         self._seen += 1
         if self._fail_next:
             self._fail_next -= 1

@@ -163,12 +163,18 @@ class Stage:
 
 @asynccontextmanager
 async def open_stage(
-    kind: str, directory: Path, *, fail_every: int = 0, migrated: bool = True, **load: Any
+    kind: str,
+    directory: Path,
+    *,
+    fail_every: int = 0,
+    migrated: bool = True,
+    sink_type: type[Sink] = Sink,
+    **load: Any,
 ) -> AsyncIterator[Stage]:
     """A stage on a new database of `kind`, with a platform key; further arguments are the load's. With
     `migrated=False` the database is empty and there is no key yet."""
     with database_url(kind, directory) as url:
-        async with Sink(fail_every=fail_every) as sink:
+        async with sink_type(fail_every=fail_every) as sink:
             key = await new_key(url, directory) if migrated else ""
             stage = Stage(kind, url, directory, sink, key, Load(key, **load))
             try:

@@ -282,6 +282,10 @@ async def test_every_answer_is_as_described(node: Node) -> None:
     await ask("POST", "/api/webhooks", json={"url": "https://10.0.0.1/", "events": ["*"]})
     await ask("PATCH", "/api/webhooks/{id}", hook["id"], json={"headers": {"X-A": "b"}})
     await ask("PATCH", "/api/webhooks/{id}", hook["id"], json={"url": "https://example.com/"})
+    for _ in range(2):
+        await ask("POST", "/api/webhooks/{id}/rotate-secret", hook["id"])
+        await ask("GET", "/api/webhooks/{id}", hook["id"])
+    await ask("POST", "/api/webhooks/{id}/rotate-secret/finish", hook["id"])
     await ask("POST", "/api/webhooks/{id}/disable", hook["id"])
     await ask("POST", "/api/webhooks/{id}/enable", hook["id"])
     await ask("DELETE", "/api/webhooks/{id}", hook["id"])

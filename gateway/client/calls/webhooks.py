@@ -6,7 +6,14 @@ from typing import Unpack
 
 from gateway.client.call import call, listing
 from gateway.client.request import Listing, Request, segment
-from gateway.client.types import ChangedWebhook, CreatedWebhook, Webhook, WebhookChanges, WebhookSettings
+from gateway.client.types import (
+    ChangedWebhook,
+    CreatedWebhook,
+    NewWebhook,
+    Webhook,
+    WebhookChanges,
+    WebhookSettings,
+)
 
 
 class WebhookCalls:
@@ -66,3 +73,34 @@ class WebhookCalls:
         client.disable_webhook("whk_01k9…")
         """
         return Request("POST", f"/api/webhooks/{segment(webhook_id)}/disable")
+
+    @call
+    def rotate_secret(
+        self,
+        webhook_id: str,
+        *,
+        grace_period_seconds: int | None = None,
+        secret: str | None = None,
+        force: bool = False,
+        idempotency_key: str | None = None,
+    ) -> Request[NewWebhook]:
+        """The webhook and its new `secret`, which no other call shows; the old one signs, too, until the
+        grace period ends (a day by default).
+
+        client.rotate_secret("whk_01k9…", grace_period_seconds=3600)["secret"]
+        """
+        given = {"grace_period_seconds": grace_period_seconds, "secret": secret, "force": force or None}
+        return Request(
+            "POST",
+            f"/api/webhooks/{segment(webhook_id)}/rotate-secret",
+            json={name: value for name, value in given.items() if value is not None},
+            idempotency_key=idempotency_key,
+        )
+
+    @call
+    def finish_rotation(self, webhook_id: str) -> Request[Webhook]:
+        """From now on the old secret signs nothing.
+
+        client.finish_rotation("whk_01k9…")
+        """
+        return Request("POST", f"/api/webhooks/{segment(webhook_id)}/rotate-secret/finish")

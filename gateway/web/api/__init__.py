@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from gateway.web.api import audit, deliveries, erasures, events, keys, organizations, webhooks
+from gateway.web.api import audit, deliveries, erasures, events, keys, organizations, rotations, webhooks
 from gateway.web.operation import Operation
 
 OPERATIONS: tuple[Operation, ...] = (
     *events.OPERATIONS,
     *webhooks.OPERATIONS,
+    *rotations.OPERATIONS,
     *deliveries.OPERATIONS,
     *keys.OPERATIONS,
     *organizations.OPERATIONS,

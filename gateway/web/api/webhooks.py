@@ -30,7 +30,7 @@ async def create_webhook(call: Call) -> Answer:
     # Shown now and never again; one that the customer brought along is not repeated at all.
     secret = None if call.model.secret is not None else webhook.secrets[0].value
     content: answers.CreatedWebhook = {
-        **shapes.webhook(webhook, None, whole=True),
+        **shapes.webhook(webhook, None, whole=True, now=services.clock.now()),
         "secret": secret,
         "warnings": _warnings(call.model.events),
     }
@@ -107,7 +107,9 @@ def _warnings(patterns: Sequence[str]) -> list[answers.Mistake]:
 
 
 def _shape(call: Call, webhook: Webhook, health: Any) -> answers.Webhook:
-    return shapes.webhook(webhook, health, whole=call.principal.sees_secrets_of_urls)
+    return shapes.webhook(
+        webhook, health, whole=call.principal.sees_secrets_of_urls, now=call.services.clock.now()
+    )
 
 
 def _after(webhook: Webhook, position: int | None, order: str) -> bool:
@@ -136,7 +138,8 @@ OPERATIONS = (
         "Change a webhook by merge patch.", model=WebhookUpdate, answers={200: answers.ChangedWebhook},
         errors=("target_denied", "headers_required"),
         note="What is not named stays. Null gives a field its default back; in `headers`, null removes one "
-        "header. A URL of another origin (scheme, host, port) needs all header values again.",
+        "header. A URL of another origin (scheme, host, port) needs all header values again, and ends the "
+        "rotation of a secret.",
     ),
     Operation(
         "POST", "/api/webhooks/{id}/enable", "enableWebhook", enable_webhook, "admin", "manage", "write",

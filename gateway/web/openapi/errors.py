@@ -40,6 +40,7 @@ CODES: Final[Mapping[str, Code]] = {
         Code(
             "idempotency_in_progress", 409, "The first request with this key is still being worked on.", True
         ),
+        Code("rotation_in_progress", 409, "The secret is being rotated: finish that first, or force it."),
         Code("webhook_limit_reached", 409, "The organization has as many webhooks as it may have."),
         Code("organization_erased", 410, "The organization was erased, for good."),
         Code("payload_too_large", 413, "The body is larger than it may be."),

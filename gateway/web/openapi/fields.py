@@ -15,7 +15,14 @@ from gateway.domain.event_types import MAX_TYPE_LENGTH, RESERVED_TYPES
 from gateway.domain.headers import MAX_HEADERS, MAX_NAME, MAX_VALUE
 from gateway.domain.retry import DEFAULT_LIFETIME_MS, MAX_STEPS, MAX_WAIT_SECONDS
 from gateway.domain.url import MAX_URL
-from gateway.domain.webhook import WebhookCreate, WebhookDisable, WebhookEnable, WebhookUpdate
+from gateway.domain.webhook import (
+    RotationFinish,
+    SecretRotate,
+    WebhookCreate,
+    WebhookDisable,
+    WebhookEnable,
+    WebhookUpdate,
+)
 from gateway.manage.erasures import ErasureCreate
 from gateway.manage.keys import KeyCreate
 from gateway.manage.organizations import LONGEST_DAYS, SHORTEST_DAYS, OrganizationUpdate
@@ -169,6 +176,14 @@ def _patch(name: str, meaning: Meaning | None) -> Meaning | None:
     return Meaning(meaning.text, meaning.rules, whole, default=False)
 
 
+_ROTATE: Final[dict[str, Meaning | None]] = {
+    "grace_period_seconds": Meaning("How long the old secret signs, too. 0: from now on it signs nothing."),
+    "secret": _WEBHOOK["secret"],
+    "force": Meaning(
+        "Also while a rotation is under way. The secret that the receiver accepted last (the old one as long "
+        "as it accepted none) stays for the new grace period; the other one ends now."
+    ),
+}
 _KEY: Final[dict[str, Meaning | None]] = {
     "platform": Meaning("A platform key, which has scopes instead of an organization and a role."),
     "scopes": Meaning(
@@ -213,6 +228,8 @@ MEANINGS: Final[Mapping[type, Mapping[str, Meaning | None]]] = {
     | {"api_version": Meaning("The version of the envelope.", default=False)},
     WebhookEnable: {"pending": Meaning("What becomes of the deliveries that have gathered.")},
     WebhookDisable: {},
+    SecretRotate: _ROTATE,
+    RotationFinish: {},
     KeyCreate: _KEY,
     OrganizationUpdate: {
         "retention_days": Meaning(

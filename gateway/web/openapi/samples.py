@@ -49,6 +49,10 @@ webhook: Final[answers.Webhook] = {
     "ordered": False, "profile": "hum", "api_version": API_VERSION, "created_at": "2026-11-20T21:00:00.000Z",
     "updated_at": "2026-11-20T21:00:00.000Z",
 }  # fmt: skip
+rotation: Final[answers.Rotation] = {
+    "state": "started", "started_at": _AT, "ends_at": "2026-11-21T21:05:09.123Z", "leading": "old",
+    "confirmed": False,
+}  # fmt: skip
 delivery: Final[answers.Delivery] = {
     "id": _DELIVERY_ID, "org_id": "acme", "event_id": _EVENT_ID, "event_type": _SHOWN,
     "target": {"type": "webhook", "id": _WEBHOOK_ID}, "status": "delivered", "reason": None,
@@ -141,6 +145,11 @@ def requests() -> Mapping[str, Mapping[str, Any]]:
         "updateWebhook": {"patch": {"events": ["*"], "headers": {"X-Env": None}}},
         "enableWebhook": {"deliver": {"pending": "deliver"}},
         "disableWebhook": {"nothing": {}},
+        "rotateSecret": {
+            "a_day": {"grace_period_seconds": 86400},
+            "leaked": {"grace_period_seconds": 0, "force": True},
+        },
+        "finishRotation": {"nothing": {}},
         "createKey": {
             "organization": {"role": "viewer", "name": "dashboard", "expires_in": 7776000},
             "platform": {"platform": True, "scopes": ["events:write"], "name": "voice core"},
@@ -187,6 +196,8 @@ def responses() -> Mapping[str, Mapping[int, Any]]:
         "disableWebhook": {
             200: {**webhook, "enabled": False, "status": "disabled", "disabled_reason": "by_user"}
         },
+        "rotateSecret": {200: {**webhook, "rotation": rotation, "secret": _SECRET}},
+        "finishRotation": {200: webhook},
         "listDeliveries": {200: _page(delivery)},
         "getDelivery": {200: shown},
         "listWebhookDeliveries": {200: _page(delivery)},
