@@ -31,10 +31,12 @@ from gateway.errors import Overloaded
 from gateway.ingest import accept
 from gateway.ingest.accept import Accept
 from gateway.ingest.own import OwnEvents
-from gateway.manage import housekeeping, rotations
+from gateway.manage import housekeeping, rewrap, rotations
+from gateway.manage.audit import PayloadReads
 from gateway.manage.jobs import Jobs
 from gateway.manage.ranges import RangeJobs
 from gateway.manage.redeliveries import Redeliveries
+from gateway.manage.removal import Removal
 from gateway.manage.webhooks import Rules
 from gateway.master_key import master_keys
 from gateway.metrics import Metrics
@@ -129,6 +131,8 @@ class Gateway:
             redeliveries=Redeliveries(store, self.dispatcher, self.jobs.wake),
             bodies=BodyBudget(),
             repeats=Repeats(store),
+            payload_reads=PayloadReads(store, clock),
+            removal=Removal(store, clock),
             create_orgs=settings.create_orgs == "on_write",
             max_event_bytes=settings.max_event_bytes,
             cdn_loop=cdn_loop,
@@ -154,6 +158,9 @@ class Gateway:
             ("jobs", self.jobs.run()),
             ("slow", self.dispatcher.part_the_slow()),
             ("housekeeping", housekeeping.run(self.store, self.clock, self._announce_all)),
+            ("rewrap", rewrap.run(self.store, self.clock)),
+            ("removal", self.services.removal.run()),
+            ("audit", self.services.payload_reads.run()),
             ("rotations", rotations.watch(self.store, self.own_events.announce, self.clock)),
             ("directory", self._follow_changes()),
             ("disk", self._watch_disk()),
@@ -182,6 +189,7 @@ class Gateway:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         reached("stop.before_return")
         try:
+            await self.services.payload_reads.flush()
             async with self.store.transaction() as tx:
                 await deliveries.return_leased(tx.conn, self.lease.id)
             await self.lease.end()

@@ -32,6 +32,7 @@ PLACES: Final = (
     "rotation.before_commit",
     "rotation.after_commit",
     "migrate.before_commit",
+    "rewrap.before_commit",
     "stop.before_return",
 )
 

@@ -6,7 +6,9 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from gateway.domain.audit import Finding
 from gateway.manage import keys as manage
+from gateway.manage.audit import note_operator, verify_all
 from gateway.manage.keys import KeyCreate
 from gateway.store import api_keys, deliveries, organizations
 from gateway.store.page import PageQuery
@@ -40,6 +42,7 @@ class Offline:
             if org is not None and not platform:
                 await organizations.create(tx, self.store.keys, org, now)
             key, token = await manage.create(tx, request, org, now)
+            await note_operator(tx, key.org_id, "createKey", "key", key.id, now)
         return shapes.api_key(key) | {"key": token}
 
     async def list_keys(self) -> list[dict[str, Any]]:
@@ -49,7 +52,14 @@ class Offline:
 
     async def revoke_key(self, key_id: str) -> None:
         async with self.store.transaction() as tx:
-            await manage.revoke(tx, key_id, None, self.store.clock.now(), everywhere=True)
+            now = self.store.clock.now()
+            org = await api_keys.organization_of(tx.conn, key_id)
+            await manage.revoke(tx, key_id, None, now, everywhere=True)
+            await note_operator(tx, org, "revokeKey", "key", key_id, now)
+
+    async def verify_audit(self) -> list[Finding]:
+        """Follows every chain of the audit log to the hash that its organization holds."""
+        return await verify_all(self.store)
 
     async def status(self) -> dict[str, Any]:
         async with self.store.reading() as conn:

@@ -4,7 +4,8 @@ A command is one function in a module named after its noun. Modules import click
 (httpx, rich, the server) is imported inside the command that needs it, so that `sign` starts quickly.
 
     operate      serve, migrate, keygen, status, keys, demo  (through `operator`: the socket or the database)
-    events, webhooks, deliveries, history, jobs, platform    (through `connection`: the HTTP API)
+    events, webhooks, deliveries, history, jobs, platform,
+    organizations, audit                                     (through `connection`: the HTTP API)
     signatures   sign, verify          listen   a local receiver
     output       tables and JSON       failures   errors, hints, exit statuses
     values       durations, headers, secrets       reference   docs/cli.md
@@ -16,6 +17,7 @@ from typing import Any
 
 import click
 
+from gateway.cli.audit import audit
 from gateway.cli.connection import JSON_WANTED
 from gateway.cli.deliveries import deliveries
 from gateway.cli.events import events
@@ -24,6 +26,7 @@ from gateway.cli.history import explain, export, stats
 from gateway.cli.jobs import jobs
 from gateway.cli.listen import listen
 from gateway.cli.operate import demo, keygen, keys, migrate, serve, status
+from gateway.cli.organizations import erasures, organizations
 from gateway.cli.platform import platform_webhooks
 from gateway.cli.signatures import sign, verify
 from gateway.cli.webhooks import webhooks
@@ -70,6 +73,9 @@ for command in (
     platform_webhooks,
     deliveries,
     jobs,
+    organizations,
+    erasures,
+    audit,
     listen,
     sign,
     verify,

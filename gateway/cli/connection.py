@@ -36,7 +36,8 @@ def client_command(*, takes_url: bool = False) -> Callable[[Callable[..., None]]
     def decorate(function: Callable[..., None]) -> Callable[..., None]:
         @functools.wraps(function)
         def run(*, gateway_url: str | None, key_env: str, org: str | None, **values: Any) -> None:
-            with _open(gateway_url, key_env, org) as client:
+            # A command about an organization acts for it.
+            with open_client(gateway_url, key_env, org or values.get("org_id")) as client:
                 function(client, **values)
 
         wrapped: Callable[..., None] = run
@@ -58,7 +59,8 @@ def client_command(*, takes_url: bool = False) -> Callable[[Callable[..., None]]
     return decorate
 
 
-def _open(url: str | None, key_env: str, org: str | None) -> GatewayClient:
+def open_client(gateway_url: str | None, key_env: str, org: str | None) -> GatewayClient:
+    """The client that these options describe."""
     from gateway.client import GatewayClient
 
     key = os.environ.get(key_env, "").strip()
@@ -67,7 +69,7 @@ def _open(url: str | None, key_env: str, org: str | None) -> GatewayClient:
         raise click.ClickException(f"no API key: {what}, or name another variable with --key-env")
     try:
         return GatewayClient(
-            url or os.environ.get("HUM_GATEWAY_URL") or DEFAULT_URL,
+            gateway_url or os.environ.get("HUM_GATEWAY_URL") or DEFAULT_URL,
             key,
             org or os.environ.get("HUM_GATEWAY_ORG"),
             notice=lambda text: click.echo(text, err=True),

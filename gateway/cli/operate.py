@@ -90,7 +90,7 @@ def status(as_json: bool) -> None:
     from gateway.cli.operator import Operator
     from gateway.cli.output import show_fields, show_json
 
-    settings = _existing()
+    settings = existing_settings()
     with Operator(settings) as operator:
         found = operator.status()
     if settings.sqlite_path and "database" in found:
@@ -102,7 +102,7 @@ def status(as_json: bool) -> None:
         show_fields(found)
 
 
-def _existing() -> Settings:
+def existing_settings() -> Settings:
     """The settings, of a database that is there: looking at one must not make it. Raises StartupError."""
     settings = load_settings()
     path = settings.sqlite_path
@@ -163,7 +163,7 @@ def list_keys(as_json: bool) -> None:
     from gateway.cli.operator import Operator
     from gateway.cli.output import Column, member, show_json, show_table
 
-    with Operator(_existing()) as operator:
+    with Operator(existing_settings()) as operator:
         found = operator.list_keys()
     if as_json:
         show_json(found)
@@ -185,7 +185,7 @@ def revoke_key(as_json: bool, key_id: str, yes: bool) -> None:
     from gateway.cli.operator import Operator
     from gateway.cli.output import show_json
 
-    settings = _existing()
+    settings = existing_settings()
     confirm(f"Revoke {key_id}? Whoever uses it is refused from then on.", yes)
     with Operator(settings) as operator:
         operator.revoke_key(key_id)

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 from gateway.client import GatewayClient, Json
+from gateway.domain.audit import Finding
 from gateway.errors import StartupError
 from gateway.store.lock import DatabaseInUseError, DatabaseLock, control_socket_path
 
@@ -86,6 +87,14 @@ class Operator:
             self._offline(lambda office: office.revoke_key(key_id))
         else:
             self._client.revoke_key(key_id)
+
+    def verify_audit(self) -> list[Finding]:
+        """What following every chain of the audit log came to."""
+        if self._client is None:
+            found: list[Finding] = self._offline(lambda office: office.verify_audit())
+            return found
+        answer = self._client.request("GET", "/control/audit")
+        return [Finding(**one | {"head": bytes.fromhex(one["head"])}) for one in answer["data"]]
 
     def status(self) -> Json:
         client = self._client

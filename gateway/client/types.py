@@ -328,3 +328,58 @@ class KeySettings(TypedDict, total=False):
     role: Role | None
     expires_in: int | None
     name: str
+
+
+class AuditEntry(TypedDict):
+    """Who did what, when, from where, to what; chained to the entry before by its hash."""
+
+    id: str
+    org_id: str
+    number: int
+    at: str
+    actor: str
+    key_id: str | None
+    address: str | None
+    action: str
+    object_type: str
+    object_id: str | None
+    details: dict[str, Any]
+    previous_hash: str
+    hash: str
+
+
+class Organization(TypedDict):
+    """A customer of HUM."""
+
+    id: str
+    retention_days: int
+    audit_head: str | None
+    created_at: str
+    erased_at: str | None
+
+
+class OrganizationSettings(TypedDict, total=False):
+    """What can be changed of an organization."""
+
+    retention_days: int | None
+
+
+class Erasure(TypedDict):
+    """What the erasure of a person came to."""
+
+    id: str | None
+    kind: str
+    status: str
+    dry_run: bool
+    matched: int
+    done: int
+    failed: int
+    cancelled: int
+
+
+class ErasureSettings(TypedDict, total=False):
+    """Who is to be erased."""
+
+    phone: Required[str]
+    reason: str
+    dry_run: bool

@@ -88,6 +88,8 @@ class Attempts:
         """Returns the outcome that was recorded; None when it was stale or the delivery is no more."""
         try:
             # Before the webhook is looked up: from then until it is signed, nothing of it may change.
+            if owed.event is not None and self._outdated(owed):
+                owed.event = None
             event = owed.event or await self.payloads.get(owed.event_id)
             webhook, org = await self._look_up(owed)
             if webhook is None or org is None:
@@ -122,6 +124,11 @@ class Attempts:
         """The webhook as it is now: current URL, headers and secrets."""
         org = self.directory.known(owed.org_id) or await self.directory.organization(owed.org_id)
         return (org.webhooks.get(owed.target_id) if org else None), org
+
+    def _outdated(self, owed: Owed) -> bool:
+        """Whether its payload must be read anew: a person of the organization was erased since."""
+        org = self.directory.known(owed.org_id)
+        return org is None or org.organization.outdated(owed.created_at)
 
     async def _ask(self, webhook: Webhook, event: Event, owed: Owed, target: Target) -> Asked:
         """One exchange. While the webhook's secret is being rotated, and the receiver refuses the one that

@@ -22,7 +22,7 @@ from gateway.domain.outcome import Outcome, Verdict
 from gateway.domain.owed import Owed
 from gateway.domain.secret import holds_any, mask
 from gateway.domain.webhook import Webhook
-from gateway.store import attempts, deliveries, health, lanes, rotations, stats
+from gateway.store import attempts, deliveries, health, lanes, people, rotations, stats
 from gateway.store.cipher import Cipher
 from gateway.store.health import Health
 from gateway.store.rotations import Accepted
@@ -80,14 +80,29 @@ async def apply(tx: Transaction, recordings: list[Any], announce: AnnounceAll) -
     counted = await deliveries.record_outcomes(tx.conn, rows)
     reached("record.after_update")
     refused = [r.owed.id for r in recordings if r.owed.id not in counted]
-    happened = counted | (await deliveries.cancelled_among(tx.conn, refused) if refused else set())
-    made = [r.attempt for r in recordings if r.attempt is not None and r.owed.id in happened]
+    made = [r.attempt for r in recordings if r.attempt is not None and r.owed.id in counted]
+    if refused:
+        made += await _of_cancelled(tx, refused, recordings)
     await attempts.insert_attempts(tx.conn, made)
     counting = [r for r in recordings if r.owed.id in counted]
     await _tell_targets(tx, counting)
     await telling.tell(tx, counting, suspects, announce)
     await stats.add(tx.conn, _tally(counting))  # last: nodes with the same targets wait here for each other
     return [recording.owed.id in counted for recording in recordings]
+
+
+async def _of_cancelled(
+    tx: Transaction, refused: list[str], recordings: list[Recording]
+) -> list[tuple[Any, ...]]:
+    """The attempts of those that were cancelled meanwhile; of a person's who was erased, without what came
+    back."""
+    cancelled = await deliveries.cancelled_among(tx.conn, refused)
+    erased = await people.erased_among(tx.conn, list(cancelled)) if cancelled else set()
+    return [
+        (*r.attempt[:-1], None) if r.owed.id in erased else r.attempt
+        for r in recordings
+        if r.attempt is not None and r.owed.id in cancelled
+    ]
 
 
 async def _tell_targets(tx: Transaction, recordings: list[Recording]) -> None:

@@ -6,7 +6,7 @@ gets the winner's answer, or is refused for having said something else under the
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -23,6 +23,9 @@ from gateway.store.transaction import Transaction
 
 Standing = dict[Name, Any]
 
+# Longer than any retention with a pending delivery after it.
+_LONGEST_MS: Final = 400 * 86_400_000
+
 
 class _Kept(msgspec.Struct, omit_defaults=True):
     """One answer of a request as it is kept: an event's, or the problem it had."""
@@ -35,10 +38,11 @@ class _Kept(msgspec.Struct, omit_defaults=True):
 
 
 def external_claim(event_id: str, org: OrgView, new: NewEvent, now: int) -> Claim | None:
-    """The claim of an event's external_id, which holds while the event is kept."""
+    """The claim of an event's external_id, which holds while the event is kept: it goes with the event
+    (`store.removal`), however the retention changes meanwhile."""
     if new.external_id is None:
         return None
-    kept_until = now + org.organization.retention_days * 86_400_000
+    kept_until = now + _LONGEST_MS
     return Claim(org.id, idempotency.EXTERNAL_ID, new.external_id, new.body_hash, event_id, kept_until)
 
 

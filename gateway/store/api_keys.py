@@ -74,6 +74,19 @@ async def page(
     return [_key(row) for row in found.rows], found.next_cursor
 
 
+async def organization_of(conn: AsyncConnection, key_id: str) -> str | None:
+    """The organization of a key; None for the platform's, and for one that there is not."""
+    query = select(api_keys.c.org_id).where(api_keys.c.id == key_id)
+    return (await conn.execute(query)).scalar_one_or_none()
+
+
+async def revoke_all(tx: Transaction, org_id: str, now: int) -> None:
+    """Ends every key of an organization."""
+    living = (api_keys.c.org_id == org_id) & api_keys.c.revoked_at.is_(None)
+    await tx.conn.execute(update(api_keys).where(living).values(revoked_at=now))
+    tx.touch(None)
+
+
 async def revoke(tx: Transaction, key_id: str, org_id: str | None, now: int, *, everywhere: bool) -> bool:
     """False when there is no such key (of that organization)."""
     statement = update(api_keys).where(api_keys.c.id == key_id)

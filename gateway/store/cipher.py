@@ -68,6 +68,15 @@ class MasterKeys:
         self.newest = key_id(keys[0])
         self._check = keys[0]
 
+    @property
+    def several(self) -> bool:
+        return len(self._ring) > 1
+
+    @property
+    def ids(self) -> frozenset[str]:
+        """The ids of the keys in the ring."""
+        return frozenset(self._ring)
+
     def wrap(self, org_id: str, number: int, data_key: bytes) -> bytes:
         nonce = os.urandom(12)
         return nonce + self._ring[self.newest].encrypt(nonce, data_key, _wrap_bind(org_id, number))

@@ -167,15 +167,16 @@ class Directory:
             platform = await self._platform(org_id)
             async with self._store.looking_up() as conn:
                 organization = await organizations.find(conn, self._store.keys, org_id)
-                found = (
-                    await webhooks.of_organization(conn, organization.cipher, org_id) if organization else []
-                )
+                found = []
+                if organization is not None and organization.erased_at is None:
+                    found = await webhooks.of_organization(conn, organization.cipher, org_id)
             if generation != self._generation.get(org_id, 0):
                 continue
             if organization is None:
                 return None
             view = OrgView(organization, {webhook.id: webhook for webhook in found}, platform)
-            self._orgs[org_id] = view
+            if organization.erased_at is None:  # of an erased one nothing is to be had quickly
+                self._orgs[org_id] = view
             return view
 
     async def _platform(self, org_id: str) -> tuple[Webhook, ...]:

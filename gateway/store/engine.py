@@ -97,14 +97,20 @@ class Database:
         if setting == "off":
             raise StartupError("PostgreSQL runs with synchronous_commit=off, which loses acknowledged events")
 
-    async def checkpoint(self) -> None:
-        """Writes the whole WAL into the SQLite file; nothing on PostgreSQL."""
-        if self.is_sqlite:
+    async def checkpoint(self) -> bool:
+        """Writes the whole WAL into the SQLite file and truncates it; False when somebody was reading it just
+        then. Nothing on PostgreSQL."""
+        if not self.is_sqlite:
+            return True
+        with _database_problems():
             async with self._write_lock, self._writer.connect() as conn:
                 # On the driver's own connection: a checkpoint cannot run inside a transaction.
                 raw = await conn.get_raw_connection()
                 driver: Any = raw.driver_connection
-                await driver.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                cursor = await driver.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                (busy, _, _) = await cursor.fetchone()
+                await cursor.close()
+                return not busy
 
     async def close(self) -> None:
         await self._reader.dispose()

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import select, text
+from sqlalchemy import delete, select, text, update
+from sqlalchemy.engine import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from gateway.errors import Gone
 from gateway.store.cipher import Cipher, MasterKeys
+from gateway.store.page import Page, PageQuery, paged
 from gateway.store.tables import data_keys, organizations
 from gateway.store.transaction import Transaction
 
@@ -27,6 +30,11 @@ class Organization:
     erased_at: int | None
     retention_days: int
     cipher: Cipher
+    people_erased_at: int | None = None
+
+    def outdated(self, created_at: int) -> bool:
+        """Whether what was accepted then, and is held in memory since, may be of a person erased later."""
+        return self.people_erased_at is not None and created_at <= self.people_erased_at
 
 
 async def find(conn: AsyncConnection, keys: MasterKeys, org_id: str) -> Organization | None:
@@ -34,8 +42,60 @@ async def find(conn: AsyncConnection, keys: MasterKeys, org_id: str) -> Organiza
     if row is None:
         return None
     cipher = await _cipher(conn, keys, org_id)
-    assert cipher is not None
-    return Organization(row.id, row.created_at, row.erased_at, row.retention_days, cipher)
+    if cipher is None:
+        # Its data key is dropped: one made up for the moment opens nothing.
+        assert row.erased_at is not None
+        cipher = Cipher(org_id, 0, os.urandom(32))
+    return Organization(
+        row.id, row.created_at, row.erased_at, row.retention_days, cipher, row.people_erased_at
+    )
+
+
+async def row(conn: AsyncConnection, org_id: str) -> Row[Any]:
+    return (await conn.execute(select(organizations).where(organizations.c.id == org_id))).one()
+
+
+async def page(conn: AsyncConnection, org_id: str | None, query: PageQuery) -> Page:
+    """All organizations, or the one with this id."""
+    statement = select(organizations)
+    if org_id is not None:
+        statement = statement.where(organizations.c.id == org_id)
+    return await paged(conn, statement, organizations.c.position, query)
+
+
+async def keep_for(tx: Transaction, org_id: str, days: int) -> None:
+    """How long the organization's payloads and attempts are kept."""
+    statement = update(organizations).where(organizations.c.id == org_id)
+    await tx.conn.execute(statement.values(retention_days=days))
+    tx.touch(org_id)
+
+
+async def mark_erased(tx: Transaction, org_id: str, now: int) -> None:
+    """Drops the data key: whatever is stored of the organization does not open any more."""
+    await tx.conn.execute(delete(data_keys).where(data_keys.c.org_id == org_id))
+    statement = update(organizations).where(organizations.c.id == org_id)
+    await tx.conn.execute(statement.values(erased_at=now, settings="{}", audit_hash=None))
+    tx.touch(org_id)
+
+
+async def erased(conn: AsyncConnection) -> list[str]:
+    """The organizations that were erased."""
+    query = select(organizations.c.id).where(organizations.c.erased_at.is_not(None))
+    return list((await conn.execute(query)).scalars())
+
+
+async def retentions(conn: AsyncConnection) -> dict[str, int]:
+    """How many days each living organization's things are kept."""
+    query = select(organizations.c.id, organizations.c.retention_days)
+    rows = await conn.execute(query.where(organizations.c.erased_at.is_(None)))
+    return {row.id: row.retention_days for row in rows}
+
+
+async def people_erased(tx: Transaction, org_id: str, now: int) -> None:
+    """What nodes hold in memory of the organization must be read anew before it is sent."""
+    statement = update(organizations).where(organizations.c.id == org_id)
+    await tx.conn.execute(statement.values(people_erased_at=now))
+    tx.touch(org_id)
 
 
 async def create(tx: Transaction, keys: MasterKeys, org_id: str, now: int) -> bool:
@@ -43,10 +103,10 @@ async def create(tx: Transaction, keys: MasterKeys, org_id: str, now: int) -> bo
     made = await tx.conn.execute(
         # Two nodes may meet the same new organization at once.
         text(
-            "INSERT INTO organizations (id, created_at, config_version) VALUES (:id, :now, 0)"
-            " ON CONFLICT DO NOTHING RETURNING id"
+            "INSERT INTO organizations (id, position, created_at, config_version)"
+            " VALUES (:id, :position, :now, 0) ON CONFLICT DO NOTHING RETURNING id"
         ),
-        {"id": org_id, "now": now},
+        {"id": org_id, "position": await tx.position(), "now": now},
     )
     if made.scalar_one_or_none() is None:
         return False
@@ -93,6 +153,13 @@ async def lock(conn: AsyncConnection, *org_ids: str) -> None:
     """Keeps other transactions of these organizations that also lock them waiting until this one ends."""
     query = select(organizations.c.id).where(organizations.c.id.in_(org_ids)).order_by(organizations.c.id)
     await conn.execute(query.with_for_update())
+
+
+async def lock_living(conn: AsyncConnection, org_id: str) -> None:
+    """Locks the organization. Raises Gone when it was erased a moment ago."""
+    query = select(organizations.c.erased_at).where(organizations.c.id == org_id)
+    if (await conn.execute(query.with_for_update())).scalar_one_or_none() is not None:
+        raise Gone(f"the organization {org_id} has been erased")
 
 
 async def _cipher(conn: AsyncConnection, keys: MasterKeys, org_id: str) -> Cipher | None:

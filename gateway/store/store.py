@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.clock import Clock
 from gateway.errors import Overloaded, StartupError
-from gateway.store import organizations
+from gateway.store import organizations, rewrap
 from gateway.store.cipher import Cipher, MasterKeys
 from gateway.store.engine import Database
 from gateway.store.tables import api_keys, deliveries, events, install, webhooks
@@ -124,13 +124,32 @@ async def open_store(database: Database, keys: MasterKeys, clock: Clock) -> Stor
                 },
             )
             row = (await conn.execute(select(install))).one()
-        if not keys.accepts(row.key_check):
-            raise StartupError(
-                "the master key is not the one this database was written with (HUM_GATEWAY_MASTER_KEY)"
-            )
+        await _check_keys(conn, keys, row.key_check)
         base = row.position_base if database.is_sqlite else await _postgresql_base(conn, row.position_base)
         cipher = await organizations.ensure_platform(conn, keys, clock.now())
     return Store(database, keys, clock, Positions(database, base), row.id, cipher)
+
+
+_STILL_NEEDED: Final = (
+    "{} data keys are still wrapped by a master key that is not given: put it back, after the new one"
+    " (HUM_GATEWAY_MASTER_KEY=new,old), and leave it there until the log says that all are rewrapped"
+)
+
+
+async def _check_keys(conn: AsyncConnection, keys: MasterKeys, check: bytes) -> None:
+    """Raises StartupError for a wrong master key, and when an older one was taken away too early."""
+    wrapped = await rewrap.wrapped_by(conn)
+    missing = sum(count for key, count in wrapped.items() if key not in keys.ids)
+    if missing and (keys.accepts(check) or missing < sum(wrapped.values())):
+        raise StartupError(_STILL_NEEDED.format(missing))
+    if keys.accepts(check):
+        return
+    if missing or not wrapped:
+        raise StartupError(
+            "the master key is not the one this database was written with (HUM_GATEWAY_MASTER_KEY)"
+        )
+    # All are wrapped by keys that are given; only the last step of the change was missing.
+    await conn.execute(update(install).values(key_check=keys.check_value()))
 
 
 async def _postgresql_base(conn: AsyncConnection, base: int) -> int:

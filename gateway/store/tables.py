@@ -47,6 +47,7 @@ install = Table(
     Column("key_check", LargeBinary, nullable=False),
     Column("position_base", BigInteger, nullable=False),
     Column("config_version", BigInteger, nullable=False),
+    Column("audit_hash", LargeBinary),  # of the newest entry of the platform's own audit log
 )
 
 organizations = Table(
@@ -59,6 +60,8 @@ organizations = Table(
     Column("settings", Text, nullable=False, server_default=text("'{}'")),
     Column("config_version", BigInteger, nullable=False),
     Column("audit_hash", LargeBinary),  # of the newest entry of its audit log
+    Column("position", BigInteger, nullable=False, server_default=text("0")),
+    Column("people_erased_at", TIME),  # what was in memory before this must be read anew
 )
 
 data_keys = Table(
@@ -386,6 +389,8 @@ audit_log = Table(
     Column("details", Text, nullable=False),
     Column("previous_hash", LargeBinary, nullable=False),
     Column("hash", LargeBinary, nullable=False),
+    Column("number", BigInteger, nullable=False, server_default=text("0")),  # in its organization's chain
+    Index("audit_log_by_number", "org_id", "number", unique=True),
     Index("audit_log_by_org", "org_id", "position"),
     Index("audit_log_by_position", "position"),
 )

@@ -390,6 +390,62 @@ class NewApiKey(ApiKey):
     ]
 
 
+Hash = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+
+
+class AuditEntry(TypedDict):
+    """Who did what, when, from where, to what."""
+
+    id: Annotated[str, _id("aud")]
+    org_id: Annotated[str, Meta(description="The organization; `*`: it is the platform's.")]
+    number: Annotated[int, Meta(ge=1, description="In the chain of its organization.")]
+    at: Time
+    actor: Annotated[
+        str, Meta(description="The key; behind a platform key the person that `X-HUM-Actor` named.")
+    ]
+    key_id: Annotated[str | None, Meta(description="The key; `key_local`: on the gateway's own machine.")]
+    address: Annotated[str | None, Meta(description="The client's. Null: on the gateway's own machine.")]
+    action: Annotated[str, Meta(description="The operation's id, such as `createWebhook`.")]
+    object_type: str
+    object_id: str | None
+    details: Annotated[
+        dict[str, Any], Meta(description="Such as the names of the fields that were given; never values.")
+    ]
+    previous_hash: Annotated[Hash, Meta(description="Of the entry before; the first has zeros.")]
+    hash: Annotated[
+        Hash,
+        Meta(
+            description="SHA-256 over `previous_hash` (32 bytes) and the entry without its hashes as JSON: "
+            "names sorted, no spaces, ASCII."
+        ),
+    ]
+
+
+class Organization(TypedDict):
+    """A customer of HUM, and how long its things are kept."""
+
+    id: OrgId
+    retention_days: Annotated[int, Meta(description="How long payloads and attempts are kept.")]
+    audit_head: Annotated[
+        Hash | None, Meta(description="The hash of the newest entry of its audit log; null: there is none.")
+    ]
+    created_at: Time
+    erased_at: Annotated[Time | None, Meta(description="When it was erased.")]
+
+
+class Erasure(TypedDict):
+    """What the erasure of a person came to."""
+
+    id: Annotated[str | None, Meta(description="Null for a dry run.")]
+    kind: Literal["erasure"]
+    status: Literal["running", "done"]
+    dry_run: bool
+    matched: Annotated[Count, Meta(description="Events that name the person.")]
+    done: Annotated[Count, Meta(description="Events whose payload is gone.")]
+    failed: Count
+    cancelled: Annotated[Count, Meta(description="Pending deliveries that were cancelled.")]
+
+
 Cursor = Annotated[
     str | None,
     Meta(
@@ -448,6 +504,20 @@ class KeyList(TypedDict):
     """A page of keys."""
 
     data: list[ApiKey]
+    next_cursor: Cursor
+
+
+class AuditList(TypedDict):
+    """A page of the audit log."""
+
+    data: list[AuditEntry]
+    next_cursor: Cursor
+
+
+class OrganizationList(TypedDict):
+    """A page of organizations."""
+
+    data: list[Organization]
     next_cursor: Cursor
 
 

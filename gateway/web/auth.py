@@ -13,8 +13,9 @@ from typing import Final
 from starlette.datastructures import Headers
 
 from gateway.clock import Clock
+from gateway.domain.audit import MAX_ACTOR
 from gateway.domain.event import is_org_id
-from gateway.errors import BadRequest, Forbidden, Unauthorized
+from gateway.errors import BadRequest, Forbidden, InvalidRequest, Unauthorized
 from gateway.manage.keys import ROLES, SCOPES
 from gateway.store.api_keys import hash_key
 from gateway.store.directory import Directory
@@ -58,7 +59,7 @@ class Principal:
         return self.platform or self.role != "viewer"
 
 
-OPERATOR: Final = Principal("key_local", None, None, frozenset(SCOPES))
+OPERATOR: Final = Principal("key_local", None, None, frozenset(SCOPES), "operator")
 
 
 async def authenticate(headers: Headers, directory: Directory, clock: Clock) -> Principal:
@@ -69,8 +70,22 @@ async def authenticate(headers: Headers, directory: Directory, clock: Clock) -> 
     key = await directory.key(hash_key(token.strip()))
     if key is None or not key.valid(clock.now()):
         raise Unauthorized("the API key is unknown, revoked or expired")
-    actor = headers.get("x-hum-actor") if key.org_id is None else None
+    actor = _actor(headers) if key.org_id is None else None
     return Principal(key.id, key.org_id, key.role, frozenset(key.scopes), actor)
+
+
+def _actor(headers: Headers) -> str | None:
+    """For whom a platform key acts, for the audit log. Raises InvalidRequest."""
+    given = headers.get("x-hum-actor")
+    if not given:
+        return None
+    try:
+        actor = given.encode("latin-1").decode()  # headers are bytes; names are written in UTF-8
+    except UnicodeError:
+        actor = "\0"
+    if len(actor) > MAX_ACTOR or not actor.isprintable():
+        raise InvalidRequest.field("X-HUM-Actor", f"must be 1 to {MAX_ACTOR} printable characters")
+    return actor
 
 
 def refuse_foreign(principal: Principal, headers: Headers) -> None:

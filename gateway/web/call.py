@@ -13,7 +13,9 @@ from gateway.clock import Clock
 from gateway.dispatch.trial import Trials
 from gateway.domain.event import EventParser
 from gateway.ingest.accept import Accept
+from gateway.manage.audit import PayloadReads
 from gateway.manage.redeliveries import Redeliveries
+from gateway.manage.removal import Removal
 from gateway.manage.webhooks import Rules
 from gateway.metrics import Metrics
 from gateway.store.directory import Directory, OrgView
@@ -43,6 +45,8 @@ class Services:
     redeliveries: Redeliveries
     bodies: BodyBudget
     repeats: Repeats
+    payload_reads: PayloadReads
+    removal: Removal
     create_orgs: bool
     max_event_bytes: int
     cdn_loop: str
@@ -62,6 +66,17 @@ class Services:
 
 
 @dataclass(slots=True)
+class Noted:
+    """What a handler knows of its entry in the audit log beyond what the request says: whose chain, which
+    object, further details (names and ids only), and whether it showed a payload."""
+
+    org_id: str | None = None
+    object_id: str | None = None
+    details: dict[str, Any] = field(default_factory=dict)
+    payload: bool = False
+
+
+@dataclass(slots=True)
 class Call:
     """One authenticated request. `org` is None where the caller reads over all organizations, or where the
     operation is not about one; `model` is the parsed body."""
@@ -76,6 +91,8 @@ class Call:
     body: bytes
     request_id: str
     model: Any = None
+    address: str | None = None
+    audit: Noted = field(default_factory=Noted)
 
     @property
     def the_org(self) -> OrgView:

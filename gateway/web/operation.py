@@ -20,7 +20,7 @@ from starlette.types import Receive, Scope, Send
 
 from gateway.domain.ids import new_id
 from gateway.errors import Forbidden, InvalidRequest, NotFound, Problem
-from gateway.web import auth
+from gateway.web import audit, auth
 from gateway.web.auth import OPERATOR, Principal
 from gateway.web.body import SMALL, check_json_type, parse
 from gateway.web.call import Answer, Call, Services
@@ -42,7 +42,9 @@ class Operation:
     leave it out, or it does not matter. `waits`: its work waits for somebody outside, and holds no
     transaction meanwhile. The role `platform` is no role of organizations' keys: only platform keys may.
 
-    The last six are for the OpenAPI document: what a success answers (None: no content), codes of errors
+    `audited`: a write leaves an entry in the audit log.
+
+    Six are for the OpenAPI document: what a success answers (None: no content), codes of errors
     beyond those that its kind brings along, the form of a body that the handler parses itself, headers that
     the handler reads, what there is to say beyond the summary, and media types it answers besides JSON.
     """
@@ -66,6 +68,7 @@ class Operation:
     headers: tuple[str, ...] = ()
     note: str = ""
     exports: tuple[str, ...] = ()
+    audited: bool = True
 
 
 class Endpoint:
@@ -87,6 +90,8 @@ class Endpoint:
             response = _response(answer, request_id)
         except Problem as problem:
             response = problem_response(problem, request_id)
+            if problem.status == 403:
+                audit.refused(self._operation, scope, problem, request_id)
             if problem.status >= 500:
                 log.warning("%s", problem.message, extra={"request": request_id, "error": problem.code})
         except ClientDisconnect:
@@ -113,6 +118,7 @@ class Endpoint:
         operation, services = self._operation, self._services
         headers = Headers(scope=scope)
         principal = await self._principal(scope, headers)
+        scope.setdefault("state", {})["key_id"] = principal.key_id
         principal.require(operation.role, operation.scope)
         auth.refuse_foreign(principal, headers)
         body = b""
@@ -123,7 +129,7 @@ class Endpoint:
                 check_json_type(headers.get("content-type"))
             call = Call(
                 services, principal, None, None, headers, QueryParams(scope["query_string"]),
-                scope.get("path_params", {}), body, request_id,
+                scope.get("path_params", {}), body, request_id, address=audit.address(scope),
             )  # fmt: skip
             self._check_query(call)
             if operation.model is not None:
@@ -146,11 +152,11 @@ class Endpoint:
 
     async def _handle(self, call: Call) -> Answer:
         key = call.headers.get("idempotency-key")
-        dry_run = getattr(
-            call.model, "dry_run", False
-        )  # changes nothing: it needs neither key nor transaction
-        if key is None or self._operation.method != "POST" or self._operation.model is None or dry_run:
+        dry_run = getattr(call.model, "dry_run", False)  # changes nothing: needs neither key nor transaction
+        if dry_run:
             return await self._operation.handler(call)
+        if key is None or self._operation.method != "POST" or self._operation.model is None:
+            return await audit.perform(self._operation, call)
         repeats = self._services.repeats
         return await (repeats.apart if self._operation.waits else repeats.once)(self._operation, call, key)
 

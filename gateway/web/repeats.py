@@ -16,6 +16,7 @@ from gateway.store.cipher import Cipher
 from gateway.store.idempotency import KEPT_MS, KEPT_WITH_SECRET_MS, RUNNING_MS, Claim
 from gateway.store.store import Store
 from gateway.store.transaction import Transaction
+from gateway.web import audit
 from gateway.web.call import Answer, Call
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ class Repeats:
             if standing.event_id != claim.token:
                 return self._replay(call, claim, standing, now)
             call.services = call.services.inside(tx)
-            answer = await operation.handler(call)
+            answer = await audit.perform(operation, call)
             await self._keep(tx, call, claim, answer)
         return answer
 
@@ -66,7 +67,7 @@ class Repeats:
         if standing.event_id != claim.token:
             return self._replay(call, claim, standing, now)
         try:
-            answer = await operation.handler(call)
+            answer = await audit.perform(operation, call)
         except BaseException:
             async with self._store.transaction() as tx:
                 await idempotency.release(tx.conn, claim.name, claim.token)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Callable, Iterable
+from dataclasses import asdict
 from typing import Final
 
 from pydantic import SecretStr
@@ -16,6 +17,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.domain.ids import new_id
 from gateway.errors import NotFound, Problem
+from gateway.manage.audit import verify_all
 from gateway.metrics import CONTENT_TYPE
 from gateway.web.api import OPERATIONS
 from gateway.web.call import Services
@@ -86,6 +88,12 @@ def build_app(
             return await not_found(request, HTTPException(404))
         return JSONResponse(await services.status(), headers=_OPEN_HEADERS)
 
+    async def verify_audit(request: Request) -> Response:
+        if not request.scope.get("state", {}).get("operator"):
+            return await not_found(request, HTTPException(404))
+        found = [{**asdict(one), "head": one.head.hex()} for one in await verify_all(services.store)]
+        return JSONResponse({"data": found}, headers=_OPEN_HEADERS)
+
     async def not_found(request: Request, error: Exception) -> Response:
         request_id = new_id("req", services.clock.now())
         return problem_response(NotFound(f"there is nothing at {request.url.path}"), request_id)
@@ -101,6 +109,7 @@ def build_app(
         Route("/readyz", readyz),
         Route("/metrics", metrics),
         Route("/control/status", status),
+        Route("/control/audit", verify_audit),
         *published.routes(),
     ]
     starlette = Starlette(routes=routes, exception_handlers={404: not_found, 405: wrong_method})

@@ -260,6 +260,16 @@ def attempt(
     }
 
 
+def organization(row: Row[Any]) -> answers.Organization:
+    return {
+        "id": row.id,
+        "retention_days": row.retention_days,
+        "audit_head": None if row.audit_hash is None else bytes(row.audit_hash).hex(),
+        "created_at": format_time(row.created_at),
+        "erased_at": time(row.erased_at),
+    }
+
+
 def api_key(found: ApiKey) -> dict[str, Any]:
     shown: answers.ApiKey = {
         "id": found.id,

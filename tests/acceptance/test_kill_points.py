@@ -7,6 +7,8 @@ The long form does that twenty times for each place, at another time of coming t
 
 from __future__ import annotations
 
+import asyncio
+import base64
 import random
 import re
 from collections.abc import Awaitable, Callable
@@ -18,6 +20,7 @@ import pytest
 
 import gateway
 from gateway.checkpoints import PLACES
+from tests.support.node import MASTER_KEY
 from tests.support.oracle import Verdict
 from tests.support.redelivery import through_a_death
 from tests.support.under_load import Stage, open_stage
@@ -94,7 +97,7 @@ DRIVES: dict[str, tuple[Callable[[Stage], Awaitable[None]], int, tuple[int, int]
 OTHERS = {
     "key.before_commit", "key.after_commit", "webhook.before_commit", "webhook.after_commit",
     "job.before_commit", "job.after_commit",
-    "rotation.before_commit", "rotation.after_commit", "migrate.before_commit",
+    "rotation.before_commit", "rotation.after_commit", "migrate.before_commit", "rewrap.before_commit",
 }  # fmt: skip
 
 
@@ -147,6 +150,12 @@ async def test_death_while_the_database_is_migrated(kind: str, tmp_path: Path) -
     print(f"A2 {kind} migrate.before_commit: {await _migration(kind, tmp_path)}")
 
 
+@pytest.mark.anyio
+@pytest.mark.parametrize(("kind", "nth"), [("sqlite", 3), ("postgresql", 2)])
+async def test_death_while_the_master_key_changes(kind: str, nth: int, tmp_path: Path) -> None:
+    print(f"E2 {kind} rewrap.before_commit:{nth}: {await _rewrap(kind, nth, tmp_path)}")
+
+
 @pytest.mark.long
 @pytest.mark.anyio
 @pytest.mark.parametrize("place", PLACES)
@@ -183,6 +192,9 @@ async def _once(
             return nth, await _rotation(kind, when, nth, directory)
         case "migrate":
             return 1, await _migration(kind, directory)
+        case "rewrap":
+            nth = chance.randint(1, 4)
+            return nth, await _rewrap(kind, nth, directory)
     nth = chance.randint(*DRIVES[place][2])
     return nth, await _on_the_way(kind, place, nth, directory, seed=seed)
 
@@ -294,6 +306,60 @@ async def _migration(kind: str, directory: Path) -> Verdict:
         await stage.add_webhooks(FAN_OUT)
         stage.load.start()
         return await _check(stage)
+
+
+ORGANIZATIONS = 50
+NEW_KEY = base64.b64encode(b"n" * 32).decode()
+
+
+async def _rewrap(kind: str, nth: int, directory: Path) -> Verdict:
+    """The master key changes under load. While data keys need the old one, no start without it; when the
+    change has gone on to its end, everything is readable without it."""
+    async with open_stage(kind, directory, rate=None, count=60) as stage:
+        await stage.start()
+        await stage.add_webhooks(FAN_OUT)
+        made = [await _webhook_of(stage, f"org{number}") for number in range(ORGANIZATIONS)]
+        await stage.stop()
+        stage.settings["master_key"] = f"{NEW_KEY},{MASTER_KEY}"
+        await stage.start(kill_at=f"rewrap.before_commit:{nth}")
+        stage.load.start()
+        await stage.died()
+        if nth < 4:  # at the fourth all data keys are rewrapped
+            stage.settings["master_key"] = NEW_KEY
+            told = (
+                "the master key is not the one" if nth == 1 else "still wrapped by a master key that is not"
+            )
+            with pytest.raises(AssertionError, match=told):
+                await stage.start()
+            stage.settings["master_key"] = f"{NEW_KEY},{MASTER_KEY}"
+        await stage.end_leases()
+        await stage.start()
+        if nth < 4:
+            await _rewrapped(stage)
+        await stage.crash()
+        stage.settings["master_key"] = NEW_KEY
+        await stage.end_leases()
+        await stage.start()
+        for number, webhook in enumerate(made):
+            answer = await stage.call(
+                "GET", f"/api/webhooks/{webhook}", headers={"X-HUM-Org": f"org{number}"}
+            )
+            assert answer.json()["url"] == f"https://example.com/org{number}", answer.text
+        return await _check(stage)
+
+
+async def _webhook_of(stage: Stage, org: str) -> str:
+    body = {"url": f"https://example.com/{org}", "events": ["never.sent"]}
+    answer = await stage.call("POST", "/api/webhooks", json=body, headers={"X-HUM-Org": org})
+    assert answer.status_code == 201, answer.text
+    return str(answer.json()["id"])
+
+
+async def _rewrapped(stage: Stage) -> None:
+    assert stage.process is not None
+    async with asyncio.timeout(10):
+        while "data keys rewrapped" not in stage.process.log.read_text():
+            await asyncio.sleep(0.05)
 
 
 @pytest.mark.anyio

@@ -49,7 +49,7 @@ class Crash:
 
 @dataclass(slots=True)
 class Stage:
-    """`started_at` is when the latest start began, `deaths` what died so far."""
+    """`started_at` is when the latest start began, `deaths` what died so far; `settings` of the next."""
 
     kind: str
     url: str
@@ -60,11 +60,14 @@ class Stage:
     process: GatewayProcess | None = None
     started_at: float = 0.0
     deaths: list[Crash] = field(default_factory=list)
+    settings: dict[str, object] = field(default_factory=dict)
 
     async def start(self, *, kill_at: str | None = None, broken_as: str | None = None) -> None:
         """Starts a gateway and aims the load at it. `kill_at` is `place:n` (see `killable`)."""
         entry = broken.ENTRY if broken_as else killable.ENTRY if kill_at else None
-        self.process = GatewayProcess(self.url, self.directory, entry=entry, retry_schedule=_RETRIES)
+        self.process = GatewayProcess(
+            self.url, self.directory, entry=entry, retry_schedule=_RETRIES, **self.settings
+        )
         if kill_at:
             self.process.environ["KILL_AT"] = kill_at
         if broken_as:

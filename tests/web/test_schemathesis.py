@@ -130,7 +130,11 @@ async def _seed(served: Served) -> None:
 
 
 @pytest.fixture
-def served(tmp_path: Path) -> Iterator[Served]:
+def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
+    async def only_said(*_: Any) -> None:
+        """An organization that is erased answers nothing but 410 from then on."""
+
+    monkeypatch.setattr("gateway.manage.organizations.erase", only_said)
     with serving(f"sqlite:///{tmp_path / 'gateway.db'}", webhook_limit=1000, **_NOWHERE) as served:
         served.run(_seed(served))
         yield served

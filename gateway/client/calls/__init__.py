@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from gateway.client.calls.audit import AuditCalls
 from gateway.client.calls.deliveries import DeliveryCalls
 from gateway.client.calls.events import EventCalls
 from gateway.client.calls.history import HistoryCalls
 from gateway.client.calls.keys import KeyCalls
+from gateway.client.calls.organizations import OrganizationCalls
 from gateway.client.calls.platform import PlatformCalls
 from gateway.client.calls.redeliveries import RedeliveryCalls
 from gateway.client.calls.state import StateCalls
@@ -20,6 +22,8 @@ class Calls(
     RedeliveryCalls,
     HistoryCalls,
     KeyCalls,
+    OrganizationCalls,
+    AuditCalls,
     StateCalls,
 ):
     """Everything a client can ask for."""

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from gateway.web.api import (
+    audit,
     deliveries,
+    erasures,
     events,
     history,
     jobs,
     keys,
+    organizations,
     platform,
     redeliveries,
     rotations,
@@ -27,4 +30,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *redeliveries.OPERATIONS,
     *jobs.OPERATIONS,
     *keys.OPERATIONS,
+    *organizations.OPERATIONS,
+    *erasures.OPERATIONS,
+    *audit.OPERATIONS,
 )

@@ -77,6 +77,7 @@ async def get_delivery(call: Call) -> Answer:
         }
     event = _sample(row) if row.test else await _event(call, event_row)
     readable = call.principal.reads_payloads
+    call.audit.payload = readable
     attempts = [
         shapes.attempt(
             attempt,
@@ -138,6 +139,7 @@ async def _list(call: Call, webhook_id: str | None) -> Answer:
 async def _search(call: Call, wanted: DeliveryFilter, text: str) -> Answer:
     if not call.principal.reads_payloads:
         raise Forbidden("q looks into payloads: this needs a key with the scope payload:read")
+    call.audit.payload = True
     if not search.is_text_to_look_for(text):
         raise InvalidRequest.field("q", f"must be 1 to {search.LONGEST} characters")
     services = call.services

@@ -110,6 +110,7 @@ async def get_event(call: Call) -> Answer:
         shown["payload"] = "hidden"
     else:
         view = await call.services.directory.living(row.org_id)
+        call.audit.payload = True
         shown["data"] = shapes.raw(view.organization.cipher.open(row.id, "payload", row.payload))
     return Answer(shown)
 
@@ -217,7 +218,7 @@ OPERATIONS = (
         "Accept one event; it is durable when this answers.",
         limit=lambda services: services.max_event_bytes + 16 * 1024,
         body=EventInput, answers={202: answers.AcceptedEvent}, headers=("traceparent",),
-        errors=("reserved_type", "external_id_conflict", "storage_full"),
+        errors=("reserved_type", "external_id_conflict", "storage_full"), audited=False,
         note="`data` is kept and delivered byte for byte: key order, `1.10` and 30-digit integers survive. "
         "The `data` of a type of the catalogue must be as described under Events; other types are taken as "
         "they are. An event that no webhook wants is kept, too.",
@@ -227,6 +228,7 @@ OPERATIONS = (
         "Accept up to 1,000 events at once.", org="optional", limit=lambda services: BATCH,
         body=BatchInput, answers={202: answers.AcceptedBatch, 207: answers.MixedBatch},
         headers=("traceparent",), errors=("reserved_type", "external_id_conflict", "storage_full"),
+        audited=False,
         note="`atomic`, the default, takes all events or none (202). `each` takes what it can and answers "
         "207 with a result or an error for each. A platform key may name the organization in each event.",
     ),

@@ -43,6 +43,7 @@ async def list_keys(call: Call) -> Answer:
 
 async def revoke_key(call: Call) -> Answer:
     async with call.services.transaction() as tx:
+        call.audit.org_id = await api_keys.organization_of(tx.conn, call.path["id"])
         await manage.revoke(
             tx,
             call.path["id"],

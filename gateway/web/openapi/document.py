@@ -27,6 +27,9 @@ _NOUNS: Final = {
     "deliveries": "Deliveries",
     "jobs": "Jobs",
     "keys": "Keys",
+    "organizations": "Organizations",
+    "erasures": "Erasures",
+    "audit": "Audit log",
 }
 _ABOUT: Final = {
     "Events": "Facts that HUM reports. An event is durable when its request is answered, together with every "
@@ -37,6 +40,10 @@ _ABOUT: Final = {
     "Deliveries": "An event owed to a webhook, and every attempt to deliver it.",
     "Jobs": "Long work that a person ordered, such as the redelivery of a range, and how far it has come.",
     "Keys": "API keys: an organization's have a role, the platform's have scopes.",
+    "Organizations": "HUM's customers: how long their things are kept, and erasing all of it.",
+    "Erasures": "A person asks to be forgotten.",
+    "Audit log": "Who did what, when, from where, to what, and who read payloads: a chain of hashes for each "
+    "organization.",
     open_routes.TAG: "Health, metrics and this document.",
     "Events that receivers get": "The requests that the gateway sends to webhooks, one for each type of the "
     "catalogue. Types outside the catalogue are delivered in the same envelope. A receiver ignores fields, "

@@ -34,7 +34,9 @@ from gateway.domain.webhook import (
     WebhookRelease,
     WebhookUpdate,
 )
+from gateway.manage.erasures import ErasureCreate
 from gateway.manage.keys import KeyCreate
+from gateway.manage.organizations import LONGEST_DAYS, SHORTEST_DAYS, OrganizationUpdate
 from gateway.web.openapi.parameters import ORG_PATTERN
 
 
@@ -316,8 +318,25 @@ MEANINGS: Final[Mapping[type, Mapping[str, Meaning | None]]] = {
         "event_id": Meaning("The event it is about.", {"examples": ["evt_01k9h3v5q8x2m4n6p7r9s1t3w5"]})
     },
     KeyCreate: _KEY,
+    OrganizationUpdate: {
+        "retention_days": Meaning(
+            "How many days payloads, attempts and deliveries that are over are kept. Null: 30.",
+            {"minimum": SHORTEST_DAYS, "maximum": LONGEST_DAYS, "examples": [90]},
+            default=False,
+        )
+    },
+    ErasureCreate: {
+        "phone": Meaning(
+            "The number, in E.164.", {"pattern": r"^\+[1-9][0-9]{6,14}$", "examples": ["+13175550142"]}
+        ),
+        "reason": Meaning("For people; kept encrypted with the erasure.", {"maxLength": 500}),
+        "dry_run": Meaning("Only counts."),
+    },
 }
 
 # Rules about several fields at once. What the catalogue says of the `data` of events is not among them: as a
 # condition on `type` it is more than the tools that read such documents can take.
-EXTRA: Final[Mapping[type, Mapping[str, Any]]] = {KeyCreate: _PLATFORM_OR_ROLE}
+EXTRA: Final[Mapping[type, Mapping[str, Any]]] = {
+    KeyCreate: _PLATFORM_OR_ROLE,
+    OrganizationUpdate: {"minProperties": 1},
+}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from gateway.domain.audit import MAX_ACTOR
 from gateway.domain.delivery import Status
 from gateway.manage.stats import WINDOWS
 from gateway.web.lists import DEFAULT, MOST
@@ -47,6 +48,9 @@ QUERY: Final[Mapping[str, tuple[dict[str, Any], str]]] = {
         {"type": "string", "enum": list(WINDOWS), "default": "24h"},
         "How far back, rounded up to whole hours.",
     ),
+    "action": (_TEXT, "Only this operation, such as `createWebhook`."),
+    "object_id": (_TEXT, "Only what was done to this."),
+    "actor": (_TEXT, "Only what this key or person did."),
 }
 
 _NOUNS: Final = {
@@ -55,6 +59,7 @@ _NOUNS: Final = {
     "deliveries": "delivery",
     "jobs": "job",
     "keys": "key",
+    "organizations": "organization",
 }
 
 TRACEPARENT: Final = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
@@ -65,8 +70,8 @@ HEADERS: Final[Mapping[str, tuple[dict[str, Any], str]]] = {
         "organization does not need it, and with another organization's name it is refused.",
     ),
     "X-HUM-Actor": (
-        {"type": "string", "examples": ["jo@example.com"]},
-        "Who acts, when a platform key does it for somebody.",
+        {"type": "string", "maxLength": MAX_ACTOR, "examples": ["jo@example.com"]},
+        "Who acts, when a platform key does it for somebody: for the audit log. Printable characters.",
     ),
     "Idempotency-Key": (
         {"type": "string", "pattern": "^[!-~]{1,255}$", "examples": ["5c1f3b7e-order-1042"]},

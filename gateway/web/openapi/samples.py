@@ -119,6 +119,23 @@ key: Final[answers.ApiKey] = {
 }  # fmt: skip
 
 
+organization: Final[answers.Organization] = {
+    "id": "acme", "retention_days": 90, "audit_head": "5d1f0f1c4a4d7b8e2c3b6a9f8e7d6c5b" * 2,
+    "created_at": "2026-11-20T21:00:00.000Z", "erased_at": None,
+}  # fmt: skip
+erasure: Final[answers.Erasure] = {
+    "id": "job_01k9h3v5q8x2m4n6p7r9s1t3w5", "kind": "erasure", "status": "done", "dry_run": False,
+    "matched": 12, "done": 12, "failed": 0, "cancelled": 1,
+}  # fmt: skip
+audit_entry: Final[answers.AuditEntry] = {
+    "id": "aud_01k9h3tz41c4e6g8j2k4m6p8r0", "org_id": "acme", "number": 1, "at": _AT,
+    "actor": "jo@example.com", "key_id": "key_01k9h3s2m6w8y1a3c5e7g9j2k4", "address": "203.0.113.7",
+    "action": "createWebhook", "object_type": "webhook", "object_id": _WEBHOOK_ID,
+    "details": {"fields": ["events", "url"]}, "previous_hash": "0" * 64,
+    "hash": "5d1f0f1c4a4d7b8e2c3b6a9f8e7d6c5b" * 2,
+}  # fmt: skip
+
+
 def envelope(event_type: str) -> dict[str, Any]:
     """The body that a receiver gets for the fixture of a type."""
     data = own_types.example(event_type)["data"]
@@ -211,6 +228,11 @@ def requests() -> Mapping[str, Mapping[str, Any]]:
             "organization": {"role": "viewer", "name": "dashboard", "expires_in": 7776000},
             "platform": {"platform": True, "scopes": ["events:write"], "name": "voice core"},
         },
+        "updateOrganization": {"retention": {"retention_days": 90}},
+        "erasePerson": {
+            "dry run": {"phone": "+13175550142", "dry_run": True},
+            "for good": {"phone": "+13175550142", "reason": "asked for it on 20 November"},
+        },
     }  # fmt: skip
 
 
@@ -289,4 +311,9 @@ def responses() -> Mapping[str, Mapping[int, Any]]:
         "listWebhookDeliveries": {200: _deliveries()},
         "createKey": {201: new_key},
         "listKeys": {200: _page(key)},
+        "listOrganizations": {200: _page(organization)},
+        "getOrganization": {200: organization},
+        "updateOrganization": {200: organization},
+        "erasePerson": {200: erasure},
+        "listAudit": {200: _page(audit_entry)},
     }

@@ -1,0 +1,86 @@
+"""`organizations` and `erasures`: how long things are kept, and what is to be forgotten."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from gateway.cli.connection import client_command
+from gateway.cli.output import Column, member, show_fields, show_json, show_table
+from gateway.cli.values import confirm
+
+if TYPE_CHECKING:
+    from gateway.client import GatewayClient
+
+
+@click.group()
+def organizations() -> None:
+    """See organizations, how long their things are kept; erase one."""
+
+
+@organizations.command("list")
+@client_command()
+def list_organizations(client: GatewayClient, as_json: bool) -> None:
+    """List all organizations; an organization's key sees its own."""
+    found = client.list_organizations()
+    if as_json:
+        show_json(list(found))
+    else:
+        names = ("id", "retention_days", "created_at", "erased_at")
+        show_table(map(dict, found), [Column(name, member(name)) for name in names])
+
+
+@organizations.command("get")
+@click.argument("org_id")
+@client_command()
+def get_organization(client: GatewayClient, as_json: bool, org_id: str) -> None:
+    """Show one organization."""
+    found = dict(client.get_organization(org_id))
+    show_json(found) if as_json else show_fields(found)
+
+
+@organizations.command("update")
+@click.argument("org_id")
+@click.option(
+    "--retention-days", required=True, type=click.IntRange(7, 365), help="How long things are kept."
+)
+@client_command()
+def update_organization(client: GatewayClient, as_json: bool, org_id: str, retention_days: int) -> None:
+    """Change how long payloads, attempts and deliveries are kept."""
+    found = dict(client.update_organization(org_id, retention_days=retention_days))
+    show_json(found) if as_json else show_fields(found)
+
+
+@organizations.command("erase")
+@click.argument("org_id")
+@click.option("--yes", is_flag=True, help="Do not ask; needed where nobody can be asked.")
+@client_command()
+def erase_organization(client: GatewayClient, as_json: bool, org_id: str, yes: bool) -> None:
+    """Erase an organization for good: nothing brings it back."""
+    confirm(f"Erase {org_id}? Everything of it goes, for good.", yes)
+    client.erase_organization(org_id)
+    if as_json:
+        show_json({"id": org_id, "erased": True})
+    else:
+        click.echo(f"erased {org_id}", err=True)
+
+
+@click.group()
+def erasures() -> None:
+    """Erase a person."""
+
+
+@erasures.command("create")
+@click.argument("phone")
+@click.option("--reason", default="", help="For the record; it is kept encrypted.")
+@click.option("--dry-run", is_flag=True, help="Only count.")
+@click.option("--yes", is_flag=True, help="Do not ask; needed where nobody can be asked.")
+@client_command()
+def erase_person(
+    client: GatewayClient, as_json: bool, phone: str, reason: str, dry_run: bool, yes: bool
+) -> None:
+    """Erase what names a number (E.164): payloads, receivers' answers, pending deliveries."""
+    confirm(f"Erase what names {phone}? It cannot be brought back.", yes or dry_run)
+    found = dict(client.erase_person(phone=phone, reason=reason, dry_run=dry_run))
+    show_json(found) if as_json else show_fields(found)
