@@ -63,9 +63,13 @@ def webhooks(environ: Mapping[str, str], orgs: Sequence[str], url: str, patterns
                 async with store.transaction() as tx:
                     for pattern in patterns:
                         wanted = WebhookCreate(url=url, events=[pattern])
-                        await manage.create(tx, view, wanted, rules, store.clock.now())
+                        await manage.create(tx, view, wanted, rules, store.clock.now(), _tell_nobody)
 
     asyncio.run(run())
+
+
+async def _tell_nobody(*_: object) -> None:
+    """Nobody listens to the gateway's own events here."""
 
 
 @dataclass

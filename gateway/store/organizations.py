@@ -57,7 +57,7 @@ async def row(conn: AsyncConnection, org_id: str) -> Row[Any]:
 
 async def page(conn: AsyncConnection, org_id: str | None, query: PageQuery) -> Page:
     """All organizations, or the one with this id."""
-    statement = select(organizations)
+    statement = select(organizations).where(organizations.c.id != PLATFORM)
     if org_id is not None:
         statement = statement.where(organizations.c.id == org_id)
     return await paged(conn, statement, organizations.c.position, query)

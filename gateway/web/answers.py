@@ -337,7 +337,7 @@ class Job(TypedDict):
 
     id: JobId
     org_id: OrgId
-    kind: Annotated[str, _one_of(JobKind)]
+    kind: Annotated[str, _one_of([*JobKind, "erasure"])]
     object_id: Annotated[str | None, Meta(description="What it works on: a webhook.")]
     status: Annotated[str, _one_of(JobStatus)]
     cancel_requested: Annotated[bool, Meta(description="Somebody cancelled it; soon it is `cancelled`.")]

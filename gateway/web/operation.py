@@ -152,9 +152,8 @@ class Endpoint:
 
     async def _handle(self, call: Call) -> Answer:
         key = call.headers.get("idempotency-key")
-        dry_run = getattr(call.model, "dry_run", False)  # changes nothing: needs neither key nor transaction
-        if dry_run:
-            return await self._operation.handler(call)
+        if getattr(call.model, "dry_run", False) and not self._operation.waits:
+            return await self._operation.handler(call)  # changes nothing: needs neither key nor transaction
         if key is None or self._operation.method != "POST" or self._operation.model is None:
             return await audit.perform(self._operation, call)
         repeats = self._services.repeats

@@ -145,7 +145,7 @@ async def test_the_next_goes_when_the_one_before_is_cancelled_or_expired(any_dat
             await tx.conn.execute(
                 update(deliveries).where(deliveries.c.id == other).values(expires_at=now - 1)
             )
-        await housekeeping.expire(store, now)
+        await housekeeping.expire(store, now, node.gateway._announce_all)
         got = await receiver.wait_for(6, timeout=10)
         for key in "ab":
             assert [n for q in got if (n := q.json()["data"]["n"])[0] == key] == [

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -119,11 +121,9 @@ async def test_own_events_that_fail_make_no_further_ones(node: Node, receiver: R
 
 
 async def done(node: Node, type_: str, status: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = []
-    for _ in range(500):
-        found = await node.deliveries(type=type_, status=status)
-        if found:
-            break
+    deadline = time.monotonic() + 20
+    while not (found := await node.deliveries(type=type_, status=status)) and time.monotonic() < deadline:
+        await asyncio.sleep(0.02)
     return found
 
 
