@@ -12,7 +12,7 @@ from gateway.domain.platform_webhook import PlatformWebhookCreate, PlatformWebho
 from gateway.domain.trial import WebhookTest
 from gateway.domain.webhook import WebhookDisable, WebhookEnable
 from gateway.store.organizations import PLATFORM
-from gateway.web import answers, platform_answers
+from gateway.web import answers
 from gateway.web.api import deliveries, trials, webhooks
 from gateway.web.call import Answer, Call
 from gateway.web.lists import PAGE_PARAMETERS
@@ -40,39 +40,39 @@ OPERATIONS = (
     _operation(
         "POST", "", "createPlatformWebhook", webhooks.create_webhook,
         "Register a URL over all organizations, or listed ones.", model=PlatformWebhookCreate,
-        answers={201: platform_answers.CreatedPlatformWebhook},
+        answers={201: answers.CreatedPlatformWebhook},
         errors=("target_denied", "webhook_limit_reached"),
         note="It hears of the types that it names, patterns are refused; the gateway's own events are among "
         "them. The envelope's `org_id` says whose event it is. No organization sees it or its deliveries.",
     ),
     _operation(
         "GET", "", "listPlatformWebhooks", webhooks.list_webhooks, "All platform webhooks.",
-        query=PAGE_PARAMETERS, answers={200: platform_answers.PlatformWebhookList},
+        query=PAGE_PARAMETERS, answers={200: answers.PlatformWebhookList},
     ),
     _operation(
         "GET", "/{id}", "getPlatformWebhook", webhooks.get_webhook, "One platform webhook.",
-        answers={200: platform_answers.PlatformWebhook},
+        answers={200: answers.PlatformWebhook},
     ),
     _operation(
         "PATCH", "/{id}", "updatePlatformWebhook", webhooks.update_webhook,
         "Change a platform webhook by merge patch.", model=PlatformWebhookUpdate,
-        answers={200: platform_answers.ChangedPlatformWebhook}, errors=("target_denied", "headers_required"),
+        answers={200: answers.ChangedPlatformWebhook}, errors=("target_denied", "headers_required"),
         note="As for other webhooks; null in `organizations` is all of them.",
     ),
     _operation(
         "POST", "/{id}/enable", "enablePlatformWebhook", webhooks.enable_webhook,
         "Deliver again; what has gathered goes out, oldest first, or is discarded.", model=WebhookEnable,
-        answers={200: platform_answers.PlatformWebhook},
+        answers={200: answers.PlatformWebhook},
     ),
     _operation(
         "POST", "/{id}/disable", "disablePlatformWebhook", webhooks.disable_webhook,
         "Stop delivering, and make no deliveries until it is enabled.", model=WebhookDisable,
-        answers={200: platform_answers.PlatformWebhook},
+        answers={200: answers.PlatformWebhook},
     ),
     _operation(
         "POST", "/{id}/test", "testPlatformWebhook", trials.test_webhook,
         "Send one sample now, and say what came back.", model=WebhookTest, waits=True,
-        answers={200: platform_answers.TestResult},
+        answers={200: answers.TestResult},
         note="As for other webhooks; the envelope's `org_id` is `*`.",
     ),
     _operation(

@@ -6,7 +6,9 @@ from typing import Annotated, TypedDict
 
 from msgspec import Meta
 
-from gateway.web.answers import WARNINGS, Cursor, DeliveryId, Milliseconds, Mistake, Webhook
+from gateway.web.answers.fields import Cursor, DeliveryId, Milliseconds
+from gateway.web.answers.problems import Mistake
+from gateway.web.answers.webhooks import WARNINGS, Webhook
 
 
 class PlatformWebhook(Webhook):
