@@ -57,6 +57,7 @@ from gateway.web.answers.organizations import Erasure, Organization, Organizatio
 from gateway.web.answers.platform import (
     ChangedPlatformWebhook,
     CreatedPlatformWebhook,
+    NewPlatformWebhook,
     PlatformWebhook,
     PlatformWebhookList,
     TestResult,
@@ -122,6 +123,7 @@ __all__ = [
     "Mistake",
     "MixedBatch",
     "NewApiKey",
+    "NewPlatformWebhook",
     "NewWebhook",
     "NotReady",
     "OrgId",

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from gateway.domain.job import RangeRequest
 from gateway.domain.platform_webhook import PlatformWebhookCreate, PlatformWebhookUpdate
 from gateway.domain.trial import WebhookTest
-from gateway.domain.webhook import WebhookDisable, WebhookEnable
+from gateway.domain.webhook import RotationFinish, SecretRotate, WebhookDisable, WebhookEnable, WebhookRelease
 from gateway.store.organizations import PLATFORM
 from gateway.web import answers
-from gateway.web.api import deliveries, trials, webhooks
+from gateway.web.api import deliveries, history, redeliveries, rotations, trials, webhooks
 from gateway.web.call import Answer, Call
 from gateway.web.lists import PAGE_PARAMETERS
 from gateway.web.operation import Handler, Kind, Operation
@@ -70,6 +71,23 @@ OPERATIONS = (
         answers={200: answers.PlatformWebhook},
     ),
     _operation(
+        "POST", "/{id}/release", "releasePlatformWebhook", webhooks.release_webhook,
+        "End the pause that the receiver has asked for with `Retry-After`.", model=WebhookRelease,
+        answers={200: answers.PlatformWebhook},
+    ),
+    _operation(
+        "POST", "/{id}/rotate-secret", "rotatePlatformSecret", rotations.rotate_secret,
+        "Give a platform webhook a new secret; the answer shows it, this once.", model=SecretRotate,
+        answers={200: answers.NewPlatformWebhook}, errors=("rotation_in_progress",),
+        note="As for other webhooks.",
+    ),
+    _operation(
+        "POST", "/{id}/rotate-secret/finish", "finishPlatformRotation", rotations.finish_rotation,
+        "End a grace period now: the old secret signs nothing more.", model=RotationFinish,
+        answers={200: answers.PlatformWebhook},
+        note="A webhook without a rotation under way stays as it is.",
+    ),
+    _operation(
         "POST", "/{id}/test", "testPlatformWebhook", trials.test_webhook,
         "Send one sample now, and say what came back.", model=WebhookTest, waits=True,
         answers={200: answers.TestResult},
@@ -80,6 +98,17 @@ OPERATIONS = (
         "The deliveries of one platform webhook.", query=(*PAGE_PARAMETERS, *deliveries.FILTERS),
         answers={200: answers.DeliveryList}, exports=deliveries.EXPORTS,
         note="A platform key reads one of them at `/api/deliveries/{id}` with `X-HUM-Org: *`.",
+    ),
+    _operation(
+        "POST", "/{id}/redeliver", "redeliverPlatformWebhook", redeliveries.redeliver_range,
+        "Send again all events whose latest delivery to the webhook failed.", model=RangeRequest,
+        answers={202: answers.Job, 200: answers.DryRun}, errors=("webhook_disabled", "job_running"),
+        note="As for other webhooks. A platform key reads the job at `/api/jobs/{id}` with `X-HUM-Org: *`.",
+    ),
+    _operation(
+        "GET", "/{id}/stats", "getPlatformWebhookStats", history.webhook_stats,
+        "What came of the attempts to the webhook, by the hour.", query=("window",),
+        answers={200: answers.WebhookStats},
     ),
     _operation(
         "DELETE", "/{id}", "deletePlatformWebhook", webhooks.delete_webhook,
