@@ -14,8 +14,8 @@ from gateway.checkpoints import reached
 from gateway.clock import Clock, format_time
 from gateway.domain.ids import new_id
 from gateway.domain.rotation import Rotation
-from gateway.domain.secret import check_imported, new_secret
-from gateway.domain.webhook import Secret, SecretRotate, Webhook
+from gateway.domain.secret import Secret, check_imported, new_secret
+from gateway.domain.webhook import SecretRotate, Webhook
 from gateway.errors import Conflict, InvalidRequest, NotFound, Overloaded
 from gateway.manage.webhooks import end_rotation
 from gateway.store import organizations, rotations, webhooks

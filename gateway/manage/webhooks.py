@@ -12,9 +12,8 @@ from gateway.domain import url as urls
 from gateway.domain.address import AllowedNetworks
 from gateway.domain.headers import check_headers
 from gateway.domain.ids import new_id
-from gateway.domain.secret import check_imported, new_secret
+from gateway.domain.secret import Secret, check_imported, new_secret
 from gateway.domain.webhook import (
-    Secret,
     Webhook,
     WebhookCreate,
     WebhookEnable,
@@ -23,7 +22,7 @@ from gateway.domain.webhook import (
 )
 from gateway.errors import Conflict, Detail, InvalidRequest, NotFound
 from gateway.manage.telling import tell_of_change, tell_of_new
-from gateway.store import deliveries, health, lanes, organizations, rotations, webhooks
+from gateway.store import deliveries, health, lanes, organizations, rotations, secrets, webhooks
 from gateway.store.directory import OrgView
 from gateway.store.transaction import Announce, Transaction
 
@@ -158,7 +157,7 @@ async def delete(tx: Transaction, org: OrgView, webhook_id: str, now: int) -> No
     """Deletes the webhook: what it is still owed is cancelled, its history stays."""
     webhook = await _find(tx, org, webhook_id)
     await webhooks.mark_deleted(tx, webhook, now)
-    await webhooks.end_secrets(tx, [secret.id for secret in webhook.secrets], now)
+    await secrets.end(tx, [secret.id for secret in webhook.secrets], now)
     await deliveries.cancel_pending(tx.conn, webhook_id, now)
     await lanes.forget(tx.conn, webhook_id)
     await rotations.end(tx, webhook_id)

@@ -16,6 +16,7 @@ from gateway.store import attempts as attempt_rows
 from gateway.store import deliveries as rows
 from gateway.store import events as event_rows
 from gateway.store import history
+from gateway.store import revisions as revision_rows
 from gateway.store import webhooks as webhook_rows
 from gateway.store.history import DeliveryFilter
 from gateway.store.organizations import PLATFORM
@@ -72,7 +73,7 @@ async def get_delivery(call: Call) -> Answer:
         event_row = await event_rows.find(conn, None if row.org_id == PLATFORM else row.org_id, row.event_id)
         made = await attempt_rows.of_delivery(conn, delivery_id)
         revisions = {
-            revision_id: await webhook_rows.revision(conn, cipher, revision_id)
+            revision_id: await revision_rows.find(conn, cipher, revision_id)
             for revision_id in {attempt.revision_id for attempt in made}
         }
     event = _sample(row) if row.test else await _event(call, event_row)
