@@ -8,9 +8,9 @@ The sentences name fields and never what stands in them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final, TypeAlias, TypeVar
+from typing import Any, Final
 
 from gateway.crm.contacts import Wrong, contact_of
 from gateway.crm.strict_json import NotJson, decode
@@ -18,8 +18,6 @@ from gateway.domain.contact import CrmContact, Match
 from gateway.domain.exchange import Exchange
 from gateway.domain.phone import contradicts
 from gateway.domain.rotation import SAYS_SIGNATURE
-
-T = TypeVar("T")
 
 MOST_NAME: Final = 200
 
@@ -61,9 +59,6 @@ class Alive:
 
     name: str | None = None
     version: str | None = None
-
-
-Read: TypeAlias = Callable[[Exchange], T | Failed]
 
 
 def read_lookup(exchange: Exchange, phone: str) -> Found | NotFound | Failed:

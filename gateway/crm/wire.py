@@ -6,7 +6,7 @@ lookup, create. What a connector does wrong comes back as a value, in words of `
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, Protocol, TypeVar
@@ -15,7 +15,7 @@ import msgspec
 
 from gateway.clock import Clock, format_time
 from gateway.crm import answers
-from gateway.crm.answers import Alive, Failed, Found, Kept, NotFound, Read
+from gateway.crm.answers import Alive, Failed, Found, Kept, NotFound
 from gateway.crm.taking import Taking, Turn
 from gateway.domain.connector import Connector, Endpoint
 from gateway.domain.exchange import Exchange, Request
@@ -203,7 +203,9 @@ class Calls:
         answer, said = await self._ask(letter, lambda e: answers.read_create(e, question.phone))
         return CreateResult(answer, said)
 
-    async def _ask(self, letter: _Letter, read: Read[T], *, again: bool = False) -> tuple[T | Failed, Said]:
+    async def _ask(
+        self, letter: _Letter, read: Callable[[Exchange], T], *, again: bool = False
+    ) -> tuple[T, Said]:
         """One exchange; a second one, within the same time, when the first was refused during a rotation or,
         with `again`, reset."""
         begun = self._clock.monotonic()

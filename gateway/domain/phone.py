@@ -90,8 +90,8 @@ def contradicts(given: str, phone: str) -> bool:
     read as one of the number's own; the digits of less than a whole number must be its last. A text that is
     no number (`n/a`, an extension) contradicts nothing."""
     asked = _number(phone, None)
-    region = phonenumbers.region_code_for_country_code(asked.country_code) if asked else DEFAULT_REGION
-    read = parse(given, region)
+    code = asked.country_code if asked is not None else None
+    read = parse(given, phonenumbers.region_code_for_country_code(code) if code else DEFAULT_REGION)
     if isinstance(read, Phone):
         return read.e164 != phone
     digits = "".join(character for character in _core(given[:LONGEST]) if character.isdigit())
