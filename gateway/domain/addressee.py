@@ -35,6 +35,8 @@ class Addressee:
     disabled_reason: DisabledReason | None = None
     retry_schedule: tuple[int, ...] | None = None
     max_hold_seconds: int = 3600
+    rate_limit_per_second: int | None = None
+    ordered: bool = False
     profile: str = "hum"
     api_version: str = "2026-11-20"
     first_success_at: int | None = None
@@ -55,7 +57,7 @@ class Addressee:
     @property
     def one_voice(self) -> bool:
         """Whether only one node at a time may serve it: what it asks for concerns all of its requests."""
-        return False
+        return self.ordered or self.rate_limit_per_second is not None
 
     def policy(self, default_schedule: tuple[int, ...]) -> Policy:
         return Policy(self.retry_schedule or default_schedule, self.max_hold_seconds)
@@ -79,3 +81,12 @@ class Addressee:
                 for secret in self.secrets
             )
         )
+
+
+def is_connector(target_id: str) -> bool:
+    return target_id.startswith("cnr_")
+
+
+def named(target_id: str) -> dict[str, Any]:
+    """How the gateway's own events name whom they tell of."""
+    return {"connector_id" if is_connector(target_id) else "webhook_id": target_id}
