@@ -21,11 +21,11 @@ from gateway.dispatch.payloads import Payloads
 from gateway.dispatch.record import KIND, Recording, recording
 from gateway.dispatch.rotating import Turn, turn_of, turn_since
 from gateway.dispatch.target import Target
-from gateway.dispatch.webhook import Request, build_request
+from gateway.dispatch.webhook import build_request
 from gateway.domain import outcome as outcomes
 from gateway.domain.delivery import Status, Step, after
 from gateway.domain.event import Event
-from gateway.domain.exchange import Exchange
+from gateway.domain.exchange import Exchange, Request
 from gateway.domain.outcome import Outcome, Verdict
 from gateway.domain.owed import Owed
 from gateway.domain.rotation import may_be_refusal

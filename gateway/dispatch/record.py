@@ -15,9 +15,8 @@ import msgspec
 from gateway.checkpoints import reached
 from gateway.dispatch import telling
 from gateway.dispatch.tally import Tally
-from gateway.dispatch.webhook import Request
 from gateway.domain.delivery import DUE_QUEUE, Status
-from gateway.domain.exchange import STORED_BODY_BYTES, Exchange
+from gateway.domain.exchange import STORED_BODY_BYTES, Exchange, Request
 from gateway.domain.outcome import Outcome, Verdict
 from gateway.domain.owed import Owed
 from gateway.domain.secret import holds_any, mask

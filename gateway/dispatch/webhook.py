@@ -5,25 +5,13 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Final
 
-import msgspec
-
 from gateway.domain.event import Event
+from gateway.domain.exchange import Request
 from gateway.domain.owed import Owed
 from gateway.domain.webhook import Webhook
 from gateway.signing import body_signature, standard_key, standard_signature
 
 USER_AGENT: Final = "bluehive-hum-webhooks/1.0"
-
-
-class Request(msgspec.Struct, frozen=True):
-    """What goes onto the wire. `timestamp` in seconds is what `webhook-timestamp` says; `signatures` are the
-    values of `X-HUM-Signature` and `webhook-signature`, kept because the secrets may go."""
-
-    url: str
-    headers: list[tuple[str, str]]
-    body: bytes
-    timestamp: int
-    signatures: tuple[str, str]
 
 
 def build_request(
