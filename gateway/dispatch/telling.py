@@ -14,12 +14,12 @@ from sqlalchemy.engine import Row
 
 from gateway.clock import format_time
 from gateway.domain import failing as rule
-from gateway.domain.addressee import is_connector, named
+from gateway.domain.addressee import kind_of, named
 from gateway.domain.delivery import Status
 from gateway.domain.event_types import is_reserved
 from gateway.domain.failing import DAY_MS, Failing, Warn
 from gateway.domain.outcome import Verdict
-from gateway.store import connectors, health, organizations, webhooks
+from gateway.store import addressees, health, organizations
 from gateway.store.transaction import AnnounceAll, Told, Transaction
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ async def _gone(tx: Transaction, recordings: Sequence[Recording]) -> list[Told]:
     for recording in recordings:
         if recording.outcome.verdict is Verdict.GONE:
             owed = recording.owed
-            if await _disable(tx, owed.org_id, owed.target_id, "gone", recording.ended_at):
+            if await addressees.disable(tx, owed.org_id, owed.target_id, "gone", recording.ended_at):
                 told.append(_disabled(owed.org_id, owed.target_id, "gone", _SAID_GONE))
     return told
 
@@ -84,7 +84,7 @@ async def _failing_for_days(
         if isinstance(decision, Warn):
             warned[row.target_id] = decision.day
             told.append(_warning(row, decision.day))
-        elif decision is not None and await _disable(tx, row.org_id, row.target_id, "failing", now):
+        elif decision is not None and await addressees.disable(tx, row.org_id, row.target_id, "failing", now):
             told.append(_disabled(row.org_id, row.target_id, "failing", _standing(row)))
     await health.mark_warned(tx.conn, warned)
     return told
@@ -98,7 +98,7 @@ def _failing(row: Row[Any], *, more: int = 0) -> Failing:
 
 def _warning(row: Row[Any], day: int) -> Told:
     told = {**named(row.target_id), "day": day, **_standing(row)}
-    if is_connector(row.target_id):
+    if kind_of(row.target_id) == "connector":
         return (row.org_id, "connector.failing", {**told, "disabled_reason": None})
     return (row.org_id, "webhook.failing", told)
 
@@ -113,16 +113,10 @@ def _standing(row: Row[Any]) -> dict[str, Any]:
 
 
 def _disabled(org_id: str, target_id: str, reason: str, standing: dict[str, Any]) -> Told:
-    if not is_connector(target_id):
+    if kind_of(target_id) == "webhook":
         return (org_id, "webhook.disabled", {"webhook_id": target_id, "reason": reason})
     told = {**named(target_id), "day": None, **standing, "disabled_reason": reason}
     return (org_id, "connector.failing", told)
-
-
-async def _disable(tx: Transaction, org_id: str, target_id: str, reason: str, now: int) -> bool:
-    """False when it was not enabled any more."""
-    rows = connectors if is_connector(target_id) else webhooks
-    return await rows.disable(tx, org_id, target_id, reason, now)
 
 
 def _is_news(recording: Recording) -> bool:

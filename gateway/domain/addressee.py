@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 from gateway.domain.outcome import Policy
 from gateway.domain.rotation import Rotation
 from gateway.domain.secret import Secret
 
+Kind = Literal["webhook", "connector"]
 Status = Literal["enabled", "disabled"]
 DisabledReason = Literal["by_user", "gone", "failing"]
 
@@ -22,6 +23,8 @@ DisabledReason = Literal["by_user", "gone", "failing"]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Addressee:
     """An addressee as it is now, decrypted. `revision_id` names the immutable row that attempts refer to."""
+
+    kind: ClassVar[Kind]
 
     id: str
     org_id: str
@@ -83,10 +86,11 @@ class Addressee:
         )
 
 
-def is_connector(target_id: str) -> bool:
-    return target_id.startswith("cnr_")
+def kind_of(target_id: str) -> Kind:
+    """What stands under this id, if anything does."""
+    return "connector" if target_id.startswith("cnr_") else "webhook"
 
 
 def named(target_id: str) -> dict[str, Any]:
     """How the gateway's own events name whom they tell of."""
-    return {"connector_id" if is_connector(target_id) else "webhook_id": target_id}
+    return {f"{kind_of(target_id)}_id": target_id}

@@ -13,7 +13,6 @@ from gateway.checkpoints import reached
 from gateway.clock import format_time
 from gateway.domain.addressee import Addressee
 from gateway.domain.call import call_id_of
-from gateway.domain.connector import Connector
 from gateway.domain.event import Event, NewEvent, people
 from gateway.domain.ids import delivery_id
 from gateway.domain.owed import Owed
@@ -142,10 +141,9 @@ class Rows:
             created_at=now,
         )
         self.owed.append(owed)
-        kind = "connector" if isinstance(addressee, Connector) else "webhook"
         self.deliveries.append(
             (
-                owed.id, position, owed.org_id, event.id, event.type, kind, addressee.id, "pending",
+                owed.id, position, owed.org_id, event.id, event.type, addressee.kind, addressee.id, "pending",
                 owed.queue, now, 0, 0, new.ordering_key, new.priority, owed.expires_at, now,
                 None, None, False,
             )
