@@ -58,24 +58,13 @@ class CallSyncs:
         call_id = calls.call_id_of(event.type, event.data)
         if call_id is None:
             return Reason.UNKNOWN_CALL
-        call = calls.state_of(call_id, await self._events(org, call_id, event))
+        call = await state_of(self._store, org, call_id, event)
         if not call.known:
             return Reason.UNKNOWN_CALL
         contact = await self._contact(connector, org, call)
         if not isinstance(contact, bytes):
             return contact
-        return Sync(b'{"call":%b,"contact":%b}' % (call.as_json(), contact), contact)
-
-    async def _events(self, org: OrgView, call_id: str, event: Event) -> list[Event]:
-        cipher = org.organization.cipher
-        async with self._store.looking_up() as conn:
-            rows = await call_rows.events_of(conn, org.id, cipher.call(call_id))
-        found = [
-            Event(row.id, org.id, row.type, row.timestamp, cipher.open(row.id, "payload", row.payload))
-            for row in rows
-        ]
-        # Not in the index: accepted before any connector heard of calls, and sent again since.
-        return found if any(one.id == event.id for one in found) else [event, *found]
+        return Sync(body_of(call, contact), contact)
 
     async def _contact(
         self, connector: Connector, org: OrgView, call: calls.Call
@@ -93,6 +82,24 @@ class CallSyncs:
         if person is None:
             return b"null" if connector.sync_unknown else Reason.UNKNOWN_CONTACT
         return msgspec.json.encode({"id": person, "phone": phone})
+
+
+async def state_of(store: Store, org: OrgView, call_id: str, event: Event) -> calls.Call:
+    """The call's state at this moment; `event` is one of its events."""
+    cipher = org.organization.cipher
+    async with store.looking_up() as conn:
+        rows = await call_rows.events_of(conn, org.id, cipher.call(call_id))
+    found = [
+        Event(row.id, org.id, row.type, row.timestamp, cipher.open(row.id, "payload", row.payload))
+        for row in rows
+    ]
+    # It is not in the index when it was accepted before any connector heard of calls, and is sent again.
+    return calls.state_of(call_id, found if any(one.id == event.id for one in found) else [event, *found])
+
+
+def body_of(call: calls.Call, contact: bytes) -> bytes:
+    """What is sent; `contact` is JSON."""
+    return b'{"call":%b,"contact":%b}' % (call.as_json(), contact)
 
 
 def build(

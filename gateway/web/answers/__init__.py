@@ -11,6 +11,7 @@ from gateway.web.answers.deliveries import (
     DeliveryList,
     DeliveryWithAttempts,
     Envelope,
+    SyncedCall,
     Target,
 )
 from gateway.web.answers.events import (
@@ -138,6 +139,7 @@ __all__ = [
     "Rotation",
     "Scope",
     "SearchedUntil",
+    "SyncedCall",
     "Target",
     "TestResult",
     "Time",
