@@ -10,11 +10,13 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select, text, update
 
+from gateway.domain.connector import Connector
 from gateway.domain.ids import delivery_id, new_id
 from gateway.manage.removal import DAY_MS, Removal
 from gateway.store import connector_contacts as contacts
 from gateway.store import connector_requests, connectors, idempotency, organizations, partitions
 from gateway.store.attempts import insert_attempts
+from gateway.store.bulk import Row as Tuple
 from gateway.store.connector_contacts import Answer
 from gateway.store.connector_requests import Request
 from gateway.store.deliveries import insert_deliveries
@@ -282,22 +284,17 @@ async def test_answers_of_connectors_go_when_they_are_of_no_use(store: Store, re
         for connector in (kept, moved.changed(contacts_since=NOW + 5), gone):
             await connectors.add(tx, cipher, connector)
         await connectors.mark_deleted(tx, gone, NOW)
-        rows = [
-            contacts.row(cipher, "acme", cipher.person(f"+1317555{n:04}"), Answer(c.id, "found", b"x", at, end))
-            for n in range(120)
-            for c, at, end in (
-                (kept, NOW, NOW + DAY_MS), (moved, NOW, NOW + DAY_MS), (gone, NOW, NOW + DAY_MS),
-            )
-        ]  # fmt: skip
-        anew, over = cipher.person("+13175559998"), cipher.person("+13175559999")
-        rows.append(
-            contacts.row(cipher, "acme", anew, Answer(moved.id, "found", b"x", NOW + 9, NOW + DAY_MS))
-        )
-        rows.append(contacts.row(cipher, "acme", over, Answer(kept.id, "found", b"x", NOW - 9, NOW)))
+
+        def answered(number: int, by: Connector, at: int = NOW, until: int = NOW + DAY_MS) -> Tuple:
+            person = cipher.person(f"+1317555{number:04}")
+            return contacts.row(cipher, "acme", person, Answer(by.id, "found", b"x", at, until))
+
+        rows = [answered(number, by) for number in range(120) for by in (kept, moved, gone)]
+        rows += [answered(9998, moved, at=NOW + 9), answered(9999, kept, until=NOW)]
         await contacts.insert_answers(tx.conn, rows)
     assert await removal.tidy_answers() == 241
     async with store.reading() as conn:
         left = (await conn.execute(select(contacts_table.c.connector_id, contacts_table.c.person))).all()
     assert sum(row.connector_id == kept.id for row in left) == 120
-    assert [row for row in left if row.connector_id != kept.id] == [(moved.id, anew)]
+    assert [row for row in left if row.connector_id != kept.id] == [(moved.id, cipher.person("+13175559998"))]
     assert await removal.tidy_answers() == 0
