@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 from gateway.domain.outcome import Policy
 from gateway.domain.rotation import Rotation
 from gateway.domain.secret import Secret
 
+Kind = Literal["webhook", "connector"]
 Status = Literal["enabled", "disabled"]
 DisabledReason = Literal["by_user", "gone", "failing"]
 
@@ -22,6 +23,8 @@ DisabledReason = Literal["by_user", "gone", "failing"]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Addressee:
     """An addressee as it is now, decrypted. `revision_id` names the immutable row that attempts refer to."""
+
+    kind: ClassVar[Kind]
 
     id: str
     org_id: str
@@ -70,6 +73,16 @@ class Addressee:
 
     def changed(self, **values: Any) -> Self:
         return replace(self, **values)
+
+    def switched(self, on: bool) -> Self:
+        """Enabled, or disabled by a person; as it is when it stands so already."""
+        if on == self.enabled:
+            return self
+        return self.changed(
+            status="enabled" if on else "disabled",
+            disabled_reason=None if on else "by_user",
+            failing_since=None,
+        )
 
     def with_secrets_ended(self, ends: Mapping[str, int]) -> Self:
         """With the ends (ms) that these secrets are given, by id."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Annotated, Final, Literal
+from typing import Annotated, ClassVar, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
@@ -32,6 +32,8 @@ _E164: Final = re.compile(r"\+[0-9]{6,15}\Z")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connector(Addressee):
     """A connector as it is now, decrypted. `url` is the base URL, without a slash at its end."""
+
+    kind: ClassVar = "connector"
 
     name: str
     timeout_ms: int = 4_000

@@ -7,7 +7,7 @@ everything else by name.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Annotated, Final, Literal
+from typing import Annotated, ClassVar, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
@@ -25,6 +25,8 @@ MAX_PATTERNS: Final = 100
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Webhook(Addressee):
     """A webhook as it is now, decrypted."""
+
+    kind: ClassVar = "webhook"
 
     events: tuple[str, ...]
     timeout_ms: int = 15_000

@@ -16,6 +16,7 @@ from typing import Final
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from gateway.domain.addressee import Addressee
 from gateway.domain.connector import Connector
 from gateway.domain.webhook import Webhook
 from gateway.errors import Gone, NotFound
@@ -44,6 +45,10 @@ class OrgView:
     @property
     def id(self) -> str:
         return self.organization.id
+
+    def addressee(self, target_id: str) -> Addressee | None:
+        """The webhook or connector to which deliveries are owed under this id."""
+        return self.webhooks.get(target_id) or self.connectors.get(target_id)
 
     def owed(self, event_type: str) -> list[Webhook]:
         """The webhooks that are to hear of an event of this type."""

@@ -1,0 +1,76 @@
+"""What is kept of a direct call holds both sides of it, and no secret, however the connector repeats it."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from gateway.crm import log
+from gateway.crm.wire import Said, build
+from gateway.domain.exchange import Exchange
+from gateway.domain.secret import Secret
+from gateway.store.cipher import Cipher
+from gateway.store.connector_requests import Record, open_record
+from tests.store.conftest import NOW, make_connector
+
+SECRET = "whsec_" + base64.b64encode(bytes(range(32))).decode()
+OLD = "a foreign secret of before"
+CONNECTOR = make_connector(
+    secrets=(Secret("sec_2", SECRET, NOW), Secret("sec_1", OLD, NOW - 9, True, ends_at=NOW - 1))
+)
+CIPHER = Cipher("acme", 1, b"k" * 32)
+BODY = b'{"phone":"+13175550123"}'
+
+
+def said(**exchange: Any) -> Said:
+    request = build(
+        CONNECTOR, "contact.lookup", BODY, delivery_id="dlv_1", message_id="dlv_1", now=NOW, cdn_loop="x"
+    )
+    return Said("contact.lookup", "dlv_1", request, Exchange(NOW, 41, **exchange))
+
+
+def kept(call: Said, **values: Any) -> Record:
+    row: Any = log.entry(CONNECTOR, CIPHER, call, **values)
+    record = open_record(CIPHER, row)
+    assert record is not None
+    return record
+
+
+def test_both_sides_are_kept() -> None:
+    call = said(status_code=200, response_headers=[("Content-Type", "text/x")], response_body=b"{}")
+    row = log.entry(CONNECTOR, CIPHER, call, error="invalid_answer", person=b"p")
+    assert (row.kind, row.delivery_id, row.at, row.duration_ms) == ("lookup", "dlv_1", NOW, 41)
+    assert (row.status_code, row.error, row.person) == (200, "invalid_answer", b"p")
+    assert row.revision_id == CONNECTOR.revision_id
+    record = kept(call)
+    assert (record.request_body, record.response_body) == (BODY, b"{}")
+    assert record.response_headers == [("Content-Type", "text/x")]
+    sent = dict(record.request_headers)
+    assert sent["Authorization"] == "Bearer [secret]"
+    assert sent["X-HUM-Signature"] == call.request.signatures[0]
+
+
+@pytest.mark.parametrize("secret", [SECRET, OLD], ids=["live", "ended"])
+@pytest.mark.parametrize(
+    "spelled",
+    [str, lambda s: base64.b64encode(s.encode()).decode(), lambda s: quote(s, safe=""), json.dumps],
+    ids=["raw", "base64", "url", "json"],
+)
+def test_a_secret_that_is_repeated_is_masked(secret: str, spelled: Any) -> None:
+    shown = spelled(secret)
+    call = said(status_code=401, response_headers=[("X-Got", shown)], response_body=f"got {shown}!".encode())
+    text = repr(kept(call, detail=f"said {shown}"))
+    assert shown.strip('"') not in text
+    assert text.count("[secret]") == 4  # bearer, header, body, detail
+
+
+def test_long_bodies_are_cut_behind_the_mask() -> None:
+    padding = b"x" * (16 * 1024 - 20)
+    record = kept(said(status_code=200, response_body=padding + SECRET.encode() + b"y" * 99))
+    assert record.response_truncated
+    assert len(record.response_body) == 16 * 1024
+    assert SECRET[:12].encode() not in record.response_body
