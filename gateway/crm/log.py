@@ -1,16 +1,18 @@
-"""What is kept of a direct call: both sides of it, with no secret of the connector in them."""
+"""A direct call as rows of the log of requests: masked, sealed, one for each HTTP try."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from gateway.crm.wire import Said
+from gateway.crm.answers import Failed
+from gateway.crm.wire import Said, Try
 from gateway.domain.connector import Connector, Endpoint
 from gateway.domain.exchange import STORED_BODY_BYTES
 from gateway.domain.ids import new_id
 from gateway.domain.secret import holds_any, mask
+from gateway.store import connector_requests as log
 from gateway.store.cipher import Cipher
-from gateway.store.connector_requests import Kind, Record, Request, seal_record
+from gateway.store.connector_requests import Kind, Record
 
 _KINDS: Final[dict[Endpoint, Kind]] = {
     "contact.lookup": "lookup",
@@ -19,54 +21,54 @@ _KINDS: Final[dict[Endpoint, Kind]] = {
 }
 
 
-def entry(
-    connector: Connector,
-    cipher: Cipher,
-    said: Said,
-    *,
-    error: str | None = None,
-    detail: str = "",
-    person: bytes | None = None,
-) -> Request:
-    """The row of a direct call that is over, for `store.connector_requests.write`.
-
-    `error` and `detail` are what `crm.answers` made of the answer; `person` is the keyed hash of the number
-    that it was about (`Cipher.person`), by which an erasure finds it.
-    """
-    exchange = said.exchange
-    request_id = new_id("att", exchange.started_at)
-    return Request(
-        id=request_id,
-        org_id=connector.org_id,
-        connector_id=connector.id,
-        revision_id=connector.revision_id,
-        kind=_KINDS[said.event],
-        delivery_id=said.id,
-        at=exchange.started_at,
-        duration_ms=exchange.duration_ms,
-        status_code=exchange.status_code,
-        error=error,
-        person=person,
-        record=seal_record(cipher, request_id, _record(connector, said, detail)),
-    )
+def rows(
+    cipher: Cipher, connector: Connector, said: Said, failed: Failed | None, person: bytes | None
+) -> list[log.Request]:
+    """The call's rows. `failed` is what its answer was read as, when it was none; `person` the keyed hash of
+    whom it was about."""
+    return [
+        _row(cipher, connector, said, one, failed if one is said.tries[-1] else None, person)
+        for one in said.tries
+    ]
 
 
-def _record(connector: Connector, said: Said, detail: str) -> Record:
-    request, exchange = said.request, said.exchange
-    hidden = tuple(secret.value for secret in connector.secrets)
-    sent = [(name, mask(value, hidden)) for name, value in request.headers]
-    came, body = exchange.response_headers, exchange.response_body
-    values = [value for _, value in came]
+def _row(
+    cipher: Cipher, connector: Connector, said: Said, one: Try, failed: Failed | None, person: bytes | None
+) -> log.Request:
+    exchange = one.exchange
+    row_id = new_id("att", exchange.started_at)
+    error = failed.error if failed is not None else exchange.error or _refusal(said, one)
+    detail = failed.detail if failed is not None else exchange.error_detail
+    record = _record(one, detail, tuple(s.value for s in connector.secrets))
+    return log.Request(
+        row_id, connector.org_id, connector.id, connector.revision_id, _KINDS[said.event], said.id,
+        exchange.started_at, exchange.duration_ms, exchange.status_code, error, person,
+        log.seal_record(cipher, row_id, record),
+    )  # fmt: skip
+
+
+def _refusal(said: Said, one: Try) -> str | None:
+    """An answered exchange that another followed: the connector did not take the secret."""
+    return None if one is said.tries[-1] else "refused"
+
+
+def _record(one: Try, detail: str, secrets: tuple[str, ...]) -> Record:
+    request, exchange = one
+    # What is replaced whole needs no search, and stays hidden however short the secret is.
+    sent = [(n, "Bearer [secret]" if n == "Authorization" else value) for n, value in request.headers]
+    headers, body, answer = exchange.response_headers, request.body, exchange.response_body
+    texts = "\n".join([detail, *(value for _, value in headers), *(value for _, value in sent)]).encode()
     # Nearly always there is nothing to mask, which one look at all of it together tells.
-    if holds_any("\n".join([detail, *values]).encode("utf-8", "surrogatepass") + b"\n" + body, hidden):
-        detail, body = mask(detail, hidden), mask(body, hidden)
-        came = [(name, mask(value, hidden)) for name, value in came]
+    if holds_any(b"\n".join((texts, body, answer)), secrets):
+        detail, body, answer = mask(detail, secrets), mask(body, secrets), mask(answer, secrets)
+        headers = [(name, mask(value, secrets)) for name, value in headers]
+        sent = [(name, mask(value, secrets)) for name, value in sent]
     return Record(
-        request_headers=sent,
-        request_body=request.body[:STORED_BODY_BYTES],
-        request_truncated=len(request.body) > STORED_BODY_BYTES,
-        response_headers=came,
-        response_body=body[:STORED_BODY_BYTES],
-        response_truncated=exchange.response_truncated or len(body) > STORED_BODY_BYTES,
-        error_detail=detail,
+        sent,
+        body[:STORED_BODY_BYTES],
+        len(body) > STORED_BODY_BYTES,
+        headers,
+        answer[:STORED_BODY_BYTES],
+        exchange.response_truncated or len(answer) > STORED_BODY_BYTES,
+        detail,
     )

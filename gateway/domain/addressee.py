@@ -76,6 +76,16 @@ class Addressee:
     def changed(self, **values: Any) -> Self:
         return replace(self, **values)
 
+    def switched(self, on: bool) -> Self:
+        """Enabled, or disabled by a person; as it is when it stands so already."""
+        if on == self.enabled:
+            return self
+        return self.changed(
+            status="enabled" if on else "disabled",
+            disabled_reason=None if on else "by_user",
+            failing_since=None,
+        )
+
     def with_secrets_ended(self, ends: Mapping[str, int]) -> Self:
         """With the ends (ms) that these secrets are given, by id."""
         return self.changed(

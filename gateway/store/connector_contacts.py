@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.domain.connector import Connector
@@ -20,6 +20,8 @@ from gateway.store.cipher import Cipher
 from gateway.store.tables import connector_contacts as table
 
 State = Literal["found", "not_found"]
+
+FIRST: Final = (b"", "")
 
 # An answer that was asked for earlier must not undo a later one.
 insert_answers: Final = BulkInsert(
@@ -86,6 +88,22 @@ async def forget_person(conn: AsyncConnection, org_id: str, person: bytes) -> in
     """Drops what any connector has answered about the person; how many answers."""
     result = await conn.execute(delete(table).where(table.c.org_id == org_id, table.c.person == person))
     return result.rowcount
+
+
+async def some(conn: AsyncConnection, org_id: str, after: tuple[bytes, str], limit: int) -> Sequence[Any]:
+    """The organization's answers in the order of their key, from `after` on, unopened: person, connector_id,
+    fetched_at."""
+    key = tuple_(table.c.person, table.c.connector_id)
+    query = select(table.c.person, table.c.connector_id, table.c.fetched_at)
+    query = query.where(table.c.org_id == org_id, key > after)
+    return (await conn.execute(query.order_by(table.c.person, table.c.connector_id).limit(limit))).all()
+
+
+async def remove(conn: AsyncConnection, org_id: str, rows: Sequence[Any]) -> int:
+    """Drops these of `some`, unless they were answered anew."""
+    key = tuple_(table.c.person, table.c.connector_id, table.c.fetched_at)
+    wanted = [(bytes(row.person), row.connector_id, row.fetched_at) for row in rows]
+    return (await conn.execute(delete(table).where(table.c.org_id == org_id, key.in_(wanted)))).rowcount
 
 
 async def forget_expired(conn: AsyncConnection, now: int, limit: int) -> int:

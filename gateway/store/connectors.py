@@ -80,6 +80,23 @@ async def standing(conn: AsyncConnection, connector_id: str) -> tuple[str, str |
     return None if found is None else (found.status, found.disabled_reason)
 
 
+async def since_when(conn: AsyncConnection) -> dict[str, dict[str, int]]:
+    """From when on (ms) the answers of each connector are its own, by organization, of those organizations
+    that have deleted a connector or led one elsewhere."""
+    changed = select(connectors.c.org_id).where(
+        connectors.c.deleted_at.is_not(None) | (connectors.c.contacts_since > connectors.c.created_at)
+    )
+    query = select(
+        connectors.c.org_id, connectors.c.id, connectors.c.contacts_since, connectors.c.deleted_at
+    ).where(connectors.c.org_id.in_(changed))
+    found: dict[str, dict[str, int]] = {}
+    for row in await conn.execute(query):
+        of_org = found.setdefault(row.org_id, {})
+        if row.deleted_at is None:
+            of_org[row.id] = row.contacts_since
+    return found
+
+
 async def count(conn: AsyncConnection, org_id: str) -> int:
     query = select(func.count()).where(connectors.c.org_id == org_id, connectors.c.deleted_at.is_(None))
     return int((await conn.execute(query)).scalar_one())
