@@ -130,7 +130,9 @@ def read(exchange: Exchange) -> Exchange:
 
 
 def unprepared(lookup: Exchange) -> Exchange:
-    """A lookup that failed, as the attempt that it has kept from being made."""
+    """A lookup or create that failed, as the attempt that it has kept from being made."""
+    if lookup.error == "aborted":  # too much was under way here: no fault of the connector's
+        return lookup
     because = lookup.error_detail or lookup.error or f"answered {lookup.status_code}"
-    detail = f"the contact could not be looked up: {because}"
+    detail = f"the contact could not be found or made: {because}"
     return msgspec.structs.replace(lookup, error="contact_lookup", error_detail=detail)
