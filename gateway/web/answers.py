@@ -32,17 +32,17 @@ def _either(*names: str) -> Meta:
     return Meta(extra_json_schema={"anyOf": [{"$ref": f"#/components/schemas/{name}"} for name in names]})
 
 
-def _id(prefix: str) -> Meta:
+def id_form(prefix: str) -> Meta:
     example = f"{prefix}_01k9h3v5q8x2m4n6p7r9s1t3w5"
     return Meta(pattern=f"^{prefix}_[a-z0-9_]{{1,60}}$", extra_json_schema={"examples": [example]})
 
 
-EventId = Annotated[str, _id("evt")]
-WebhookId = Annotated[str, _id("whk")]
-DeliveryId = Annotated[str, _id("dlv")]
-JobId = Annotated[str, _id("job")]
-AttemptId = Annotated[str, _id("att")]
-KeyId = Annotated[str, _id("key")]
+EventId = Annotated[str, id_form("evt")]
+WebhookId = Annotated[str, id_form("whk")]
+DeliveryId = Annotated[str, id_form("dlv")]
+JobId = Annotated[str, id_form("job")]
+AttemptId = Annotated[str, id_form("att")]
+KeyId = Annotated[str, id_form("key")]
 Header = tuple[str, str]
 
 
@@ -70,7 +70,7 @@ class Problem(TypedDict):
     message: Annotated[str, Meta(description="What went wrong, for a person.")]
     details: Annotated[list[Mistake], Meta(description="Every mistake that was found, each with its field.")]
     request_id: Annotated[
-        Annotated[str, _id("req")],
+        Annotated[str, id_form("req")],
         Meta(description="Also in the header X-Request-Id; support finds the request by it."),
     ]
 
@@ -396,7 +396,7 @@ Hash = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
 class AuditEntry(TypedDict):
     """Who did what, when, from where, to what."""
 
-    id: Annotated[str, _id("aud")]
+    id: Annotated[str, id_form("aud")]
     org_id: Annotated[str, Meta(description="The organization; `*`: it is the platform's.")]
     number: Annotated[int, Meta(ge=1, description="In the chain of its organization.")]
     at: Time
