@@ -39,11 +39,10 @@ class Memory:
 
 @dataclass(slots=True)
 class Turn:
-    """One call during a rotation. `tried` leads the latest exchange, `swapped_from` led the one before it."""
+    """One call during a rotation. `tried` leads the latest exchange."""
 
     memory: Memory
     tried: Which
-    swapped_from: Which | None = None
 
     @property
     def leading(self) -> str:
@@ -56,7 +55,7 @@ class Turn:
         return exchange.status_code in SAYS_SIGNATURE and there_is_another
 
     def swap(self) -> None:
-        self.tried, self.swapped_from = other(self.tried), self.tried
+        self.tried = other(self.tried)
 
 
 class Taking:

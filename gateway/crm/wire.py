@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final, Protocol, TypeVar
+from typing import Final, NamedTuple, Protocol, TypeVar
 
 import msgspec
 
@@ -53,18 +53,31 @@ class Question:
     direction: str | None = None
 
 
+class Try(NamedTuple):
+    """One exchange of a call."""
+
+    request: Request
+    exchange: Exchange
+
+
 @dataclass(frozen=True, slots=True)
 class Said:
-    """A direct call as it went, for its record: the request last sent, what came back, and over how long.
-    `swapped_from` and `accepted` concern a rotation: the secret first tried, and what is to be written down
-    of the one that was taken."""
+    """A direct call as it went, for its record (`crm.log`): every exchange in order, of which the last one
+    counts. `accepted`: what is to be written down of the secret that was taken, during a rotation."""
 
     event: Endpoint
     id: str
-    request: Request
-    exchange: Exchange
-    swapped_from: str | None = None
+    tries: tuple[Try, ...]
     accepted: Accepted | None = None
+
+    @property
+    def exchange(self) -> Exchange:
+        return self.tries[-1].exchange
+
+    @property
+    def duration_ms(self) -> int:
+        """Over all exchanges."""
+        return sum(one.exchange.duration_ms for one in self.tries)
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +189,7 @@ class Calls:
         failed = answer if isinstance(answer, Failed) else None
         alive = answer if isinstance(answer, Alive) else Alive()
         return PingResult(
-            failed is None, exchange.status_code, exchange.duration_ms, failed.error if failed else None,
+            failed is None, exchange.status_code, said.duration_ms, failed.error if failed else None,
             failed.detail if failed else "", alive.name, alive.version, said,
         )  # fmt: skip
 
@@ -211,24 +224,20 @@ class Calls:
         begun = self._clock.monotonic()
         turn = self._taking.turn(letter.connector, self._clock.now())
         request = self._build(letter, turn)
-        exchange = first = await self._send(letter, request, begun)
-        if self._left(letter, begun) <= 0:
-            pass
-        elif turn is not None and turn.asks_again(exchange, self._clock.now()):
-            turn.swap()
-            request = self._build(letter, turn, request.timestamp)
-            exchange = await self._send(letter, request, begun)
-        elif again and exchange.error == "reset":
-            exchange = await self._send(letter, request, begun)
-        if exchange is not first:
-            elapsed = round((self._clock.monotonic() - begun) * 1000)
-            exchange = msgspec.structs.replace(exchange, started_at=first.started_at, duration_ms=elapsed)
-        answer = read(exchange)
+        tries = [Try(request, await self._send(letter, request, begun))]
+        exchange = tries[0].exchange
+        if self._left(letter, begun) > 0:
+            if turn is not None and turn.asks_again(exchange, self._clock.now()):
+                turn.swap()
+                request = self._build(letter, turn, request.timestamp)
+                tries.append(Try(request, await self._send(letter, request, begun)))
+            elif again and exchange.error == "reset":
+                tries.append(Try(request, await self._send(letter, request, begun)))
+        answer = read(tries[-1].exchange)
         accepted = None
         if turn is not None and not isinstance(answer, Failed):
             accepted = self._taking.learn(letter.connector, turn, self._clock.now())
-        swapped_from = None if turn is None else turn.swapped_from
-        return answer, Said(letter.event, letter.id, request, exchange, swapped_from, accepted)
+        return answer, Said(letter.event, letter.id, tuple(tries), accepted)
 
     def _build(self, letter: _Letter, turn: Turn | None, timestamp: int | None = None) -> Request:
         return build(

@@ -56,10 +56,10 @@ class Setting:
 
 
 def caller_context(
-    caller: Caller, *, status: str, phone: str | None, setting: Setting, policy: Policy = Policy()
+    caller: Caller, *, status: str, phone: str, setting: Setting, policy: Policy = Policy()
 ) -> str:
-    """The block. `phone` is None for a number that cannot be used. Lines that do not fit any more are left
-    out, from the end."""
+    """The block. `phone` is the number, or why there is none. Lines that do not fit any more are left out,
+    from the end."""
     opening = "\n".join((HEADING, EXPLANATION, FENCE))
     room = MOST_BLOCK - len(opening) - len(FENCE) - 2
     lines: list[str] = []
@@ -85,11 +85,10 @@ def one_line(value: str, most: int = MOST_VALUE) -> str:
 
 
 def _entries(
-    caller: Caller, status: str, phone: str | None, setting: Setting, policy: Policy
+    caller: Caller, status: str, phone: str, setting: Setting, policy: Policy
 ) -> Iterator[tuple[str, str]]:
     yield "status", status
-    if phone is not None:
-        yield "phone", phone
+    yield "phone", phone
     if setting.direction == "inbound" and setting.attestation is not None:
         yield "attestation", setting.attestation
     yield from _lines(caller.values, SHOWN)

@@ -214,6 +214,29 @@ connector_contacts = Table(
     sqlite_with_rowid=False,
 )
 
+connector_creates = Table(
+    "connector_creates",
+    metadata,
+    _id("connector_id", primary_key=True),
+    Column("person", LargeBinary, primary_key=True),
+    _id("org_id"),
+    _id("delivery_id"),  # X-HUM-Delivery of every try
+    Column("state", Text, nullable=False),  # pending | done | failed
+    Column("tries", SmallInteger, nullable=False),
+    Column("due_at", TIME),  # while pending: when the next try may begin
+    Column("inquiry", SEALED),  # while pending: whom to create
+    Column("created_at", TIME, nullable=False),
+    Column("completed_at", TIME),
+    Index(
+        "connector_creates_due",
+        "due_at",
+        sqlite_where=text("state = 'pending'"),
+        postgresql_where=text("state = 'pending'"),
+    ),
+    Index("connector_creates_by_person", "org_id", "person"),
+    sqlite_with_rowid=False,
+)
+
 connector_requests = Table(
     "connector_requests",
     metadata,
