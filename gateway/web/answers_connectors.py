@@ -17,11 +17,16 @@ from gateway.web.answers import (
     Rotation,
     SearchedUntil,
     Time,
-    id_form,
 )
 from gateway.web.answers_history import Stats
 
-ConnectorId = Annotated[str, id_form("cnr")]
+ConnectorId = Annotated[
+    str,
+    Meta(
+        pattern="^cnr_[a-z0-9_]{1,60}$",
+        extra_json_schema={"examples": ["cnr_01k9h3v5q8x2m4n6p7r9s1t3w5"]},
+    ),
+]
 
 
 class Connector(TypedDict):
@@ -128,8 +133,8 @@ class ConnectorRequest(TypedDict):
     error: Annotated[
         str | None,
         Meta(
-            description="Null for an answer that is as the contract says. Else as in an attempt, or `refused` "
-            "(the secret), `endpoint_missing`, `too_large`, `invalid_json`, `invalid_answer`, "
+            description="Null for an answer that is as the contract says. Else as in an attempt, or "
+            "`refused` (the secret), `endpoint_missing`, `too_large`, `invalid_json`, `invalid_answer`, "
             "`wrong_contact`, or a later value."
         ),
     ]
