@@ -38,19 +38,26 @@ def explain(client: GatewayClient, as_json: bool, webhook_id: str, event_id: str
     click.echo(f"  delivery {found.get('delivery_id') or 'none was made'}")
 
 
-@click.command()
-@click.argument("webhook_id")
-@click.option(
+window_option = click.option(
     "--window",
     type=click.Choice(("1h", "24h", "7d", "30d")),
     default="24h",
     show_default=True,
     help="How far back.",
 )
+
+
+@click.command()
+@click.argument("webhook_id")
+@window_option
 @client_command()
 def stats(client: GatewayClient, as_json: bool, webhook_id: str, window: str) -> None:
     """Show what came of the attempts to a webhook, by the hour."""
-    found: Json = dict(client.webhook_stats(webhook_id, window=window))
+    show_stats(dict(client.webhook_stats(webhook_id, window=window)), as_json)
+
+
+def show_stats(found: Json, as_json: bool) -> None:
+    """The sums of a window, and the hours in which there was anything."""
     if as_json:
         show_json(found)
         return

@@ -9,9 +9,18 @@ import click
 
 from gateway.cli.connection import client_command
 from gateway.cli.deliveries import COLUMNS
+from gateway.cli.history import show_stats, window_option
+from gateway.cli.jobs import range_body, range_options, show_ordered
 from gateway.cli.output import Column, member, show_json, show_table
 from gateway.cli.values import confirm, environment
-from gateway.cli.webhooks import show_result, show_webhook, webhook_body, webhook_options
+from gateway.cli.webhooks import (
+    rotation_options,
+    rotation_terms,
+    show_result,
+    show_webhook,
+    webhook_body,
+    webhook_options,
+)
 
 if TYPE_CHECKING:
     from gateway.client import GatewayClient
@@ -155,3 +164,48 @@ def deliveries(client: GatewayClient, as_json: bool, webhook_id: str, status: st
         show_json(list(found))
     else:
         show_table(found, COLUMNS)
+
+
+@platform_webhooks.command("release")
+@click.argument("webhook_id")
+@client_command()
+def release(client: GatewayClient, as_json: bool, webhook_id: str) -> None:
+    """End the pause that the receiver has asked for; what was held is sent now."""
+    show_webhook(client.release_platform_webhook(webhook_id), as_json)
+
+
+@platform_webhooks.command("rotate-secret")
+@click.argument("webhook_id")
+@rotation_options
+@client_command()
+def rotate_secret(client: GatewayClient, as_json: bool, webhook_id: str, **terms: Any) -> None:
+    """Give one a new secret; prints it, this once. A leaked one: --grace-period 0."""
+    show_webhook(client.rotate_platform_secret(webhook_id, **rotation_terms(**terms)), as_json)
+
+
+@platform_webhooks.command("finish-rotation")
+@click.argument("webhook_id")
+@client_command()
+def finish_rotation(client: GatewayClient, as_json: bool, webhook_id: str) -> None:
+    """End a grace period now: the old secret signs nothing more."""
+    show_webhook(client.finish_platform_rotation(webhook_id), as_json)
+
+
+@platform_webhooks.command("redeliver")
+@click.argument("webhook_id")
+@range_options
+@client_command()
+def redeliver(client: GatewayClient, as_json: bool, webhook_id: str, wait: bool, **range_: Any) -> None:
+    """Send again all events whose latest delivery to it failed. To wait for the job, HUM_GATEWAY_ORG is *."""
+    dry_run = range_.pop("dry_run")
+    order = client.count_platform_redelivery if dry_run else client.redeliver_platform_range
+    show_ordered(client, dict(order(webhook_id, **range_body(range_))), as_json, wait)
+
+
+@platform_webhooks.command("stats")
+@click.argument("webhook_id")
+@window_option
+@client_command()
+def stats(client: GatewayClient, as_json: bool, webhook_id: str, window: str) -> None:
+    """Show what came of the attempts to one, by the hour."""
+    show_stats(dict(client.platform_webhook_stats(webhook_id, window=window)), as_json)

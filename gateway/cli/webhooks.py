@@ -237,26 +237,34 @@ def release(client: GatewayClient, as_json: bool, webhook_id: str) -> None:
     show_webhook(client.release_webhook(webhook_id), as_json)
 
 
+def rotation_options(function: Callable[..., None]) -> Callable[..., None]:
+    """The options of a rotation; `rotation_terms` reads them."""
+    for option in (
+        click.option("--force", is_flag=True, help="Also while a rotation is under way."),
+        click.option("--secret-env", help="Variable that holds a secret to import [a new one is made]."),
+        click.option(
+            "--grace-period",
+            type=int,
+            help="Seconds in which the old secret signs, too; 0 to 604800 [86400].",
+        ),
+    ):
+        function = option(function)
+    return function
+
+
+def rotation_terms(grace_period: int | None, secret_env: str | None, force: bool) -> dict[str, Any]:
+    """What the client's call takes."""
+    secret = environment(secret_env) if secret_env else None
+    return {"grace_period_seconds": grace_period, "secret": secret, "force": force}
+
+
 @webhooks.command("rotate-secret")
 @click.argument("webhook_id")
-@click.option(
-    "--grace-period", type=int, help="Seconds in which the old secret signs, too; 0 to 604800 [86400]."
-)
-@click.option("--secret-env", help="Variable that holds a secret to import [a new one is made].")
-@click.option("--force", is_flag=True, help="Also while a rotation is under way.")
+@rotation_options
 @client_command()
-def rotate_secret(
-    client: GatewayClient,
-    as_json: bool,
-    webhook_id: str,
-    grace_period: int | None,
-    secret_env: str | None,
-    force: bool,
-) -> None:
+def rotate_secret(client: GatewayClient, as_json: bool, webhook_id: str, **terms: Any) -> None:
     """Give a webhook a new secret; prints it, this once. A leaked one: --grace-period 0."""
-    secret = environment(secret_env) if secret_env else None
-    webhook = client.rotate_secret(webhook_id, grace_period_seconds=grace_period, secret=secret, force=force)
-    show_webhook(webhook, as_json)
+    show_webhook(client.rotate_secret(webhook_id, **rotation_terms(**terms)), as_json)
 
 
 @webhooks.command("finish-rotation")

@@ -191,10 +191,15 @@ class PlatformWebhook(Webhook):
     organizations: list[str] | None
 
 
-class CreatedPlatformWebhook(PlatformWebhook):
-    """The new webhook and its secret, which is shown this once."""
+class NewPlatformWebhook(PlatformWebhook):
+    """With its secret, which is shown this once; None for one that was brought along."""
 
     secret: str | None
+
+
+class CreatedPlatformWebhook(NewPlatformWebhook):
+    """The new webhook and its secret."""
+
     warnings: list[Mistake]
 
 

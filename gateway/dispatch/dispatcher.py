@@ -21,6 +21,7 @@ from gateway.dispatch.holds import Holds
 from gateway.dispatch.lane import followed
 from gateway.dispatch.lease import NodeLease
 from gateway.dispatch.places import SLOW_AFTER, Place, Places
+from gateway.dispatch.stock import Stock
 from gateway.dispatch.target import Target
 from gateway.domain.delivery import DUE_QUEUE
 from gateway.domain.owed import Owed
@@ -32,11 +33,7 @@ from gateway.store.directory import Directory
 log = logging.getLogger("gateway.dispatch")
 
 MOST_UNRECORDED: Final = 5_000  # then nothing more is sent until the database has caught up
-MOST_IN_MEMORY: Final = 20_000
-MOST_PER_TARGET: Final = 10_000
-SHARE_OF_EACH: Final = 20  # places a target has even when memory is full
 LOW_WATER: Final = 250  # with fewer waiting in memory, more is brought in from the database
-MOST_PAYLOAD_BYTES: Final = 64 * 1024 * 1024
 PAUSE_AFTER_TROUBLE_SECONDS: Final = 1.0
 LONGEST_PAUSE_AFTER_TROUBLE_SECONDS: Final = 300.0
 
@@ -60,19 +57,17 @@ class Dispatcher:
         self._clock = clock
         self._metrics = metrics
         self._default_schedule = default_schedule
-        self.targets: dict[str, Target] = {}
+        self._stock = Stock()
+        self.targets = self._stock.targets
         self._turns = Turns()
         self._places = Places(self._wake)
         self._tasks: set[asyncio.Task[None]] = set()
-        self._payload_bytes = 0
-        self.kept = 0
         self.offered = 0  # how many deliveries were handed over so far
         self.in_flight = 0
         self.stopping = False
         self.in_doubt = False
         self._waits_for_records = False
         self._pump_is_due = False
-        self._under_way: set[str] = set()
         self._holds = Holds(clock, self._wake_later, self._resume)
         self.due_hint: Callable[[int], None] = lambda due_at: None
         self.wake_claims: Callable[[], None] = lambda: None
@@ -81,6 +76,11 @@ class Dispatcher:
         metrics.queue_depth.set_function(lambda: self.kept - self.in_flight)
         metrics.in_flight.set_function(lambda: self.in_flight)
         directory.on_change(self._organization_changed)
+
+    @property
+    def kept(self) -> int:
+        """How many deliveries have a place in memory."""
+        return self._stock.kept
 
     # What ingest asks (ingest.plan.Handover).
 
@@ -95,13 +95,13 @@ class Dispatcher:
             return DUE_QUEUE
         if self._blocked(target) or not self.has_room(target):
             return target.id
-        self._keep(target)
+        self._stock.keep(target)
         return self._lease.id
 
     def release(self, queue: str, target_id: str) -> None:
         self.in_doubt = True  # it may have been committed all the same
         if queue not in (DUE_QUEUE, target_id):
-            self._let_go(self.targets[target_id])
+            self._stock.let_go(self.targets[target_id])
 
     def offer(self, owed: Owed) -> None:
         """Takes a committed delivery for which a place is kept, or notes where else it waits."""
@@ -118,7 +118,7 @@ class Dispatcher:
             if target.waiting < LOW_WATER and (target.sought or not self._blocked(target)):
                 self.wake_claims()
         else:
-            self._let_go(target)  # the lease changed meanwhile: it will be claimed again from the old one
+            self._stock.let_go(target)  # the lease changed meanwhile: it is claimed from the old one
 
     # What claims asks.
 
@@ -132,24 +132,20 @@ class Dispatcher:
         return target
 
     def room(self, target: Target) -> int:
-        """How many more it may keep: a small share of the memory for certain, a larger one while there is
-        room."""
-        share = max(MOST_IN_MEMORY - self.kept, SHARE_OF_EACH - target.kept)
-        return max(min(share, MOST_PER_TARGET - target.kept), 0)
+        """How many more it may keep."""
+        return self._stock.room(target)
 
     def has_room(self, target: Target) -> bool:
         return self.room(target) > 0
 
     def take(self, target: Target, owed: Owed) -> None:
         """Puts a claimed delivery into memory."""
-        self._keep(target)
+        self._stock.keep(target)
         self._enqueue(target, owed)
 
     def known(self) -> set[str]:
         """The ids of all deliveries in memory."""
-        targets = self.targets.values()
-        waiting = (owed.id for t in targets for owed in (*t.urgent, *t.normal, *t.later))
-        return self._under_way.union(waiting)
+        return self._stock.known()
 
     def pump(self) -> None:
         """Starts what may start; also who was called to a place and did not come."""
@@ -162,13 +158,7 @@ class Dispatcher:
     # Sending.
 
     def _enqueue(self, target: Target, owed: Owed) -> None:
-        if owed.event is not None:
-            size = len(owed.event.data)
-            if self._payload_bytes + size > MOST_PAYLOAD_BYTES:
-                owed.event = None  # it is read back when its turn comes
-            else:
-                self._payload_bytes += size
-        target.push(owed)
+        self._stock.push(target, owed)
         self._turns.enlist(target)
         self._pump_soon()
 
@@ -212,9 +202,7 @@ class Dispatcher:
             self._pump_soon()
 
     def _start(self, target: Target, place: Place) -> None:
-        owed = target.pop()
-        self._account_for(owed)
-        self._under_way.add(owed.id)
+        owed = self._stock.pop(target)
         target.in_flight += 1
         self.in_flight += 1
         self._spawn(self._run(target, owed, place))
@@ -248,7 +236,7 @@ class Dispatcher:
             pause = PAUSE_AFTER_TROUBLE_SECONDS * 2**owed.troubles
             owed.troubles += 1
             await self._clock.sleep(min(pause, LONGEST_PAUSE_AFTER_TROUBLE_SECONDS))
-            self._under_way.discard(owed.id)
+            self._stock.under_way.discard(owed.id)
             self._enqueue(target, owed)
             return
         if target.hold_told == inf:
@@ -289,19 +277,11 @@ class Dispatcher:
             self.wake_claims()
         self._pump_soon()
 
-    def _keep(self, target: Target) -> None:
-        target.kept += 1
-        self.kept += 1
-
     def _over(self, target: Target, owed: Owed) -> None:
-        self._under_way.discard(owed.id)
-        self._let_go(target)
+        self._stock.under_way.discard(owed.id)
+        self._stock.let_go(target)
         if target.lane is not None and target.lane.over(owed.ordering_key):
             self.wake_claims()
-
-    def _let_go(self, target: Target) -> None:
-        target.kept -= 1
-        self.kept -= 1
 
     # Changes from outside.
 
@@ -333,7 +313,7 @@ class Dispatcher:
         for target in affected:
             webhook = view.webhooks.get(target.id) if view else None
             if webhook is None:
-                self._empty(target)  # its deliveries are cancelled
+                self._stock.empty(target)  # its deliveries are cancelled
                 self._forget_if_idle(target)
                 continue
             if self._apply(target, webhook) or not target.enabled:
@@ -345,9 +325,8 @@ class Dispatcher:
     def _send_home(self, target: Target) -> None:
         """What a target is owed that gets nothing at present waits in the database, not in places that others
         need; there it can be seen waiting, and expires in time."""
-        for owed in target.take_all():
-            self._account_for(owed)
-            self._under_way.add(owed.id)
+        for owed in self._stock.take_all(target):
+            self._stock.under_way.add(owed.id)
             self._spawn(self._put_back(target, owed))
 
     async def _put_back(self, target: Target, owed: Owed) -> None:
@@ -362,9 +341,8 @@ class Dispatcher:
     def forget(self, target_id: str, delivery_id: str) -> None:
         """It was cancelled: if it waits here, it is not sent."""
         target = self.targets.get(target_id)
-        owed = target.remove(delivery_id) if target else None
+        owed = self._stock.remove(target, delivery_id) if target else None
         if target is not None and owed is not None:
-            self._account_for(owed)
             self._over(target, owed)
 
     def _forget_if_idle(self, target: Target) -> None:
@@ -374,19 +352,9 @@ class Dispatcher:
     async def lose(self) -> None:
         """The lease is gone: what waits in memory is no longer ours to send."""
         for target in self.targets.values():
-            self._empty(target)
+            self._stock.empty(target)
             if target.lane is not None:
                 target.lane.lose()
-
-    def _empty(self, target: Target) -> None:
-        for owed in target.take_all():
-            self._account_for(owed)
-            self._let_go(target)
-
-    def _account_for(self, owed: Owed) -> None:
-        """It leaves the queue in memory."""
-        if owed.event is not None:
-            self._payload_bytes -= len(owed.event.data)
 
     def break_off(self) -> None:
         """Ends what is on the wire at this moment."""
@@ -397,7 +365,7 @@ class Dispatcher:
         """Starts nothing more, waits `patience` seconds for what is on the wire, then breaks it off."""
         self.stopping = True
         for target in self.targets.values():
-            self._empty(target)
+            self._stock.empty(target)
         deadline = self._clock.monotonic() + patience
         while self.in_flight and self._clock.monotonic() < deadline:
             await self._clock.sleep(0.02)

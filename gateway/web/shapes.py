@@ -21,7 +21,7 @@ from gateway.store.api_keys import ApiKey
 from gateway.store.attempts import Record, attempt_id, open_record
 from gateway.store.cipher import Cipher
 from gateway.store.organizations import PLATFORM
-from gateway.web import answers, answers_history, platform_answers
+from gateway.web import answers
 
 HIDDEN = "…"
 
@@ -56,7 +56,7 @@ def webhook(found: Webhook, health: Any | None, *, whole: bool, now: int) -> ans
     return _webhook(found, health, whole=whole, now=now)
 
 
-def platform_webhook(found: Webhook, health: Any | None, *, now: int) -> platform_answers.PlatformWebhook:
+def platform_webhook(found: Webhook, health: Any | None, *, now: int) -> answers.PlatformWebhook:
     listed = found.organizations
     return {
         **_webhook(found, health, whole=True, now=now),
@@ -160,11 +160,11 @@ def job(row: Row[Any]) -> answers.Job:
 
 def explanation(
     found: Explained, about: Event, webhook_id: str, delivery_id: str | None
-) -> answers_history.Explanation:
+) -> answers.Explanation:
     """Why an event would make a delivery or not."""
-    condition: answers_history.ExplainedFilter | None = None
+    condition: answers.ExplainedFilter | None = None
     if found.filter is not None:
-        steps: list[answers_history.FilterStep] = [
+        steps: list[answers.FilterStep] = [
             {
                 "expression": step.expression, "column": step.column, "depth": step.depth,
                 "holds": step.holds, "value": step.value, "because": step.because,
@@ -185,11 +185,11 @@ def explanation(
     }
 
 
-def webhook_stats(found: Stats, webhook_id: str) -> answers_history.WebhookStats:
+def webhook_stats(found: Stats, webhook_id: str) -> answers.WebhookStats:
     return {"webhook_id": webhook_id, **stats(found)}
 
 
-def stats(found: Stats) -> answers_history.Stats:
+def stats(found: Stats) -> answers.Stats:
     """What came of the attempts to somebody."""
     return {
         "window": found.window,
@@ -207,7 +207,7 @@ def stats(found: Stats) -> answers_history.Stats:
     }  # fmt: skip
 
 
-def _results(counts: Mapping[str, int]) -> answers_history.Results:
+def _results(counts: Mapping[str, int]) -> answers.Results:
     return {
         "delivered": counts.get("delivered", 0),
         "failed": counts.get("failed", 0),

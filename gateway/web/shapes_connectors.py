@@ -1,4 +1,4 @@
-"""How connectors and their log look in answers. What they promise is in `web.answers_connectors`."""
+"""How connectors and their log look in answers. What they promise is in `web.answers.connectors`."""
 
 from __future__ import annotations
 
@@ -13,9 +13,8 @@ from gateway.domain.url import shorten
 from gateway.manage.stats import Stats
 from gateway.store.cipher import Cipher
 from gateway.store.connector_requests import Kind, Record, open_record
-from gateway.web import answers_connectors as answers
-from gateway.web import shapes
-from gateway.web.answers import Header
+from gateway.web import answers, shapes
+from gateway.web.answers.fields import Header
 
 _ENDPOINTS: Final[dict[Kind, Endpoint]] = {
     "lookup": "contact.lookup",

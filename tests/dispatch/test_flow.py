@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
-from gateway.dispatch import claims, dispatcher, places, target
-from gateway.dispatch.dispatcher import Dispatcher
+from gateway.dispatch import claims, dispatcher, places, stock, target
+from gateway.dispatch.stock import Stock
 from gateway.signing import verify
 from gateway.store.tables import deliveries
 from tests.support import receiver as r
@@ -148,19 +148,19 @@ async def test_what_does_not_fit_into_memory_waits_in_the_database_and_arrives(
     any_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     most_kept = 0
-    keep = Dispatcher._keep
+    keep = Stock.keep
 
-    def watched(self: Dispatcher, of: target.Target) -> None:
+    def watched(self: Stock, of: target.Target) -> None:
         nonlocal most_kept
         keep(self, of)
         most_kept = max(most_kept, self.kept)
 
-    monkeypatch.setattr(Dispatcher, "_keep", watched)
-    monkeypatch.setattr(dispatcher, "MOST_IN_MEMORY", 60)
-    monkeypatch.setattr(dispatcher, "SHARE_OF_EACH", 10)
+    monkeypatch.setattr(Stock, "keep", watched)
+    monkeypatch.setattr(stock, "MOST_IN_MEMORY", 60)
+    monkeypatch.setattr(stock, "SHARE_OF_EACH", 10)
     for module in (dispatcher, claims):
         monkeypatch.setattr(module, "LOW_WATER", 10)
-    monkeypatch.setattr(dispatcher, "MOST_PER_TARGET", 50)
+    monkeypatch.setattr(stock, "MOST_PER_TARGET", 50)
     monkeypatch.setattr(claims, "REFILL", 30)
     monkeypatch.setattr(claims, "BATCH", 20)
     async with Receiver() as stopped:

@@ -11,7 +11,7 @@ import pytest
 
 from gateway.ingest import plan
 from gateway.manage.keys import ROLES
-from gateway.signing import verify
+from gateway.signing import SignatureError, verify
 from gateway.web.api import OPERATIONS
 from tests.support.clock import until
 from tests.support.node import Node, running_node
@@ -42,10 +42,12 @@ async def send(node: Node, org: str, type_: str = "sms.received") -> dict[str, A
     return found
 
 
-async def delivered(node: Node, hook: dict[str, Any], count: int) -> list[dict[str, Any]]:
+async def delivered(
+    node: Node, hook: dict[str, Any], count: int, *, status: str = "delivered"
+) -> list[dict[str, Any]]:
     async with asyncio.timeout(10):
         while True:
-            path = f"{PATH}/{hook['id']}/deliveries?status=delivered"
+            path = f"{PATH}/{hook['id']}/deliveries?status={status}"
             found: list[dict[str, Any]] = (await node.call("GET", path, org=None)).json()["data"]
             if len(found) >= count:
                 return found
@@ -274,3 +276,56 @@ async def test_it_is_tested_as_others_are(node: Node) -> None:
         [request] = await receiver.wait_for(1)
         assert answer["ok"]
         assert (request.json()["test"], request.json()["org_id"]) == (True, "*")
+
+
+async def test_its_secret_is_rotated_as_others(any_database: str) -> None:
+    async with running_node(any_database) as node, Receiver() as receiver:
+        hook = await ear(node, receiver.url("/all"), ["sms.received"])
+        path = f"{PATH}/{hook['id']}"
+        rotated = (await node.call("POST", f"{path}/rotate-secret", org=None)).json()
+        assert (rotated["rotation"]["state"], rotated["organizations"]) == ("started", None)
+        again = await node.call("POST", f"{path}/rotate-secret", org=None)
+        assert (again.status_code, again.json()["error"]) == (409, "rotation_in_progress")
+        await send(node, "acme")
+        [both] = await receiver.wait_for(1)
+        for secret in (hook["secret"], rotated["secret"]):
+            verify(both.body, dict(both.headers), [secret])
+        finished = (await node.call("POST", f"{path}/rotate-secret/finish", org=None)).json()
+        assert finished["rotation"] is None
+        await send(node, "acme")
+        alone = (await receiver.wait_for(2))[1]
+        verify(alone.body, dict(alone.headers), [rotated["secret"]])
+        with pytest.raises(SignatureError):
+            verify(alone.body, dict(alone.headers), [hook["secret"]])
+
+
+async def test_what_failed_of_all_organizations_is_sent_again(any_database: str) -> None:
+    async with running_node(any_database) as node, Receiver() as receiver:
+        hook = await ear(node, receiver.url("/all"), ["sms.received"], retry_schedule=[1])
+        receiver.respond(500, times=4)
+        for org in ("acme", "other"):
+            await send(node, org)
+        path = f"{PATH}/{hook['id']}"
+        await delivered(node, hook, 2, status="failed")
+        found = await node.call("POST", f"{path}/redeliver", org=None, json={"dry_run": True})
+        assert found.json() == {"matched": 2}
+        ordered = await node.call("POST", f"{path}/redeliver", org=None)
+        assert (ordered.status_code, ordered.json()["org_id"]) == (202, "*")
+        again = await delivered(node, hook, 2)
+        assert {one["redelivery_of"] for one in again} == {ordered.json()["id"]}
+        sent = [one.json()["data"]["of"] for one in receiver.requests[-2:]]
+        assert sorted(sent) == ["acme", "other"]
+        job = (await node.call("GET", f"/api/jobs/{ordered.json()['id']}", org="*")).json()
+        assert (job["matched"], job["done"]) == (2, 2)
+        stats = (await node.call("GET", f"{path}/stats?window=1h", org=None)).json()
+        assert stats["totals"] == {"delivered": 2, "failed": 2, "retried": 2, "held": 0}
+
+
+async def test_an_organization_reaches_none_of_it(node: Node) -> None:
+    hook = await ear(node, "https://example.com/", ["sms.received"])
+    admin = await node.new_key("admin")
+    for what in ("rotate-secret", "rotate-secret/finish", "release", "redeliver"):
+        answered = await node.call("POST", f"{PATH}/{hook['id']}/{what}", org=None, key=admin)
+        assert answered.status_code == 403, what
+        answered = await node.call("POST", f"/api/webhooks/{hook['id']}/{what}", org=None, key=admin)
+        assert answered.status_code == 404, what

@@ -5,16 +5,21 @@ from __future__ import annotations
 from typing import Final, Unpack
 
 from gateway.client.call import call, listing
+from gateway.client.calls.redeliveries import range_body
+from gateway.client.calls.webhooks import rotation_body
+from gateway.client.jobs import DryRun, Job
 from gateway.client.request import Listing, Request, segment
 from gateway.client.types import (
     ChangedPlatformWebhook,
     CreatedPlatformWebhook,
     Delivery,
+    NewPlatformWebhook,
     PlatformWebhook,
     PlatformWebhookChanges,
     PlatformWebhookSettings,
     TestResult,
 )
+from gateway.client.types_history import WebhookStats
 
 _PATH: Final = "/api/platform/webhooks"
 
@@ -99,6 +104,79 @@ class PlatformCalls:
         client.test_platform_webhook("whk_01k9…")["ok"]
         """
         return Request("POST", f"{_of(webhook_id)}/test", json={"type": type} if type else None)
+
+    @call
+    def release_platform_webhook(self, webhook_id: str) -> Request[PlatformWebhook]:
+        """Ends the pause that the receiver has asked for.
+
+        client.release_platform_webhook("whk_01k9…")
+        """
+        return Request("POST", f"{_of(webhook_id)}/release")
+
+    @call
+    def rotate_platform_secret(
+        self,
+        webhook_id: str,
+        *,
+        grace_period_seconds: int | None = None,
+        secret: str | None = None,
+        force: bool = False,
+        idempotency_key: str | None = None,
+    ) -> Request[NewPlatformWebhook]:
+        """As `rotate_secret`.
+
+        client.rotate_platform_secret("whk_01k9…", grace_period_seconds=3600)["secret"]
+        """
+        body = rotation_body(grace_period_seconds, secret, force)
+        path = f"{_of(webhook_id)}/rotate-secret"
+        return Request("POST", path, json=body, idempotency_key=idempotency_key)
+
+    @call
+    def finish_platform_rotation(self, webhook_id: str) -> Request[PlatformWebhook]:
+        """Ends a grace period: the old secret signs nothing more.
+
+        client.finish_platform_rotation("whk_01k9…")
+        """
+        return Request("POST", f"{_of(webhook_id)}/rotate-secret/finish")
+
+    @call
+    def redeliver_platform_range(
+        self,
+        webhook_id: str,
+        *,
+        types: list[str] | None = None,
+        since: str | None = None,
+        until: str | None = None,
+    ) -> Request[Job]:
+        """As `redeliver_range`.
+
+        client.redeliver_platform_range("whk_01k9…", since="2026-11-20T19:00:00Z")["id"]
+        """
+        return Request("POST", f"{_of(webhook_id)}/redeliver", json=range_body(types, since, until))
+
+    @call
+    def count_platform_redelivery(
+        self,
+        webhook_id: str,
+        *,
+        types: list[str] | None = None,
+        since: str | None = None,
+        until: str | None = None,
+    ) -> Request[DryRun]:
+        """How many events `redeliver_platform_range` would send; nothing is sent.
+
+        client.count_platform_redelivery("whk_01k9…")["matched"]
+        """
+        body = range_body(types, since, until) | {"dry_run": True}
+        return Request("POST", f"{_of(webhook_id)}/redeliver", json=body)
+
+    @call
+    def platform_webhook_stats(self, webhook_id: str, *, window: str | None = None) -> Request[WebhookStats]:
+        """As `webhook_stats`.
+
+        client.platform_webhook_stats("whk_01k9…", window="7d")["totals"]["failed"]
+        """
+        return Request("GET", f"{_of(webhook_id)}/stats", {"window": window})
 
     @listing
     def platform_webhook_deliveries(

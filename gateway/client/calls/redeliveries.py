@@ -41,7 +41,7 @@ class RedeliveryCalls:
 
         client.wait(client.redeliver_range("whk_01k9…", since="2026-11-20T19:00:00Z"))
         """
-        return Request("POST", _path(webhook_id, "redeliver"), json=_body(types, since, until))
+        return Request("POST", _path(webhook_id, "redeliver"), json=range_body(types, since, until))
 
     @call
     def count_redelivery(
@@ -56,7 +56,7 @@ class RedeliveryCalls:
 
         client.count_redelivery("whk_01k9…")["matched"]
         """
-        body = _body(types, since, until) | {"dry_run": True}
+        body = range_body(types, since, until) | {"dry_run": True}
         return Request("POST", _path(webhook_id, "redeliver"), json=body)
 
     @call
@@ -72,7 +72,7 @@ class RedeliveryCalls:
 
         client.wait(client.replay_range("whk_01k9…"))
         """
-        return Request("POST", _path(webhook_id, "replay"), json=_body(types, since, until))
+        return Request("POST", _path(webhook_id, "replay"), json=range_body(types, since, until))
 
     @call
     def count_replay(
@@ -87,7 +87,7 @@ class RedeliveryCalls:
 
         client.count_replay("whk_01k9…")["matched"]
         """
-        body = _body(types, since, until) | {"dry_run": True}
+        body = range_body(types, since, until) | {"dry_run": True}
         return Request("POST", _path(webhook_id, "replay"), json=body)
 
     @listing
@@ -119,6 +119,7 @@ def _path(webhook_id: str, what: str) -> str:
     return f"/api/webhooks/{segment(webhook_id)}/{what}"
 
 
-def _body(types: list[str] | None, since: str | None, until: str | None) -> dict[str, Any]:
+def range_body(types: list[str] | None, since: str | None, until: str | None) -> dict[str, Any]:
+    """The body of a range: what is given."""
     given = {"types": types, "since": since, "until": until}
     return {name: value for name, value in given.items() if value is not None}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Unpack
+from typing import Any, Unpack
 
 from gateway.client.call import call, listing
 from gateway.client.request import Listing, Request, segment
@@ -15,6 +15,12 @@ from gateway.client.types import (
     WebhookChanges,
     WebhookSettings,
 )
+
+
+def rotation_body(grace_period_seconds: int | None, secret: str | None, force: bool) -> dict[str, Any]:
+    """The body of a rotation: what is given."""
+    given = {"grace_period_seconds": grace_period_seconds, "secret": secret, "force": force or None}
+    return {name: value for name, value in given.items() if value is not None}
 
 
 class WebhookCalls:
@@ -112,13 +118,9 @@ class WebhookCalls:
 
         client.rotate_secret("whk_01k9…", grace_period_seconds=3600)["secret"]
         """
-        given = {"grace_period_seconds": grace_period_seconds, "secret": secret, "force": force or None}
-        return Request(
-            "POST",
-            f"/api/webhooks/{segment(webhook_id)}/rotate-secret",
-            json={name: value for name, value in given.items() if value is not None},
-            idempotency_key=idempotency_key,
-        )
+        body = rotation_body(grace_period_seconds, secret, force)
+        path = f"/api/webhooks/{segment(webhook_id)}/rotate-secret"
+        return Request("POST", path, json=body, idempotency_key=idempotency_key)
 
     @call
     def finish_rotation(self, webhook_id: str) -> Request[Webhook]:

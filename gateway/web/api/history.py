@@ -15,7 +15,7 @@ from gateway.store import history
 from gateway.store import webhooks as webhook_rows
 from gateway.store.history import DeliveryFilter
 from gateway.store.page import PageQuery
-from gateway.web import answers_history, shapes
+from gateway.web import answers, shapes
 from gateway.web.call import Answer, Call
 from gateway.web.lists import choice_parameter
 from gateway.web.operation import Operation
@@ -53,14 +53,14 @@ OPERATIONS = (
     Operation(
         "POST", "/api/webhooks/{id}/explain", "explainWebhook", explain_webhook, "viewer", "manage", "write",
         "Say why an event would make a delivery to the webhook, or would not.", model=WebhookExplain,
-        answers={200: answers_history.Explanation},
+        answers={200: answers.Explanation},
         note="It is about the webhook as it is now: its status, its patterns, its filter. Nothing is sent. "
         "A platform key sees values of the event only with the scope `payload:read`.",
     ),
     Operation(
         "GET", "/api/webhooks/{id}/stats", "getWebhookStats", webhook_stats, "viewer", "manage", "read",
         "What came of the attempts to the webhook, by the hour.", query=("window",),
-        answers={200: answers_history.WebhookStats},
+        answers={200: answers.WebhookStats},
         note="Counted with each outcome and kept 90 days, longer than the deliveries themselves. "
         "Redeliveries count, tests do not.",
     ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from gateway.domain.trial import WebhookTest
 from gateway.errors import NotFound
 from gateway.store import webhooks as rows
-from gateway.web import platform_answers
+from gateway.web import answers
 from gateway.web.call import Answer, Call
 from gateway.web.operation import Operation
 
@@ -19,7 +19,7 @@ async def test_webhook(call: Call) -> Answer:
         raise NotFound(f"there is no webhook {call.path['id']}")
     result = await services.trials.send(webhook, cipher, call.model.type)
     body = result.response_body.decode("utf-8", "replace")
-    content: platform_answers.TestResult = {
+    content: answers.TestResult = {
         "ok": result.ok,
         "status_code": result.status_code,
         "duration_ms": result.duration_ms,
@@ -34,7 +34,7 @@ OPERATIONS = (
     Operation(
         "POST", "/api/webhooks/{id}/test", "testWebhook", test_webhook, "operator", "manage", "write",
         "Send one sample now, and say what came back.", model=WebhookTest, org="one", waits=True,
-        answers={200: platform_answers.TestResult},
+        answers={200: answers.TestResult},
         note="Also while the webhook is disabled or held. The envelope has `\"test\": true`, the request "
         "`X-HUM-Test: true`. It is not tried again, stands in the history as a delivery with `test`, and "
         "counts nowhere. One at a time for a webhook and 5 a second for an organization, then 429.",

@@ -8,7 +8,7 @@ from typing import Any, Final
 from gateway.domain import event_types, own_types
 from gateway.domain.event import API_VERSION
 from gateway.domain.event_types import CATALOGUE
-from gateway.web import answers, answers_history, platform_answers
+from gateway.web import answers
 
 _AT: Final = "2026-11-20T21:05:09.123Z"
 _EVENT_ID: Final = "evt_01k9h3v5q8x2m4n6p7r9s1t3w5"
@@ -51,11 +51,11 @@ webhook: Final[answers.Webhook] = {
     "ordered": False, "profile": "hum", "api_version": API_VERSION, "created_at": "2026-11-20T21:00:00.000Z",
     "updated_at": "2026-11-20T21:00:00.000Z",
 }  # fmt: skip
-platform_webhook: Final[platform_answers.PlatformWebhook] = {
+platform_webhook: Final[answers.PlatformWebhook] = {
     **webhook, "org_id": "*", "url": "https://core.example.com/hum", "description": "the core's ear",
     "events": ["webhook.disabled", "delivery.failed"], "headers": {}, "organizations": None,
 }  # fmt: skip
-tested: Final[platform_answers.TestResult] = {
+tested: Final[answers.TestResult] = {
     "ok": True, "status_code": 200, "duration_ms": 171, "error": None, "response_body": "ok",
     "delivery_id": _DELIVERY_ID,
 }  # fmt: skip
@@ -95,7 +95,7 @@ job: Final[answers.Job] = {
     "actor": "jo@example.com", "created_at": "2026-11-20T23:10:00.000Z",
     "updated_at": "2026-11-20T23:10:04.517Z", "finished_at": None,
 }  # fmt: skip
-explanation: Final[answers_history.Explanation] = {
+explanation: Final[answers.Explanation] = {
     "event_id": _EVENT_ID, "event_type": _SHOWN, "webhook_id": _WEBHOOK_ID, "matches": False,
     "because": "data.body is \"Thank you!\", so contains(data.body, '?') is false",
     "status": {"matches": True, "because": "the webhook is enabled"},
@@ -154,8 +154,8 @@ def _deliveries() -> answers.DeliveryList:
     return {"data": [delivery], "next_cursor": None, "searched_until": None}
 
 
-def _stats() -> answers_history.WebhookStats:
-    counts: answers_history.Results = {"delivered": 41, "failed": 1, "retried": 3, "held": 0}
+def _stats() -> answers.WebhookStats:
+    counts: answers.Results = {"delivered": 41, "failed": 1, "retried": 3, "held": 0}
     return {
         "webhook_id": _WEBHOOK_ID, "window": "1h", "since": "2026-11-20T20:00:00.000Z",
         "until": "2026-11-20T21:05:09.123Z", "attempts": 45, "totals": counts,
@@ -218,6 +218,10 @@ def requests() -> Mapping[str, Mapping[str, Any]]:
         "replayWebhook": {"dry run": {"dry_run": True}, "range": {"since": "2026-11-20T19:00:00Z"}},
         "cancelJob": {"nothing": {}},
         "releaseWebhook": {"nothing": {}},
+        "releasePlatformWebhook": {"nothing": {}},
+        "rotatePlatformSecret": {"a_day": {"grace_period_seconds": 86400}},
+        "finishPlatformRotation": {"nothing": {}},
+        "redeliverPlatformWebhook": {"dry run": {"dry_run": True}},
         "rotateSecret": {
             "a_day": {"grace_period_seconds": 86400},
             "leaked": {"grace_period_seconds": 0, "force": True},
@@ -254,7 +258,7 @@ def responses() -> Mapping[str, Mapping[int, Any]]:
         "secret": _SECRET,
         "warnings": [],
     }
-    made_for_platform: platform_answers.CreatedPlatformWebhook = {
+    made_for_platform: answers.CreatedPlatformWebhook = {
         **platform_webhook,
         "last_delivery": None,
         "secret": _SECRET,
@@ -294,6 +298,11 @@ def responses() -> Mapping[str, Mapping[int, Any]]:
         },
         "testPlatformWebhook": {200: tested},
         "listPlatformWebhookDeliveries": {200: {**_deliveries(), "data": [{**delivery, "org_id": "*"}]}},
+        "releasePlatformWebhook": {200: platform_webhook},
+        "rotatePlatformSecret": {200: {**platform_webhook, "rotation": rotation, "secret": _SECRET}},
+        "finishPlatformRotation": {200: platform_webhook},
+        "redeliverPlatformWebhook": {202: {**ordered, "org_id": "*"}, 200: {"matched": 2310}},
+        "getPlatformWebhookStats": {200: _stats()},
         "releaseWebhook": {200: webhook},
         "rotateSecret": {200: {**webhook, "rotation": rotation, "secret": _SECRET}},
         "finishRotation": {200: webhook},

@@ -6,7 +6,9 @@ from typing import Annotated, TypedDict
 
 from msgspec import Meta
 
-from gateway.web.answers import WARNINGS, Cursor, DeliveryId, Milliseconds, Mistake, Webhook
+from gateway.web.answers.fields import Cursor, DeliveryId, Milliseconds
+from gateway.web.answers.problems import Mistake
+from gateway.web.answers.webhooks import WARNINGS, Webhook
 
 
 class PlatformWebhook(Webhook):
@@ -15,12 +17,17 @@ class PlatformWebhook(Webhook):
     organizations: Annotated[list[str] | None, Meta(description="Only these; null: all of them.")]
 
 
-class CreatedPlatformWebhook(PlatformWebhook):
-    """The new webhook, its secret, and what looks like a mistake."""
+class NewPlatformWebhook(PlatformWebhook):
+    """A platform webhook with a secret that no other answer shows."""
 
     secret: Annotated[
         str | None, Meta(description="Keep it: it is not shown again. Null for one that you brought along.")
     ]
+
+
+class CreatedPlatformWebhook(NewPlatformWebhook):
+    """The new webhook, its secret, and what looks like a mistake."""
+
     warnings: Annotated[list[Mistake], WARNINGS]
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypedDict
 
 from msgspec import Meta
 
-from gateway.web.answers import Count, DeliveryId, EventId, Milliseconds, Time, WebhookId
+from gateway.web.answers.fields import Count, DeliveryId, EventId, Milliseconds, Time, WebhookId
 
 
 class ExplainedPart(TypedDict):

@@ -6,27 +6,21 @@ from typing import Annotated, Literal, TypedDict
 
 from msgspec import Meta
 
-from gateway.web.answers import (
+from gateway.web.answers.fields import (
     AttemptId,
     Cursor,
     DeliveryId,
     Header,
-    LastDelivery,
     Milliseconds,
     OrgId,
-    Rotation,
     SearchedUntil,
     Time,
+    id_of,
 )
-from gateway.web.answers_history import Stats
+from gateway.web.answers.history import Stats
+from gateway.web.answers.webhooks import LastDelivery, Rotation
 
-ConnectorId = Annotated[
-    str,
-    Meta(
-        pattern="^cnr_[a-z0-9_]{1,60}$",
-        extra_json_schema={"examples": ["cnr_01k9h3v5q8x2m4n6p7r9s1t3w5"]},
-    ),
-]
+ConnectorId = Annotated[str, id_of("cnr")]
 
 
 class Connector(TypedDict):

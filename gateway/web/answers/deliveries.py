@@ -1,0 +1,127 @@
+"""Deliveries and their attempts."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, NotRequired, TypedDict
+
+from msgspec import Meta
+
+from gateway.domain.delivery import Reason, Status
+from gateway.web.answers.fields import (
+    AttemptId,
+    Count,
+    Cursor,
+    DeliveryId,
+    EventId,
+    Header,
+    Milliseconds,
+    OrgId,
+    SearchedUntil,
+    Time,
+    one_of,
+)
+
+
+class Target(TypedDict):
+    """To whom a delivery is owed."""
+
+    type: Literal["webhook", "connector"]
+    id: str
+
+
+class Delivery(TypedDict):
+    """One event owed to one target."""
+
+    id: DeliveryId
+    org_id: OrgId
+    event_id: EventId
+    event_type: str
+    target: Target
+    status: Annotated[str, one_of(Status)]
+    reason: Annotated[Annotated[str, one_of(Reason)] | None, Meta(description="Why it failed.")]
+    attempts_made: Count
+    next_attempt_at: Annotated[Time | None, Meta(description="Null also while its target can take nothing.")]
+    created_at: Time
+    completed_at: Time | None
+    expires_at: Annotated[Time, Meta(description="When it is given up if it is still pending.")]
+    redelivery_of: Annotated[
+        str | None,
+        Meta(
+            description="The delivery that it repeats, or the job that made it; sent as `X-HUM-Redelivery`."
+        ),
+    ]
+    last_status_code: int | None
+    last_error: Annotated[str | None, Meta(description="As in an attempt.")]
+    test: Annotated[bool, Meta(description="Whether it was a test that a person asked for.")]
+
+
+class Attempt(TypedDict):
+    """One HTTP request and its answer."""
+
+    id: AttemptId
+    number: Annotated[int, Meta(ge=1)]
+    started_at: Time
+    duration_ms: Milliseconds
+    url: Annotated[str | None, Meta(description="Viewers see it shortened.")]
+    remote_ip: str | None
+    request_headers: Annotated[
+        list[Header], Meta(description="Viewers see signatures shortened; your own values are `[secret]`.")
+    ]
+    status_code: int | None
+    response_headers: list[Header]
+    response_body: Annotated[
+        str | None,
+        Meta(description="The first 16 KiB. A platform key sees it only with the scope `payload:read`."),
+    ]
+    response_truncated: bool
+    error: Annotated[
+        str | None,
+        Meta(
+            description="Null for a 2xx. `connect_refused`, `connect_timeout`, `tls`, `timeout`, `reset`, "
+            "`protocol`, `target_denied`, `target_unreachable`, `http_status`, or a later value."
+        ),
+    ]
+    error_detail: Annotated[str, Meta(description="The error in a sentence.")]
+    held: Annotated[
+        bool, Meta(description="The receiver asked for a pause; it used no step of the schedule.")
+    ]
+    swapped_from: Annotated[
+        Literal["old", "new"] | None,
+        Meta(
+            description="During a rotation: the secret with which it was tried first. The receiver refused "
+            "it; all the rest is of the second try, with the other."
+        ),
+    ]
+
+
+class Envelope(TypedDict):
+    """The body of the requests."""
+
+    id: Annotated[EventId, Meta(description="The event's id, as in `webhook-id`.")]
+    type: str
+    timestamp: Annotated[Time, Meta(description="When it happened, as far as the sender said so.")]
+    org_id: str
+    api_version: Annotated[str, Meta(description="The version of this envelope.")]
+    data: Annotated[dict[str, Any], Meta(description="What happened, byte for byte as HUM sent it.")]
+    test: NotRequired[Annotated[bool, Meta(description="`true` in a test delivery, and only there.")]]
+
+
+class DeliveryWithAttempts(Delivery):
+    """One delivery with what was sent and what came back."""
+
+    payload: Annotated[
+        Envelope | None,
+        Meta(
+            description="The body as it is sent. Null when it is past its retention, and for a platform key "
+            "without the scope `payload:read`."
+        ),
+    ]
+    attempts: list[Attempt]
+
+
+class DeliveryList(TypedDict):
+    """A page of deliveries. With filters it may be short, or empty, and still not the last."""
+
+    data: list[Delivery]
+    next_cursor: Cursor
+    searched_until: SearchedUntil

@@ -1,0 +1,48 @@
+"""Long work, and what it would be."""
+
+from __future__ import annotations
+
+from typing import Annotated, TypedDict
+
+from msgspec import Meta
+
+from gateway.domain.job import JobKind, JobStatus
+from gateway.web.answers.fields import Count, Cursor, JobId, OrgId, Time, one_of
+
+
+class Job(TypedDict):
+    """Long work, and how far it has come."""
+
+    id: JobId
+    org_id: OrgId
+    kind: Annotated[str, one_of([*JobKind, "erasure"])]
+    object_id: Annotated[str | None, Meta(description="What it works on: a webhook.")]
+    status: Annotated[str, one_of(JobStatus)]
+    cancel_requested: Annotated[bool, Meta(description="Somebody cancelled it; soon it is `cancelled`.")]
+    matched: Annotated[
+        Annotated[int, Meta(ge=0)] | None,
+        Meta(description="How much there was to do when it began. Null while it is being counted."),
+    ]
+    done: Annotated[Count, Meta(description="For how many events it made a delivery.")]
+    failed: Annotated[Count, Meta(description="For how many it could not: their payload is gone.")]
+    error: Annotated[
+        str | None,
+        Meta(description="Why it failed: `webhook_deleted`, `webhook_disabled`, `internal_error`."),
+    ]
+    actor: Annotated[str, Meta(description="Who ordered it: `X-HUM-Actor`, or the key's id.")]
+    created_at: Time
+    updated_at: Time
+    finished_at: Time | None
+
+
+class DryRun(TypedDict):
+    """What would be done."""
+
+    matched: Annotated[Count, Meta(description="How many events match at this moment.")]
+
+
+class JobList(TypedDict):
+    """A page of jobs."""
+
+    data: list[Job]
+    next_cursor: Cursor

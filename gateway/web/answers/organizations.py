@@ -1,0 +1,41 @@
+"""Organizations, and the erasure of a person."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, TypedDict
+
+from msgspec import Meta
+
+from gateway.web.answers.fields import Count, Cursor, Hash, OrgId, Time
+
+
+class Organization(TypedDict):
+    """A customer of HUM, and how long its things are kept."""
+
+    id: OrgId
+    retention_days: Annotated[int, Meta(description="How long payloads and attempts are kept.")]
+    audit_head: Annotated[
+        Hash | None, Meta(description="The hash of the newest entry of its audit log; null: there is none.")
+    ]
+    created_at: Time
+    erased_at: Annotated[Time | None, Meta(description="When it was erased.")]
+
+
+class Erasure(TypedDict):
+    """What the erasure of a person came to."""
+
+    id: Annotated[str | None, Meta(description="Null for a dry run.")]
+    kind: Literal["erasure"]
+    status: Literal["running", "done"]
+    dry_run: bool
+    matched: Annotated[Count, Meta(description="Events that name the person.")]
+    done: Annotated[Count, Meta(description="Events whose payload is gone.")]
+    failed: Count
+    cancelled: Annotated[Count, Meta(description="Pending deliveries that were cancelled.")]
+
+
+class OrganizationList(TypedDict):
+    """A page of organizations."""
+
+    data: list[Organization]
+    next_cursor: Cursor
