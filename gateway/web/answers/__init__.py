@@ -5,6 +5,18 @@ hold real answers against the document. The descriptions are read by customers.
 """
 
 from gateway.web.answers.audit import AuditEntry, AuditList
+from gateway.web.answers.connectors import (
+    ChangedConnector,
+    Connector,
+    ConnectorList,
+    ConnectorRequest,
+    ConnectorRequestList,
+    ConnectorRequestWithBodies,
+    ConnectorStats,
+    DroppedAnswers,
+    NewConnector,
+    PingResult,
+)
 from gateway.web.answers.deliveries import (
     Attempt,
     Delivery,
@@ -49,6 +61,7 @@ from gateway.web.answers.history import (
     FilterStep,
     HourResults,
     Results,
+    Stats,
     WebhookStats,
 )
 from gateway.web.answers.jobs import DryRun, Job, JobList
@@ -84,8 +97,15 @@ __all__ = [
     "AttemptId",
     "AuditEntry",
     "AuditList",
+    "ChangedConnector",
     "ChangedPlatformWebhook",
     "ChangedWebhook",
+    "Connector",
+    "ConnectorList",
+    "ConnectorRequest",
+    "ConnectorRequestList",
+    "ConnectorRequestWithBodies",
+    "ConnectorStats",
     "Count",
     "CreatedPlatformWebhook",
     "CreatedWebhook",
@@ -94,6 +114,7 @@ __all__ = [
     "DeliveryId",
     "DeliveryList",
     "DeliveryWithAttempts",
+    "DroppedAnswers",
     "DryRun",
     "Durations",
     "Envelope",
@@ -123,12 +144,14 @@ __all__ = [
     "Mistake",
     "MixedBatch",
     "NewApiKey",
+    "NewConnector",
     "NewPlatformWebhook",
     "NewWebhook",
     "NotReady",
     "OrgId",
     "Organization",
     "OrganizationList",
+    "PingResult",
     "PlatformWebhook",
     "PlatformWebhookList",
     "Problem",
@@ -138,6 +161,7 @@ __all__ = [
     "Rotation",
     "Scope",
     "SearchedUntil",
+    "Stats",
     "Target",
     "TestResult",
     "Time",
