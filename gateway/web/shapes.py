@@ -11,6 +11,7 @@ from sqlalchemy.engine import Row
 from gateway.clock import format_time
 from gateway.crm import wire
 from gateway.dispatch.webhook import request_headers
+from gateway.domain.addressee import Addressee
 from gateway.domain.delivery import DUE_QUEUE, Status, shown_status
 from gateway.domain.event import PRIORITY_NAMES, Event
 from gateway.domain.url import shorten
@@ -78,8 +79,8 @@ def _webhook(found: Webhook, health: Any | None, *, whole: bool, now: int) -> an
         "disabled_reason": found.disabled_reason,
         "has_secret": bool(found.secrets),
         "failing_since": time(health.failing_since) if health else None,
-        "rotation": _rotation(found, now),
-        "last_delivery": _last_delivery(health),
+        "rotation": rotation(found, now),
+        "last_delivery": last_delivery(health),
         "timeout_ms": found.timeout_ms,
         "rate_limit_per_second": found.rate_limit_per_second,
         "retry_schedule": list(found.retry_schedule) if found.retry_schedule else None,
@@ -92,20 +93,20 @@ def _webhook(found: Webhook, health: Any | None, *, whole: bool, now: int) -> an
     }
 
 
-def _rotation(found: Webhook, now: int) -> answers.Rotation | None:
-    rotation = found.rotating(now)
-    if rotation is None:
+def rotation(found: Addressee, now: int) -> answers.Rotation | None:
+    running = found.rotating(now)
+    if running is None:
         return None
     return {
-        "state": rotation.state(now),
-        "started_at": format_time(rotation.started_at),
-        "ends_at": format_time(rotation.ends_at),
-        "leading": rotation.leading(now),
-        "confirmed": rotation.confirmed_at is not None,
+        "state": running.state(now),
+        "started_at": format_time(running.started_at),
+        "ends_at": format_time(running.ends_at),
+        "leading": running.leading(now),
+        "confirmed": running.confirmed_at is not None,
     }
 
 
-def _last_delivery(health: Any | None) -> answers.LastDelivery | None:
+def last_delivery(health: Any | None) -> answers.LastDelivery | None:
     if health is None or health.last_delivery_id is None:
         return None
     return {
@@ -185,10 +186,13 @@ def explanation(
     }
 
 
-def stats(found: Stats, webhook_id: str) -> answers.WebhookStats:
-    """The statistics of a webhook."""
+def webhook_stats(found: Stats, webhook_id: str) -> answers.WebhookStats:
+    return {"webhook_id": webhook_id, **stats(found)}
+
+
+def stats(found: Stats) -> answers.Stats:
+    """What came of the attempts to somebody."""
     return {
-        "webhook_id": webhook_id,
         "window": found.window,
         "since": format_time(found.since),
         "until": format_time(found.until),

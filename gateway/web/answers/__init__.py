@@ -5,6 +5,19 @@ hold real answers against the document. The descriptions are read by customers.
 """
 
 from gateway.web.answers.audit import AuditEntry, AuditList
+from gateway.web.answers.connectors import (
+    ChangedConnector,
+    Connector,
+    ConnectorId,
+    ConnectorList,
+    ConnectorRequest,
+    ConnectorRequestList,
+    ConnectorRequestWithBodies,
+    ConnectorStats,
+    DroppedAnswers,
+    NewConnector,
+    PingResult,
+)
 from gateway.web.answers.deliveries import (
     Attempt,
     Delivery,
@@ -12,6 +25,7 @@ from gateway.web.answers.deliveries import (
     DeliveryWithAttempts,
     Envelope,
     SyncedCall,
+    SyncedContact,
     Target,
 )
 from gateway.web.answers.events import (
@@ -50,6 +64,7 @@ from gateway.web.answers.history import (
     FilterStep,
     HourResults,
     Results,
+    Stats,
     WebhookStats,
 )
 from gateway.web.answers.jobs import DryRun, Job, JobList
@@ -85,8 +100,16 @@ __all__ = [
     "AttemptId",
     "AuditEntry",
     "AuditList",
+    "ChangedConnector",
     "ChangedPlatformWebhook",
     "ChangedWebhook",
+    "Connector",
+    "ConnectorId",
+    "ConnectorList",
+    "ConnectorRequest",
+    "ConnectorRequestList",
+    "ConnectorRequestWithBodies",
+    "ConnectorStats",
     "Count",
     "CreatedPlatformWebhook",
     "CreatedWebhook",
@@ -95,6 +118,7 @@ __all__ = [
     "DeliveryId",
     "DeliveryList",
     "DeliveryWithAttempts",
+    "DroppedAnswers",
     "DryRun",
     "Durations",
     "Envelope",
@@ -124,12 +148,14 @@ __all__ = [
     "Mistake",
     "MixedBatch",
     "NewApiKey",
+    "NewConnector",
     "NewPlatformWebhook",
     "NewWebhook",
     "NotReady",
     "OrgId",
     "Organization",
     "OrganizationList",
+    "PingResult",
     "PlatformWebhook",
     "PlatformWebhookList",
     "Problem",
@@ -139,7 +165,9 @@ __all__ = [
     "Rotation",
     "Scope",
     "SearchedUntil",
+    "Stats",
     "SyncedCall",
+    "SyncedContact",
     "Target",
     "TestResult",
     "Time",
