@@ -17,6 +17,7 @@ from connectors.kit.contract import Agent, Call, Turn
 
 LIMIT: Final = 65_536  # of a property, counted in UTF-16 units
 SHARE: Final = 5_000  # of any section but the transcript, when the whole is too long
+LEAST: Final = 200
 CUT: Final = "<em>[cut here: HubSpot takes 65,536 characters]</em>"
 
 TRANSCRIPT: Final = "Transcript"
@@ -79,10 +80,10 @@ def split(body: str) -> tuple[str, dict[str, str]]:
     """What stands above the first section, and the sections by heading."""
     if wrapped := _WRAPPED.fullmatch(body):
         body = wrapped[1]
-    starts = [*_HEADING.finditer(body)]
-    ends = [found.start() for found in starts[1:]] + [len(body)]
-    written = body[: starts[0].start()] if starts else body
-    return written, {found[1]: body[found.start() : end] for found, end in zip(starts, ends, strict=True)}
+    found = [*_HEADING.finditer(body)]
+    starts = [*(one.start() for one in found), len(body)]
+    parts = {one[1]: body[start:end] for one, start, end in zip(found, starts, starts[1:], strict=False)}
+    return body[: starts[0]], parts
 
 
 def length(text: str) -> int:
@@ -97,7 +98,9 @@ def is_https(url: str | None) -> bool:
 
 def _shortened(parts: dict[str, str], written: str) -> str:
     transcript = parts.pop(TRANSCRIPT, None)
-    share = min(SHARE, max(LIMIT - length(written), 0) // (len(parts) + 1))
+    share = min(SHARE, (LIMIT - length(written)) // (len(parts) + 1))
+    if share < LEAST:
+        return written  # a person has filled it: that stays as it is
     above = written + "".join(_fitted(part, share) for part in parts.values())
     if transcript is None:
         return above
@@ -143,7 +146,8 @@ def _listed(items: Iterable[str]) -> list[str]:
 
 def _turn(turn: Turn) -> str:
     at = f"[{_clock(turn.at)}] " if turn.at is not None and 0 <= turn.at < math.inf else ""
-    return escape(f"{at}{_one_line(turn.role).capitalize()}: {_one_line(turn.text)}")
+    role = _one_line(turn.role)
+    return escape(f"{at}{role[:1].upper()}{role[1:]}: {_one_line(turn.text)}")
 
 
 def _clock(seconds: float) -> str:

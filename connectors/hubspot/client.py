@@ -8,7 +8,8 @@ goes into a request in mapping.py.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Final, Literal, Self, TypeVar
 from urllib.parse import quote
@@ -44,14 +45,14 @@ class Client:
         *,
         timeout: float = TIMEOUT,
         transport: httpx.AsyncBaseTransport | None = None,
-        searches: Window | None = None,
-        requests: Window | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._timeout = timeout
-        self._requests = requests or Window(190, 10.0)
-        self._searches = searches or Window(4, 1.0)
+        self._requests = Window(190, 10.0, monotonic, sleep)
+        self._searches = Window(4, 1.0, monotonic, sleep)
         # Of the four, two are left to lookups whatever else is searched for.
-        self._searches_behind = Window(2, 1.0)
+        self._searches_behind = Window(2, 1.0, monotonic, sleep)
         self._http = httpx.AsyncClient(
             base_url=url,
             headers={"Authorization": f"Bearer {token}", "Accept": "application/json"},

@@ -76,8 +76,11 @@ class HubSpot(Connector):
 
     @classmethod
     def from_settings(cls, values: Mapping[str, str]) -> Self:
-        client = Client(_url(values, "HUBSPOT_URL"), values["HUBSPOT_TOKEN"].strip())
-        return cls(client, _options(values))
+        token = values["HUBSPOT_TOKEN"].strip()
+        if not re.fullmatch(r"[!-~]+", token):
+            raise ValueError("HUBSPOT_TOKEN: one word is needed, as HubSpot shows it")
+        options = _options(values)
+        return cls(Client(_url(values, "HUBSPOT_URL"), token), options)
 
     async def close(self) -> None:
         await self._client.close()

@@ -10,10 +10,9 @@ import math
 import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import msgspec
-import phonenumbers
 
 from connectors.hubspot.body import is_https
 from connectors.kit.connector import Candidate
@@ -87,7 +86,7 @@ class Links(msgspec.Struct, frozen=True):
 def contact_search(phone: Phone, fields: Iterable[str] = ()) -> dict[str, Any]:
     """Everybody who might have the number: as E.164 where it was saved so, and by its national part, which
     HubSpot derives from any notation."""
-    anywhere = "*" + national_number(phone.e164)
+    anywhere = "*" + phone.national_digits
     groups = (
         ("phone", "EQ", phone.e164),
         ("mobilephone", "EQ", phone.e164),
@@ -209,12 +208,7 @@ def associations(contact: ContactRef | None) -> list[dict[str, Any]]:
     return [{"to": {"id": contact.id}, "types": [_CALL_TO_CONTACT]}] if contact else []
 
 
-def national_number(e164: str) -> str:
-    """The number without country code and trunk prefix, as HubSpot derives it."""
-    return phonenumbers.national_significant_number(phonenumbers.parse(e164))
-
-
-def _filter(name: str, operator: Literal["EQ", "CONTAINS_TOKEN"] | str, value: str) -> dict[str, Any]:
+def _filter(name: str, operator: str, value: str) -> dict[str, Any]:
     return {"filters": [{"propertyName": name, "operator": operator, "value": value}]}
 
 

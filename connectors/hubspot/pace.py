@@ -22,7 +22,6 @@ class Window:
         self,
         count: int,
         period: float,
-        *,
         monotonic: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
