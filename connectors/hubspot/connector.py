@@ -7,7 +7,6 @@ second time while nobody can tell whether the first time worked.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import math
 import re
@@ -17,7 +16,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import ClassVar, Final, Self
 from urllib.parse import urlsplit
-from weakref import WeakValueDictionary
 
 from connectors.hubspot import body, mapping
 from connectors.hubspot.answers import Exists, Missing, Unanswered
@@ -26,8 +24,8 @@ from connectors.hubspot.mapping import Links, Record
 from connectors.hubspot.recent import Recent
 from connectors.kit.connector import Candidate, Connector, Setting
 from connectors.kit.contract import Call, Contact, ContactRef, CreateRequest
-from connectors.kit.failures import Failure, Refused, Unavailable
-from connectors.kit.phones import Phone, match, parse
+from connectors.kit.failures import Failure, Unavailable
+from connectors.kit.phones import Phone
 
 SEARCH_LAG: Final = 30.0  # longer than HubSpot's search takes to learn of something
 
@@ -70,9 +68,7 @@ class HubSpot(Connector):
         self._clock = clock
         self.country = self._options.country
         self._made: Recent[Record] = Recent(SEARCH_LAG, monotonic=monotonic)
-        self._logged: Recent[str] = Recent(SEARCH_LAG, monotonic=monotonic)
         self._unanswered: Recent[bool] = Recent(SEARCH_LAG, monotonic=monotonic)
-        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     @classmethod
     def from_settings(cls, values: Mapping[str, str]) -> Self:
@@ -95,47 +91,29 @@ class HubSpot(Connector):
         return [self._candidate(record) for record in found]
 
     async def create(self, request: CreateRequest) -> tuple[Contact, bool]:
-        async with self._turn(request.phone):
-            if (existing := await self._existing(request.phone)) is not None:
-                return existing.contact, False
-            self._refuse_twice(request.phone)
-            try:
-                record = await self._make("contacts", request.phone, mapping.new_contact(request), [])
-            except Exists as exists:
-                return await self._other(exists, request.email or ""), False
-            self._made.put(request.phone, record)
-            return self._candidate(record).contact, True
+        """The kit has looked for the number before, and lets one request for it through at a time."""
+        if (made := self._made.get(request.phone)) is not None:
+            return self._candidate(made).contact, False
+        self._refuse_twice(request.phone)
+        try:
+            record = await self._make("contacts", request.phone, mapping.new_contact(request), [])
+        except Exists as exists:
+            return await self._other(exists, request.email or ""), False
+        self._made.put(request.phone, record)
+        return self._candidate(record).contact, True
 
     async def log_call(self, call: Call, contact: ContactRef | None, activity_id: str | None) -> str:
-        async with self._turn(call.id):
-            known = activity_id or self._logged.get(call.id)
-            if known is not None:
-                await self._bring_up_to_date(known, call, contact)
-                return known
-            self._refuse_twice(call.id)
-            html = body.render(body.sections(call))
-            properties = mapping.new_call(call, html, self._clock())
-            record = await self._make("calls", call.id, properties, mapping.associations(contact))
-            self._logged.put(call.id, record.id)
-            return record.id
+        if activity_id is not None:
+            await self._bring_up_to_date(activity_id, call, contact)
+            return activity_id
+        self._refuse_twice(call.id)
+        properties = mapping.new_call(call, body.render(body.sections(call)), self._clock())
+        record = await self._make("calls", call.id, properties, mapping.associations(contact))
+        return record.id
 
     async def find_call(self, call_id: str) -> str | None:
-        if (known := self._logged.get(call_id)) is not None:
-            return known
         found = await self._client.search("calls", mapping.call_search(call_id), behind=True)
         return found[0].id if found else None
-
-    async def _existing(self, number: str) -> Candidate | None:
-        """The oldest contact that has the number."""
-        phone = parse(number, self.country)
-        if phone is None:
-            raise Refused("phone: not a number that can be called")
-        found = [
-            candidate
-            for candidate in await self.lookup(phone)
-            if any(match(phone, stored, self.country) for stored in candidate.phones)
-        ]
-        return min(found, key=lambda candidate: candidate.created, default=None)
 
     async def _make(
         self, kind: Kind, key: str, properties: Mapping[str, str], associations: list[dict[str, object]]
@@ -184,10 +162,6 @@ class HubSpot(Connector):
 
     def _candidate(self, record: Record) -> Candidate:
         return mapping.candidate(record, self._options.links, self._options.fields, self.country)
-
-    def _turn(self, key: str) -> asyncio.Lock:
-        """One at a time for each number and each call; gone when nobody holds it."""
-        return self._turns.setdefault(key, asyncio.Lock())
 
 
 def _options(values: Mapping[str, str]) -> Options:
