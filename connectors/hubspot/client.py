@@ -11,7 +11,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Final, Literal, Self, TypeVar
+from typing import Any, Final, Literal, NamedTuple, Self, TypeVar
 from urllib.parse import quote
 
 import httpx
@@ -26,12 +26,22 @@ T = TypeVar("T")
 Kind = Literal["contacts", "calls"]
 
 TIMEOUT: Final = 10.0
-PATIENCE: Final = 1.0  # somebody is on the phone
+PATIENCE: Final = 3.0  # somebody is on the phone; the kit breaks off what takes longer than is left
 PATIENCE_BEHIND: Final = 5.0
 
 
 class _Found(msgspec.Struct, frozen=True):
     results: list[Record]
+
+
+class Limits(NamedTuple):
+    """What HubSpot allows an account: requests in ten seconds, and searches in one."""
+
+    requests: int = 190
+    searches: int = 4
+
+
+LIMITS: Final = Limits()
 
 
 class Client:
@@ -45,14 +55,15 @@ class Client:
         *,
         timeout: float = TIMEOUT,
         transport: httpx.AsyncBaseTransport | None = None,
+        limits: Limits = LIMITS,
         monotonic: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._timeout = timeout
-        self._requests = Window(190, 10.0, monotonic, sleep)
-        self._searches = Window(4, 1.0, monotonic, sleep)
-        # Of the four, two are left to lookups whatever else is searched for.
-        self._searches_behind = Window(2, 1.0, monotonic, sleep)
+        self._requests = Window(limits.requests, 10.0, monotonic, sleep)
+        self._searches = Window(limits.searches, 1.0, monotonic, sleep)
+        # Half of them are left to lookups whatever else is searched for.
+        self._searches_behind = Window(limits.searches // 2, 1.0, monotonic, sleep)
         self._http = httpx.AsyncClient(
             base_url=url,
             headers={"Authorization": f"Bearer {token}", "Accept": "application/json"},

@@ -103,6 +103,7 @@ class Database:
         if self._threads is None:
             self._threads = ThreadPoolExecutor(CONNECTIONS, thread_name_prefix="sql")
         job = asyncio.get_running_loop().run_in_executor(self._threads, transaction)
+        job.add_done_callback(lambda job: job.cancelled() or job.exception())  # nobody may be left to hear it
         try:
             return await asyncio.shield(job)
         except asyncio.CancelledError:
@@ -174,7 +175,7 @@ def _usable(text: str) -> URL:
         url = make_url(text)
         url = url.set(drivername=_DRIVERS.get(url.drivername, url.drivername))
         url.get_dialect()
-    except sa.exc.ArgumentError:
+    except (sa.exc.ArgumentError, ValueError):
         raise ValueError(
             "not an address of a database, such as postgresql://user:password@host/name"
         ) from None

@@ -110,6 +110,8 @@ def _creation(contacts: ContactsTable, plan: Create) -> Creation:
     table = contacts.table
     if [*table.primary_key.columns] != [contacts.id]:
         raise ValueError(f"create: {contacts.id.name} must be the primary key of {table.name}")
+    if plan.id == "database" and not _makes_ids(contacts.id):
+        raise ValueError(f'create.id: the database makes no {contacts.id.name} by itself; say id = "uuid"')
     phone = _column(table, plan.phone, "create.phone") if plan.phone else contacts.phones[0]
     index = contacts.phones.index(phone)
     paired = len(contacts.tails) == len(contacts.phones)
@@ -117,6 +119,11 @@ def _creation(contacts: ContactsTable, plan: Create) -> Creation:
     values = {_column(table, name, "create.values"): value for name, value in plan.values.items()}
     # What is made must be among the rows that count.
     return Creation(phone, tail, {**contacts.where, **values}, makes_uuid=plan.id == "uuid")
+
+
+def _makes_ids(column: Column) -> bool:
+    generated = column.server_default is not None or column.identity is not None
+    return generated or column.table.autoincrement_column is column
 
 
 def _calls(connection: sa.Connection, plan: Calls) -> CallsTable:

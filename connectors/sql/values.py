@@ -42,7 +42,7 @@ FIELDS: Final[dict[str, Kind]] = {
 _TAKES: Final[dict[Kind, tuple[type[TypeEngine[Any]], ...]]] = {
     "text": (sa.String,),
     "time": (sa.DateTime, sa.Date, sa.String),
-    "number": (sa.Integer, sa.Numeric, sa.Interval, sa.String),
+    "number": (sa.Integer, sa.Numeric, sa.Float, sa.Interval, sa.String),
     "list": (sa.JSON, sa.ARRAY, sa.String),
     "object": (sa.JSON, sa.String),
     "id": (sa.String, sa.Integer, sa.Numeric, sa.Uuid),
@@ -78,6 +78,8 @@ def for_column(column_type: TypeEngine[Any], value: Any, written: Callable[[], s
             return timedelta(seconds=_finite(value))
         case sa.Integer():
             return _within(round(_finite(value)), 2 ** _bits(column_type))
+        case sa.Float():
+            return _finite(value)
         case sa.Numeric():
             number = _within(_finite(value), _most(column_type))
             return Decimal(str(number)) if column_type.asdecimal else number
@@ -173,7 +175,7 @@ def _bits(column_type: sa.Integer) -> int:
 
 
 def _most(column_type: sa.Numeric[Any]) -> float:
-    if column_type.precision is None or isinstance(column_type, sa.Float):
+    if column_type.precision is None:
         return math.inf
     return float(10 ** (column_type.precision - (column_type.scale or 0)))
 

@@ -92,7 +92,14 @@ class Object:
 
 
 class HubSpot:
-    def __init__(self, *, lag: float = 8.0, country: str = "US", searches_per_second: int = 5) -> None:
+    def __init__(
+        self,
+        *,
+        lag: float = 8.0,
+        country: str = "US",
+        searches_per_second: int = 5,
+        requests_in_ten_seconds: int = 190,
+    ) -> None:
         self.lag = lag
         self.clock = Clock()
         self.contacts: dict[str, Object] = {}
@@ -101,6 +108,7 @@ class HubSpot:
         self.complaints: list[str] = []
         self.country = country
         self._searches_per_second = searches_per_second
+        self._requests_in_ten_seconds = requests_in_ten_seconds
         self._next_id = 501
         self._instead: list[Callable[[Asked], Response | None]] = []
         self.app = Starlette(
@@ -173,7 +181,7 @@ class HubSpot:
 
         if asked.path.endswith("/search") and within(1, True) > self._searches_per_second:
             return problem(429, "RATE_LIMITS", "You have reached your secondly limit.", policyName="SECONDLY")
-        if within(10, False) > 190:
+        if within(10, False) > self._requests_in_ten_seconds:
             return problem(
                 429, "RATE_LIMITS", "You have reached your ten_secondly_rolling limit.",
                 policyName="TEN_SECONDLY_ROLLING",
