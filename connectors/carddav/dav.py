@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import quote, unquote
 
@@ -21,6 +21,9 @@ from connectors.kit.failures import Failure, RateLimited, Refused, Unavailable
 TIMEOUT: Final = 30.0  # seconds for one exchange, however slowly it trickles
 MOST_BYTES: Final = 64 * 1024 * 1024
 REDIRECTS: Final = 5
+CONNECTIONS: Final = 4  # small servers take few: Radicale closes what is beyond eight
+LOCKED: Final = 423  # Xandikos says so while it writes for somebody else
+PAUSES: Final = (0.02, 0.05, 0.1, 0.2, 0.4, 0.8)  # seconds between the tries
 
 _PATH = "/~!$&'()*+,;=:@"  # left as they are in a path, RFC 3986
 _XML = {"Content-Type": "application/xml; charset=utf-8"}
@@ -32,7 +35,9 @@ class Denied(Refused):
 
     def __init__(self, method: str, status: int, conditions: frozenset[str] = frozenset()) -> None:
         named = ", ".join(sorted(condition.partition("}")[2] for condition in conditions))
-        super().__init__(f"the CardDAV server answered {method} with {status}" + (f" ({named})" if named else ""))
+        super().__init__(
+            f"the CardDAV server answered {method} with {status}" + (f" ({named})" if named else "")
+        )
         self.http_status = status
         self.conditions = conditions
 
@@ -63,7 +68,12 @@ class Dav:
         self._origins = {origin_of(self.url), *(origin_of(httpx.URL(origin)) for origin in origins)}
         self._timeout = timeout
         # An ETag must come as it is kept: proxies that compress on the way change or weaken it.
-        self._http = httpx.AsyncClient(auth=auth, timeout=timeout, headers={"Accept-Encoding": "identity"})
+        self._http = httpx.AsyncClient(
+            auth=auth,
+            timeout=timeout,
+            limits=httpx.Limits(max_connections=CONNECTIONS),
+            headers={"Accept-Encoding": "identity"},
+        )
 
     async def close(self) -> None:
         await self._http.aclose()
@@ -74,12 +84,17 @@ class Dav:
         path = quote(unquote(url.path), safe=_PATH)
         return path if origin_of(url) == origin_of(self.url) else f"{origin_of(url)}{path}"
 
+    def path(self, name: str) -> str:
+        """How the resource's own server calls it."""
+        return self.url.join(name).raw_path.decode("ascii")
+
     async def propfind(self, name: str, properties: Iterable[str], *, depth: int = 0) -> Multistatus:
         body = multistatus.propfind(properties)
-        return self._read(await self._follow("PROPFIND", name, body, {**_XML, "Depth": str(depth)}))
+        answer, name = await self._follow("PROPFIND", name, body, {**_XML, "Depth": str(depth)})
+        return self._read(answer, name)
 
     async def report(self, name: str, body: bytes, *, depth: int) -> Multistatus:
-        return self._read(await self._send("REPORT", name, body, {**_XML, "Depth": str(depth)}))
+        return self._read(await self._send("REPORT", name, body, {**_XML, "Depth": str(depth)}), name)
 
     async def get(self, name: str) -> Resource | None:
         """None when there is no such resource."""
@@ -97,8 +112,14 @@ class Dav:
         return await self._put(name, text, {"If-Match": etag.removeprefix("W/")})
 
     async def _put(self, name: str, text: str, condition: dict[str, str]) -> str | None:
-        body, refusals = text.encode("utf-8", "surrogateescape"), (403, 409, 412)
-        answer = await self._send("PUT", name, body, {**_VCARD, **condition}, expected=refusals)
+        body, refusals = text.encode("utf-8", "surrogateescape"), (403, 409, 412, LOCKED)
+        for pause in PAUSES:
+            answer = await self._send("PUT", name, body, {**_VCARD, **condition}, expected=refusals)
+            if answer.status_code != LOCKED:
+                break
+            await asyncio.sleep(pause)
+        if answer.status_code == LOCKED:
+            raise Unavailable("the CardDAV server has the contact locked", retry_after=1)
         if answer.status_code in refusals:
             named = multistatus.conditions(answer.content)
             if _somebody_was_faster(answer.status_code, named):
@@ -107,13 +128,15 @@ class Dav:
         etag: str | None = answer.headers.get("etag")
         return etag
 
-    async def _follow(self, method: str, name: str, body: bytes, headers: dict[str, str]) -> httpx.Response:
-        """As `_send`, over redirects within the same origin."""
+    async def _follow(
+        self, method: str, name: str, body: bytes, headers: dict[str, str]
+    ) -> tuple[httpx.Response, str]:
+        """As `_send`, over redirects within the same origin; and where they led."""
         moved = (301, 302, 307, 308)
         for _ in range(REDIRECTS):
             answer = await self._send(method, name, body, headers, expected=moved)
             if answer.status_code not in moved:
-                return answer
+                return answer, name
             name = self.name(answer.headers.get("location", ""), name)
         raise Refused("the CardDAV server redirects in a circle")
 
@@ -132,14 +155,27 @@ class Dav:
             )
         try:
             async with asyncio.timeout(self._timeout):
-                answer = await self._exchange(method, url, body, headers or {})
+                answer = await self._twice(method, url, body, headers or {})
         except (TimeoutError, httpx.TransportError) as error:
             raise Unavailable(f"the CardDAV server cannot be reached ({type(error).__name__})") from None
         if answer.is_success or answer.status_code in expected:
             return answer
         raise failure(method, answer)
 
-    async def _exchange(self, method: str, url: httpx.URL, body: bytes, headers: dict[str, str]) -> httpx.Response:
+    async def _twice(
+        self, method: str, url: httpx.URL, body: bytes, headers: dict[str, str]
+    ) -> httpx.Response:
+        """Once more where the server had closed the connection, and asking twice changes nothing."""
+        try:
+            return await self._exchange(method, url, body, headers)
+        except (httpx.NetworkError, httpx.RemoteProtocolError):
+            if method == "PUT":
+                raise
+        return await self._exchange(method, url, body, headers)
+
+    async def _exchange(
+        self, method: str, url: httpx.URL, body: bytes, headers: dict[str, str]
+    ) -> httpx.Response:
         async with self._http.stream(method, url, content=body or None, headers=headers) as answer:
             content = bytearray()
             async for chunk in answer.aiter_bytes():
@@ -148,11 +184,14 @@ class Dav:
                     raise Refused(f"the CardDAV server's answer is longer than {MOST_BYTES} bytes")
             return httpx.Response(answer.status_code, headers=_plain(answer.headers), content=bytes(content))
 
-    def _read(self, answer: httpx.Response) -> Multistatus:
+    def _read(self, answer: httpx.Response, name: str) -> Multistatus:
+        """The answer about `name`; what it tells of goes by name, too."""
         try:
-            return multistatus.read(answer.content)
+            read = multistatus.read(answer.content)
         except NotMultistatus as error:
             raise Refused(f"{self.url.host} does not speak WebDAV: {error}") from None
+        entries = tuple(replace(entry, href=self.name(entry.href, name)) for entry in read.entries)
+        return replace(read, entries=entries)
 
 
 def origin_of(url: httpx.URL) -> str:

@@ -47,16 +47,21 @@ async def address_books(dav: Dav, only: Iterable[str] = ()) -> list[Book]:
 async def _all_books(dav: Dav) -> list[Book]:
     start = await _start(dav)
     if _is_book(start):
-        return [_book(dav, start)]
-    homes = start.hrefs(_HOME)
-    if not homes:
-        principal = (await dav.propfind(_principal_of(start), _PROPERTIES)).entries
-        homes = [home for entry in principal for home in entry.hrefs(_HOME)]
+        return [_book(start)]
     found = {}
-    for home in homes:
-        entries = (await dav.propfind(dav.name(home), _PROPERTIES, depth=1)).entries
-        found.update({dav.name(entry.href): _book(dav, entry) for entry in entries if _is_book(entry)})
+    for home in await _homes(dav, start):
+        entries = (await dav.propfind(home, _PROPERTIES, depth=1)).entries
+        found.update({entry.href: _book(entry) for entry in entries if _is_book(entry)})
     return list(found.values())
+
+
+async def _homes(dav: Dav, start: Entry) -> list[str]:
+    """Where the user's address books are kept."""
+    told = [start]
+    if not start.hrefs(_HOME):
+        principal = dav.name(start.hrefs(_PRINCIPAL)[0], start.href)
+        told = list((await dav.propfind(principal, _PROPERTIES)).entries)
+    return [dav.name(home, entry.href) for entry in told for home in entry.hrefs(_HOME)]
 
 
 async def _start(dav: Dav) -> Entry:
@@ -71,19 +76,17 @@ async def _start(dav: Dav) -> Entry:
         for entry in entries[:1]:
             if _is_book(entry) or entry.hrefs(_HOME) or entry.hrefs(_PRINCIPAL):
                 return entry
-    raise denied or Refused("the CardDAV server names neither a principal nor an address book at this address")
-
-
-def _principal_of(start: Entry) -> str:
-    return start.hrefs(_PRINCIPAL)[0]
+    raise denied or Refused(
+        "the CardDAV server names neither a principal nor an address book at this address"
+    )
 
 
 def _is_book(entry: Entry) -> bool:
     return f"{CARD}addressbook" in entry.names(_TYPE)
 
 
-def _book(dav: Dav, entry: Entry) -> Book:
-    name = dav.name(entry.href)
+def _book(entry: Entry) -> Book:
+    name = entry.href
     privileges = entry.names(_PRIVILEGES)
     return Book(
         name=name if name.endswith("/") else f"{name}/",

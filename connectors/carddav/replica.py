@@ -10,22 +10,28 @@ Only what is needed is kept: the contact, its numbers, and which calls its note 
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
+import httpx
+
 from connectors.carddav import mapping, multistatus, vcard
 from connectors.carddav.dav import Dav, Denied
 from connectors.carddav.discovery import Book, address_books
-from connectors.carddav.multistatus import DATA, ETAG
+from connectors.carddav.multistatus import DATA, ETAG, Multistatus
 from connectors.kit.connector import Candidate
 from connectors.kit.failures import Unavailable
 from connectors.kit.phones import Phone
 
 BATCH: Final = 100  # cards asked for at once
+BOOKS_KEPT: Final = 900.0  # seconds until it is asked again which address books there are
 PAGES: Final = 1_000  # of one synchronization, for servers that answer in pieces
 
+_NEVER: Final = float("-inf")
+_EVER: Final = -sys.float_info.max
 _FORGOTTEN = (400, 403, 404, 409, 410, 412)  # how servers say that they do not know a token any more
 
 
@@ -41,11 +47,13 @@ class Kept:
 
 @dataclass(slots=True)
 class _Copy:
-    """One address book as it was at `token`."""
+    """One address book as it was at `token`. `written` are the names that this connector has written to
+    since: what comes and goes between two tokens no server tells of, so these are looked at by name."""
 
     book: Book
     token: str = ""
     cards: dict[str, Kept] = field(default_factory=dict)
+    written: set[str] = field(default_factory=set)
 
 
 class Replica:
@@ -59,17 +67,17 @@ class Replica:
         self._copies: list[_Copy] = []
         self._by_phone: dict[str, set[str]] = defaultdict(set)
         self._by_call: dict[str, str] = {}
-        self._as_of = float("-inf")
+        self._as_of = _NEVER
+        self._discovered = _NEVER
         self._reading: asyncio.Task[None] | None = None
-
-    @property
-    def complete(self) -> bool:
-        """Whether every card has been read once."""
-        return self._as_of > float("-inf")
 
     def start(self) -> None:
         """Begins to read, without waiting for it."""
         self._task()
+
+    async def read(self) -> None:
+        """Returns when every card has been read once, however long ago."""
+        await self.fresh(_EVER)
 
     async def close(self) -> None:
         if self._reading is not None:
@@ -83,33 +91,45 @@ class Replica:
             await asyncio.shield(self._task())
 
     async def books(self) -> list[Book]:
-        """The address books, asked for once."""
-        if not self._copies:
-            self._copies = [_Copy(book) for book in await address_books(self._dav, self._only)]
+        """The address books, asked for every so often."""
+        if self._clock() - self._discovered > BOOKS_KEPT:
+            began, books = self._clock(), await address_books(self._dav, self._only)
+            for copy in [copy for copy in self._copies if copy.book not in books]:
+                self._forget(copy)
+            known = {copy.book: copy for copy in self._copies}
+            self._copies = [known.get(book) or _Copy(book) for book in books]
+            self._discovered = began
         return [copy.book for copy in self._copies]
 
     def having(self, phone: Phone) -> list[Candidate]:
         """Everybody who might have the number."""
-        return [kept.candidate for name in self._by_phone.get(mapping.key(phone.digits), ())
-                if (kept := self.kept(name)) and kept.candidate]  # fmt: skip
+        names = self._by_phone.get(mapping.key(phone.digits), set())
+        kept = (copy.cards.get(name) for copy in self._copies for name in names)
+        return [card.candidate for card in kept if card and card.candidate]
 
     def telling_of(self, call_id: str) -> str | None:
         """The card whose note tells of the call."""
         return self._by_call.get(call_id)
 
-    def kept(self, name: str) -> Kept | None:
-        return next((copy.cards[name] for copy in self._copies if name in copy.cards), None)
-
     def holds(self, name: str) -> bool:
-        """Whether the name is one of a card in these address books, known or not."""
-        return any(
-            name.startswith(copy.book.name) and "/" not in name[len(copy.book.name):] for copy in self._copies
-        )  # fmt: skip
+        """Whether the name is one that a card in these address books can have."""
+        try:
+            usual = name == self._dav.name(name)
+        except httpx.InvalidURL:
+            return False
+        return usual and any(_is_card(name, copy.book) for copy in self._copies)
 
-    def put(self, name: str, etag: str | None, text: str) -> None:
-        """What this connector itself has written."""
-        copy = next(copy for copy in self._copies if name.startswith(copy.book.name))
-        self._keep(copy, name, self._read(name, etag, text))
+    def put(self, name: str, etag: str | None, text: str) -> list[Candidate]:
+        """What this connector itself has written, or read alone; the contact that it is."""
+        copy = next(copy for copy in self._copies if _is_card(name, copy.book))
+        kept = self._read(name, etag, text)
+        copy.written.add(name)
+        self._keep(copy, name, kept)
+        return [kept.candidate] if kept.candidate else []
+
+    def candidates(self, answer: Multistatus) -> list[Candidate]:
+        """The contacts in an answer of the server; nothing is kept."""
+        return [kept.candidate for kept in self._cards(answer).values() if kept.candidate]
 
     def _task(self) -> asyncio.Task[None]:
         if self._reading is None or self._reading.done():
@@ -121,17 +141,23 @@ class Replica:
         began = self._clock()
         await self.books()
         for copy in self._copies:
-            await self._bring_up_to_date(copy)
+            try:
+                await self._bring_up_to_date(copy)
+            except Denied as denied:
+                if denied.http_status in (404, 410):
+                    self._discovered = _NEVER  # the address book is gone: look again which there are
+                raise
         self._as_of = began
 
     async def _bring_up_to_date(self, copy: _Copy) -> None:
-        listed, gone, token = await self._differences(copy)
-        wanted = [name for name, etag in listed.items() if not _same(copy.cards.get(name), etag)]
-        for start in range(0, len(wanted), BATCH):
-            batch = wanted[start : start + BATCH]
-            read = await self._fetch(copy.book, batch)
-            for name in batch:
-                self._keep(copy, name, read.get(name))
+        written, copy.written = copy.written, set()
+        try:
+            listed, gone, token = await self._differences(copy)
+            wanted = [name for name, etag in listed.items() if not _same(copy.cards.get(name), etag)]
+            await self._fetch(copy, [*wanted, *(written - set(listed) - gone)])
+        except BaseException:
+            copy.written |= written
+            raise
         for name in gone:
             self._keep(copy, name, None)
         copy.token = token
@@ -148,8 +174,8 @@ class Replica:
             listed, _, token = await self._since(copy.book, "")
         else:
             entries = (await self._dav.propfind(copy.book.name, [ETAG], depth=1)).entries
-            listed, token = {self._dav.name(entry.href): entry.text(ETAG) for entry in entries}, ""
-        listed = {name: etag for name, etag in listed.items() if name.startswith(copy.book.name) and name[-1] != "/"}
+            etags = {entry.href: entry.text(ETAG) for entry in entries}
+            listed, token = {name: etag for name, etag in etags.items() if _is_card(name, copy.book)}, ""
         return listed, set(copy.cards) - set(listed), token
 
     async def _since(self, book: Book, token: str) -> tuple[dict[str, str | None], set[str], str]:
@@ -157,34 +183,38 @@ class Replica:
         gone: set[str] = set()
         for _ in range(PAGES):
             answer = await self._dav.report(book.name, multistatus.sync_collection(token), depth=0)
-            truncated = False
             for entry in answer.entries:
-                name = self._dav.name(entry.href)
-                if entry.status == 507:
-                    truncated = True
-                elif entry.status in (404, 410):
+                name = entry.href
+                if not _is_card(name, book):
+                    continue
+                if entry.status in (404, 410):
                     gone.add(name)
                     listed.pop(name, None)
-                elif name.startswith(book.name) and name[-1] != "/":
-                    listed[name] = entry.text(ETAG)
+                else:
                     gone.discard(name)
+                    listed[name] = entry.text(ETAG)
             before, token = token, answer.sync_token or ""
-            if not truncated:
+            if not any(entry.status == 507 for entry in answer.entries):
                 return listed, gone, token
             if token in ("", before):
                 break
         raise Unavailable("the CardDAV server does not come to the end of what changed")
 
-    async def _fetch(self, book: Book, names: list[str]) -> dict[str, Kept]:
-        answer = await self._dav.report(book.name, multistatus.multiget(names), depth=1)
-        return self.read(answer)
+    async def _fetch(self, copy: _Copy, names: list[str]) -> None:
+        """Reads these cards; those that are not there are forgotten."""
+        for start in range(0, len(names), BATCH):
+            batch = names[start : start + BATCH]
+            asked = multistatus.multiget(self._dav.path(name) for name in batch)
+            answer = await self._dav.report(copy.book.name, asked, depth=1)
+            read = self._cards(answer)
+            for name in batch:
+                self._keep(copy, name, read.get(name))
 
-    def read(self, answer: multistatus.Multistatus) -> dict[str, Kept]:
-        """The cards that an answer holds, by name; nothing is kept."""
+    def _cards(self, answer: Multistatus) -> dict[str, Kept]:
         found = {}
         for entry in answer.entries:
             if (text := entry.text(DATA)) is not None:
-                name = self._dav.name(entry.href)
+                name = entry.href
                 found[name] = self._read(name, entry.text(ETAG), text)
         return found
 
@@ -199,6 +229,10 @@ class Replica:
         keys = mapping.keys(candidate.phones, self._country)
         return Kept(etag, candidate, keys, mapping.calls_in(card))
 
+    def _forget(self, copy: _Copy) -> None:
+        for name in list(copy.cards):
+            self._keep(copy, name, None)
+
     def _keep(self, copy: _Copy, name: str, kept: Kept | None) -> None:
         """Instead of what was there; None when nothing is any more."""
         before = copy.cards.pop(name, None)
@@ -212,6 +246,11 @@ class Replica:
             for key in kept.keys:
                 self._by_phone[key].add(name)
             self._by_call.update(dict.fromkeys(kept.calls, name))
+
+
+def _is_card(name: str, book: Book) -> bool:
+    rest = name.removeprefix(book.name)
+    return rest not in ("", name) and "/" not in rest
 
 
 def _same(kept: Kept | None, etag: str | None) -> bool:

@@ -19,7 +19,7 @@ _LINE = re.compile(
 )
 _PARAMETER = re.compile(r";((?:\"[^\"]*\"|[^\":;])*)")
 _PART = re.compile(r"\"([^\"]*)\"|([^\",]+)")
-_TOKEN = re.compile(r"\\.|;|[^\\;]+|\\", re.DOTALL)
+_PIECE = re.compile(r"\\.|;|[^\\;]+|\\", re.DOTALL)
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 _CARET = {"^n": "\n", "^'": '"', "^^": "^"}  # RFC 6868
 _PHYSICAL = re.compile(r"[^\r\n]*(?:\r\n|\n|\r|\Z)")
@@ -60,11 +60,11 @@ class Line:
     def components(self) -> tuple[str, ...]:
         """The parts of a structured value such as N or ORG."""
         parts = [""]
-        for token in _TOKEN.findall(self.value):
-            if token == ";":
+        for piece in _PIECE.findall(self.value):
+            if piece == ";":
                 parts.append("")
             else:
-                parts[-1] += token
+                parts[-1] += piece
         return tuple(unescape(part) for part in parts)
 
     def with_text(self, text: str, newline: str = "\r\n") -> Line:
@@ -106,7 +106,7 @@ class Card:
 
 
 def parse(text: str) -> Card:
-    """Raises ValueError when the text is no vCard. Lines that are not well formed are kept and say nothing."""
+    """Raises ValueError when the text is no vCard. Lines that are none are kept and say nothing."""
     lines = tuple(_lines(text))
     if not lines or lines[0].name != "BEGIN" or lines[0].value.strip().upper() != "VCARD":
         raise ValueError("does not start with BEGIN:VCARD")
