@@ -25,7 +25,9 @@ def run(connector: Connector, secrets: Sequence[str], *, host: str, port: int, l
     log_to_standard_error()
     listener = _listener(host, port)
     shown = f"[{host}]" if ":" in host else host
-    click.echo(f"{connector.name or type(connector).__name__} on http://{shown}:{listener.getsockname()[1]}")
+    click.echo(
+        f"{connector.name or type(connector).__name__} is listening on http://{shown}:{listener.getsockname()[1]}"
+    )
     click.echo(f"the ledger is {ledger}", err=True)
     config = uvicorn.Config(
         application(connector, secrets, ledger),

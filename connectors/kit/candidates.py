@@ -23,14 +23,17 @@ def choose(phone: Phone, candidates: Iterable[Candidate], country: str) -> Found
     matching: dict[str, tuple[Match, str, Contact]] = {}
     for candidate in candidates:
         how = _match(phone, candidate, country)
-        known = matching.get(candidate.contact.id)  # a CRM asked in several ways gives one contact twice
-        if how is not None and (known is None or _RANK[how] < _RANK[known[0]]):
-            matching[candidate.contact.id] = how, candidate.created, candidate.contact
+        if how is None:
+            continue
+        contact = checked(candidate.contact)
+        known = matching.get(contact.id)  # a CRM that is asked in several ways gives one contact twice
+        if known is None or _RANK[how] < _RANK[known[0]]:
+            matching[contact.id] = how, candidate.created, contact
     if not matching:
         return NotFound()
     how, _, contact = min(matching.values(), key=_order)
     return Found(
-        contact=msgspec.structs.replace(checked(contact), phone=phone.e164),
+        contact=msgspec.structs.replace(contact, phone=phone.e164),
         matches=len(matching),
         match=how,
     )

@@ -111,4 +111,4 @@ def _told(text: str) -> str:
     missing = _MISSING.match(what)
     if missing:
         return f"{where}.{missing[1]}: is missing".removeprefix(".")
-    return f"{where or 'body'}: {what[:1].lower()}{what[1:]}".replace("`", "")
+    return f"{where or 'body'}: {what[:1].lower()}{what[1:]}".replace("`", "").replace(" | null", "")
