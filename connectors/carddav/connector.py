@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import ClassVar, Final, Self
+from urllib.parse import quote
 from weakref import WeakValueDictionary
 
 import httpx
@@ -221,7 +222,7 @@ class CardDavConnector(Connector):
 
 
 def _activity(name: str, call_id: str) -> str:
-    return f"{name}#{mapping.mark_of(call_id)}"
+    return f"{name}#{quote(call_id, safe='')}"
 
 
 def _listed(text: str) -> list[str]:

@@ -8,23 +8,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
-from urllib.parse import quote, unquote
 
 from connectors.carddav import vcard
 from connectors.carddav.vcard import Card, Line
 from connectors.kit import phones
 from connectors.kit.connector import Candidate
 from connectors.kit.contract import Call, Contact, CreateRequest
+from connectors.kit.noted import headline, mark, marked, one_line
 from connectors.kit.phones import Phone
 
 KEY_DIGITS: Final = phones.SHORTEST_LOCAL  # what numbers that may be the same end alike in, at the least
-LONGEST_TEXT: Final = 1_000  # characters of a summary
 LONGEST_NOTES: Final = 10_000
 CREATED: Final = "X-HUM-CREATED"
 
-_MARK = re.compile(r"\[hum:([^\]\s]+)\]\s*\Z")
 _BETWEEN_NUMBERS = re.compile(r"\s*(?:[/;,|\n]|\s(?:or|and|oder|und|ou|o)\s)\s*", re.IGNORECASE)
 _REMARK = re.compile(r"[^\W\d_]|[/;,]")
 _GROUPS = ("KIND", "X-ADDRESSBOOKSERVER-KIND")
@@ -72,53 +70,40 @@ def new_card(request: CreateRequest, phone: Phone, uid: str, moment: datetime) -
     return vcard.write([*properties, (CREATED, moment.strftime("%Y-%m-%dT%H:%M:%SZ"))])
 
 
-def mark_of(call_id: str) -> str:
-    """The call's id as it stands in a mark: without spaces and brackets."""
-    return quote(call_id, safe="-._~")
-
-
 def calls_in(card: Card) -> frozenset[str]:
     """The ids of the calls that the notes tell of."""
     lines = (line for note in card.all("NOTE") for line in note.text.split("\n"))
-    return frozenset(unquote(found[1]) for line in lines if (found := _MARK.search(line)))
+    return frozenset(call_id for line in lines if (call_id := marked(line)) is not None)
 
 
 def with_call(card: Card, call: Call, most: int) -> Card:
     """The call in the note: in place of the line that told of it before, else below all others. Of more than
     `most` such lines the first go."""
-    said = f"{call_line(call)} [hum:{mark_of(call.id)}]"
+    said = f"{call_line(call)} {mark(call.id)}"
     note = _note_of(card, call.id)
     if note is None:
         return card.added("NOTE", said)
     lines = note.text.split("\n") if note.text else []
-    mine = [number for number, line in enumerate(lines) if _marked(line) == call.id]
+    mine = [number for number, line in enumerate(lines) if marked(line) == call.id]
     if mine:
         lines[mine[0]] = said
     else:
         lines.append(said)
-    marked = [number for number, line in enumerate(lines) if _marked(line) is not None]
-    dropped = {number for number in marked[: max(len(marked) - most, 0)] if _marked(lines[number]) != call.id}
+    told = [number for number, line in enumerate(lines) if marked(line) is not None]
+    dropped = {number for number in told[: max(len(told) - most, 0)] if marked(lines[number]) != call.id}
     kept = [line for number, line in enumerate(lines) if number not in dropped]
     return card.replaced(note, "\n".join(kept))
 
 
 def call_line(call: Call) -> str:
-    """`2026-11-20 21:05 UTC, inbound call, 3 min 5 s, completed: Asked about … Next: call back.`"""
-    facts = [
-        _moment(call.started_at or call.ended_at or call.updated_at),
-        f"{call.direction} call" if call.direction else "call",
-        _duration(call.duration_seconds),
-        (call.status or "").replace("_", " "),
-        f"with {call.agent.name}" if call.agent and call.agent.name else "",
-    ]
-    told = [
+    """`2026-11-20 21:05 UTC, inbound call, 3 min 5 s, completed: Asked about … Next: call back`"""
+    told = (
         call.summary or "",
         f"Next: {'; '.join(call.next_actions)}" if call.next_actions else "",
         f"Recording: {call.recording_url}" if call.recording_url else "",
-    ]
-    head = ", ".join(_line(fact) for fact in facts if fact)
-    text = " ".join(_line(part) for part in told if part)
-    return f"{head}: {text}" if text else head
+    )
+    text = " ".join(one_line(part) for part in told if part)
+    return f"{headline(call)}: {text}" if text else headline(call)
 
 
 def _contact(card: Card, name: str, numbers: tuple[str, ...], country: str) -> Contact:
@@ -155,21 +140,15 @@ def _fields(card: Card) -> dict[str, Any]:
 
 def _notes(card: Card) -> str:
     """What people wrote; what this connector wrote, HUM knows."""
-    lines = (line for note in card.all("NOTE") for line in note.text.split("\n") if _marked(line) is None)
+    lines = (line for note in card.all("NOTE") for line in note.text.split("\n") if marked(line) is None)
     return _replaced("\n".join(lines)).strip()
 
 
 def _note_of(card: Card, call_id: str) -> Line | None:
     """The note that the call belongs into."""
     notes = [note for note in card.all("NOTE") if "ENCODING" not in note.parameters]
-    marks = {id(note): {_marked(line) for line in note.text.split("\n")} - {None} for note in notes}
+    marks = {id(note): {marked(line) for line in note.text.split("\n")} - {None} for note in notes}
     return max(notes, key=lambda note: (call_id in marks[id(note)], bool(marks[id(note)])), default=None)
-
-
-def _marked(line: str) -> str | None:
-    """Of which call the line tells."""
-    found = _MARK.search(line)
-    return unquote(found[1]) if found else None
 
 
 def _preferred(lines: Iterable[Line]) -> list[Line]:
@@ -207,29 +186,6 @@ def _split(name: str) -> tuple[str, str]:
         return family.strip(), given.strip()
     given, _, family = name.rpartition(" ")
     return (family, given) if given else ("", family)
-
-
-def _moment(text: str | None) -> str:
-    try:
-        moment = datetime.fromisoformat(text or "")
-    except ValueError:
-        return ""
-    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if moment.tzinfo else ""
-
-
-def _duration(seconds: float | None) -> str:
-    if seconds is None or not 0 <= seconds < 1e9:
-        return ""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    parts = [(hours, "h"), (minutes, "min"), (rest, "s")]
-    return " ".join(f"{number} {unit}" for number, unit in parts if number) or "0 s"
-
-
-def _line(text: str) -> str:
-    """On one line, and not endless."""
-    flat = _clean(text)
-    return flat if len(flat) <= LONGEST_TEXT else f"{flat[: LONGEST_TEXT - 1]}…"
 
 
 def _text(line: Line | None) -> str:
