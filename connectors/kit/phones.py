@@ -67,6 +67,15 @@ def parse(text: str, country: str = "US") -> Phone | None:
     )
 
 
+def caller(text: str, country: str = "US") -> Phone | None:
+    """The number that HUM asks for: as `parse`, but a remark beside it makes it no number at all. A CRM's
+    entries are written by people; what comes with a call is one number or something to be wary of."""
+    bare = _bare(text)
+    uri = _SCHEME.match(bare)  # a tel: URI, with parameters of its own
+    number = bare[uri.end() :].partition(";")[0] if uri else bare
+    return parse(text, country) if all(map(_belongs_to_a_number, number)) else None
+
+
 def match(phone: Phone, stored: str, country: str = "US") -> Match | None:
     """Whether `stored` is the number: `exact` when it says so with its country, `suffix` when it leaves the
     country (or more) out and the rest is the same; None for another number, above all for one that ends
@@ -166,6 +175,14 @@ def _bare(text: str) -> str:
         return found  # parameters of RFC 3966 (`;ext=`, `;phone-context=`) are the parser's to read
     user = unquote(found[scheme.end() :].partition("@")[0]).partition(";")[0].partition(":")[0]
     return user if _USER.match(user) else ""  # `sip:alice7@…` is nobody's number
+
+
+def _belongs_to_a_number(character: str) -> bool:
+    return (
+        character in "+＋./ "
+        or character.isdecimal()
+        or unicodedata.category(character) in ("Pd", "Ps", "Pe")  # dashes and brackets
+    )
 
 
 def _visible(character: str) -> str:

@@ -34,7 +34,7 @@ from connectors.kit.candidates import choose
 from connectors.kit.connector import Connector
 from connectors.kit.contract import Alive, CreateRequest, LookupRequest, NotFound, PingRequest, SyncRequest
 from connectors.kit.ledger import Ledger
-from connectors.kit.phones import parse
+from connectors.kit.phones import caller
 from connectors.kit.requests import Envelope, admit, decode, envelope, read
 
 LONGEST: Final = 30.0  # seconds; HUM waits no longer for anything
@@ -88,7 +88,7 @@ class _Endpoints:
         return made
 
     async def _lookup(self, wanted: LookupRequest, _: Envelope) -> Response:
-        phone = parse(wanted.phone, self._connector.country)
+        phone = caller(wanted.phone, self._connector.country)
         if phone is None:  # withheld, short, or no number: nobody has it, and nobody is asked
             return answer(NotFound())
         return answer(choose(phone, await self._connector.lookup(phone), self._connector.country))

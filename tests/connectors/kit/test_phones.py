@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.kit.phones import WITHHELD, Phone, match, parse
+from connectors.kit.phones import WITHHELD, Phone, caller, match, parse
 
 CALLER = "+13175550142"
 
@@ -123,6 +123,35 @@ def test_whether_a_stored_number_is_the_callers(
     caller: str, stored: str, country: str, expected: str | None
 ) -> None:
     assert match(phone(caller), stored, country) == expected
+
+
+CALLERS = [
+    CALLER,
+    "(317) 555-0142",
+    "tel:+1-317-555-0142;ext=3",
+    "sip:+13175550142@pbx;user=phone",
+    "＋１３１７５５５０１４２",
+    "+1\u00a0(317)\u2011555\u20110142",
+]
+NO_CALLERS = [
+    "+13175550142' OR 1=1 --",
+    "+13175550142 mobile",
+    "+13175550142;x",
+    "+13175550142<b>",
+    "1-800-FLOWERS",
+    "*",
+    "anonymous",
+]
+
+
+@pytest.mark.parametrize("text", CALLERS)
+def test_the_caller_in_any_notation(text: str) -> None:
+    assert caller(text) == parse(CALLER)
+
+
+@pytest.mark.parametrize("text", NO_CALLERS)
+def test_a_caller_is_a_number_and_nothing_beside_it(text: str) -> None:
+    assert caller(text) is None
 
 
 def test_the_parts_of_a_number() -> None:
