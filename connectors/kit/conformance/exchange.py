@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
@@ -40,7 +41,7 @@ class Answer:
     @cached_property
     def _parsed(self) -> Any:
         try:
-            return json.loads(self.body.decode("utf-8"), parse_constant=_refuse)
+            return _DECODER.decode(self.body.decode("utf-8"))
         except (ValueError, RecursionError):
             return _NO_JSON
 
@@ -68,6 +69,21 @@ _NO_JSON: Final = object()
 
 def _refuse(constant: str) -> Any:
     raise ValueError(f"{constant} is no JSON")
+
+
+def _finite(text: str) -> float:
+    if not math.isfinite(float(text)):
+        raise ValueError("a number that nobody can hold")
+    return float(text)
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len(dict(pairs)) != len(pairs):
+        raise ValueError("a name that stands there twice: two readers could take two different ones")
+    return dict(pairs)
+
+
+_DECODER: Final = json.JSONDecoder(object_pairs_hook=_each_once, parse_float=_finite, parse_constant=_refuse)
 
 
 def _kind(value: object) -> str:

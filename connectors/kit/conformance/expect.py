@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from connectors.kit.conformance.exchange import Answer
 
+MOST_ID: Final = 256
 _BAD_REQUEST: Final = (400, 413, 415, 422)
 
 
@@ -74,8 +75,9 @@ def contact(answer: Answer) -> dict[str, Any]:
     given = answer.data.get("contact")
     if not isinstance(given, dict):
         raise answer.failed('"contact": an object', f'"contact": {_shown(given)}')
-    if not isinstance(given.get("id"), str) or not given["id"]:
-        raise answer.failed("contact.id: a text that is not empty", f"contact.id: {_shown(given.get('id'))}")
+    own = given.get("id")
+    if not isinstance(own, str) or not own.strip() or len(own) > MOST_ID or not own.isprintable():
+        raise answer.failed(f"contact.id: 1 to {MOST_ID} printable characters", f"contact.id: {_shown(own)}")
     return given
 
 

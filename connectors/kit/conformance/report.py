@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import json
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -15,6 +16,7 @@ from connectors.kit.conformance.verdict import Failed
 Status = Literal["passed", "failed", "skipped"]
 
 MOST_SHOWN: Final = 1000  # characters of a body
+MOST_SAID: Final = 80  # characters of what was left behind
 
 _TELLING: Final = (
     "content-type",
@@ -186,12 +188,12 @@ def show_answer(answer: Answer, secret: str) -> Shown:
 
 
 def left_behind(exchanges: Iterable[Exchange]) -> tuple[Left, ...]:
-    """What was made, told from the answers of the run; each thing once."""
+    """What was made, told from the answers of the run: contacts first, each thing once."""
     found: dict[tuple[str, str], Left] = {}
     for exchange in exchanges:
         for left in _made_by(exchange):
             found.setdefault((left.kind, left.id), left)
-    return tuple(found.values())
+    return tuple(sorted(found.values(), key=lambda left: left.kind == "activity"))
 
 
 def _made_by(exchange: Exchange) -> Iterator[Left]:
@@ -202,14 +204,16 @@ def _made_by(exchange: Exchange) -> Iterator[Left]:
         contact = answer.data.get("contact")
         if isinstance(contact, dict) and contact.get("id"):
             what = " ".join(str(contact[key]) for key in ("phone", "name") if contact.get(key))
-            yield Left("contact", str(contact["id"]), what)
+            yield Left("contact", str(contact["id"]), what[:MOST_SAID])
     if path == CALLS.path and answer.data.get("activity_id"):
-        yield Left("activity", str(answer.data["activity_id"]), "")
+        yield Left("activity", str(answer.data["activity_id"]), _call_of(exchange))
 
 
-def count(results: Sequence[Result]) -> dict[Status, int]:
-    """How many passed, failed, were skipped."""
-    return {status: sum(r.status == status for r in results) for status in ("passed", "failed", "skipped")}
+def _call_of(exchange: Exchange) -> str:
+    try:
+        return f"call {json.loads(exchange.request.body)['call']['id']}"
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return ""
 
 
 def _text(value: str | bytes) -> str:

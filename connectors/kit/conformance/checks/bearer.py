@@ -57,7 +57,7 @@ async def something_behind(hum: Hum, stage: Stage) -> None:
     hint="Refuse to start without a secret, and an empty bearer always.",
 )
 async def empty(hum: Hum, stage: Stage) -> None:
-    await _refuses(hum, stage, "Bearer", "Bearer ", "")
+    await _refuses(hum, stage, "Bearer", "")
 
 
 @AUTH.check(

@@ -247,8 +247,9 @@ async def unknown_values(hum: Hum, stage: Stage) -> None:
     writes=True,
 )
 async def durations(hum: Hum, stage: Stage) -> None:
-    for seconds in (0, 233, 233.8, 86_399.999):
-        told = call(hum.new_id("call"), duration_seconds=seconds)
+    call_id = hum.new_id("call")
+    for revision, seconds in enumerate((0, 233, 233.8, 86_399.999), 1):
+        told = call(call_id, duration_seconds=seconds, revision=revision)
         expect.logged(await hum.send(hum.sync(told)))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from connectors.kit.conformance import expect, rules
 from connectors.kit.conformance.check import Group
@@ -142,6 +143,21 @@ def is_e164(phone: Any) -> bool:
 
 @LKP.check(
     "HUM-LKP-009",
+    "The contact's phone is the number that was asked for",
+    rule=rules.CONTACT,
+    hint="Of several numbers of a contact, answer the one that matched: HUM takes another one for a mistake.",
+    needs="known",
+)
+async def contact_same_phone(hum: Hum, stage: Stage) -> None:
+    asked = (await stage.known()).phone
+    answer = await hum.send(hum.lookup(asked))
+    phone = expect.found(answer).get("phone")
+    if is_e164(phone):
+        expect.same(answer, "contact.phone", asked, phone)
+
+
+@LKP.check(
+    "HUM-LKP-010",
     "The contact's url is https",
     rule=rules.CONTACT,
     hint="Send the address at which a person opens the contact, beginning with https://, or leave it out.",
@@ -150,12 +166,20 @@ def is_e164(phone: Any) -> bool:
 async def contact_url(hum: Hum, stage: Stage) -> None:
     answer = await hum.send(hum.lookup((await stage.known()).phone))
     url = expect.found(answer).get("url")
-    if url is not None and not str(url).startswith("https://"):
-        raise answer.failed("contact.url that begins with https://", f"contact.url: {url!r}")
+    if url is not None and not _is_https(str(url)):
+        raise answer.failed("contact.url: an https address", f"contact.url: {url!r}")
+
+
+def _is_https(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    return parts.scheme == "https" and bool(parts.hostname) and "@" not in parts.netloc and " " not in url
 
 
 @LKP.check(
-    "HUM-LKP-010",
+    "HUM-LKP-011",
     "The contact has no fields that HUM does not know",
     rule=rules.CONTACT,
     hint="HUM ignores them: what belongs to this CRM alone goes into `fields`.",
@@ -172,7 +196,7 @@ async def contact_fields(hum: Hum, stage: Stage) -> None:
 
 
 @LKP.check(
-    "HUM-LKP-011",
+    "HUM-LKP-012",
     "A lookup changes nothing: the same one is answered alike",
     rule=rules.READ_ONLY,
     hint="Do not note down in the CRM that somebody asked.",
@@ -187,7 +211,7 @@ async def known_twice(hum: Hum, stage: Stage) -> None:
 
 
 @LKP.check(
-    "HUM-LKP-012",
+    "HUM-LKP-013",
     "A lookup creates nothing: an unknown number stays unknown",
     rule=rules.READ_ONLY,
     hint="Contacts are made by POST /contacts alone, when HUM asks for it.",
@@ -199,7 +223,7 @@ async def unknown_twice(hum: Hum, stage: Stage) -> None:
 
 
 @LKP.check(
-    "HUM-LKP-013",
+    "HUM-LKP-014",
     "Unknown fields of the request are ignored",
     rule=rules.EVOLUTION,
     hint=IGNORE,
@@ -212,7 +236,7 @@ async def unknown_fields(hum: Hum, stage: Stage) -> None:
 
 
 @LKP.check(
-    "HUM-LKP-014",
+    "HUM-LKP-015",
     "A phone alone is enough",
     rule=rules.LOOKUP,
     hint="org_id, call_id and direction say what the lookup is for; they may be missing or null.",
@@ -225,7 +249,7 @@ async def phone_alone(hum: Hum, stage: Stage) -> None:
 
 
 @LKP.check(
-    "HUM-LKP-015",
+    "HUM-LKP-016",
     "The direction does not change who has the number",
     rule=rules.LOOKUP,
     hint="The number is always the other party's; look it up in the same way for both directions.",
@@ -248,7 +272,7 @@ async def _mistaken(hum: Hum, *bodies: dict[str, Any]) -> list[Answer]:
 
 
 @LKP.check(
-    "HUM-LKP-016",
+    "HUM-LKP-017",
     "A lookup without a phone is a mistake, never somebody not found",
     rule=rules.NOT_FOUND,
     hint='Answer 400 and say that phone is missing; HUM would take {"found": false} for the truth.',
@@ -258,7 +282,7 @@ async def phone_missing(hum: Hum, stage: Stage) -> None:
 
 
 @LKP.check(
-    "HUM-LKP-017",
+    "HUM-LKP-018",
     "A phone that is no text is a mistake",
     rule=rules.NOT_FOUND,
     hint="Check the type before use, and answer 400.",
@@ -268,7 +292,7 @@ async def phone_of_other_type(hum: Hum, stage: Stage) -> None:
 
 
 @LKP.check(
-    "HUM-LKP-018",
+    "HUM-LKP-019",
     "What is no number is found by nobody",
     rule=rules.MATCHING,
     hint=NO_NUMBER,
@@ -279,7 +303,7 @@ async def no_number(hum: Hum, stage: Stage) -> None:
 
 
 @LKP.check(
-    "HUM-LKP-019",
+    "HUM-LKP-020",
     "Wildcards are found by nobody",
     rule=rules.MATCHING,
     hint="Escape what the CRM's search takes for a pattern, or better: search only for parsed numbers.",
@@ -290,7 +314,7 @@ async def wildcards(hum: Hum, stage: Stage) -> None:
 
 
 @LKP.check(
-    "HUM-LKP-020",
+    "HUM-LKP-021",
     "A phone that holds a query is found by nobody, and breaks nothing",
     rule=rules.MATCHING,
     hint="Pass values as parameters and never build a query out of text.",
@@ -308,7 +332,7 @@ async def injections(hum: Hum, stage: Stage) -> None:
 
 
 @LKP.check(
-    "HUM-LKP-021",
+    "HUM-LKP-022",
     "A phone of ten thousand characters breaks nothing",
     rule=rules.MATCHING,
     hint=NO_NUMBER,
@@ -319,7 +343,7 @@ async def long_phone(hum: Hum, stage: Stage) -> None:
 
 
 @LKP.check(
-    "HUM-LKP-022",
+    "HUM-LKP-023",
     "The message of a mistake names the field",
     rule=rules.PRACTICE,
     hint='Say which field is wrong: {"error": "invalid_request", "message": "phone is missing"}.',

@@ -1,0 +1,118 @@
+"""The report on a terminal, or in a log: groups, failures in full, what was skipped and why, what is left."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from connectors.kit.conformance.catalogue import GROUPS
+from connectors.kit.conformance.report import Failure, Report, Result, Shown
+
+
+def show(console: Console, report: Report) -> None:
+    """Prints it all. Texts of the connector go out as they are, without markup and control characters."""
+    console.print(_heading(report))
+    console.print(_groups(report))
+    for note in report.notes:
+        console.print(Text(note, "yellow"), soft_wrap=True)
+    for result in report.failures:
+        console.print(_failure(result))
+    _show_skipped(console, report)
+    _show_left(console, report)
+    console.print()
+    console.print(_verdict(report), soft_wrap=True)
+
+
+def _heading(report: Report) -> Text:
+    writes = "writes allowed" if report.allow_writes else "no writes"
+    return Text.assemble(
+        ("HUM conformance check  ", "bold"),
+        printable(report.url),
+        f"\nprofile {report.profile}, mode {report.mode}, {writes}",
+    )
+
+
+def _groups(report: Report) -> RenderableType:
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    table.add_column("group")
+    table.add_column("about")
+    for title in ("passed", "failed", "skipped"):
+        table.add_column(title, justify="right")
+    for group in GROUPS:
+        own = [result for result in report.results if result.check in group.checks]
+        if own:
+            counts = [
+                sum(result.status == status for result in own) for status in ("passed", "failed", "skipped")
+            ]
+            failed = Text(str(counts[1] or "-"), "bold red" if counts[1] else "")
+            table.add_row(group.code, group.title, str(counts[0] or "-"), failed, str(counts[2] or "-"))
+    return Padding(table, (1, 0))
+
+
+def _failure(result: Result) -> RenderableType:
+    failure = result.failure
+    assert failure is not None
+    head = Text.assemble(("FAILED ", "bold red"), (result.check.id, "bold"), f"  {result.check.title}")
+    lines = [
+        _line("contract", result.check.rule),
+        _line("expected", failure.expected),
+        _line("got", failure.got),
+        *_exchange(failure),
+        _line("hint", failure.hint, "cyan"),
+    ]
+    return Padding(Group(head, *lines), (0, 0, 1, 0))
+
+
+def _exchange(failure: Failure) -> Iterator[RenderableType]:
+    if failure.request is not None:
+        yield _line("request", _shown(failure.request))
+    if failure.answer is not None:
+        yield _line("answer", _shown(failure.answer))
+
+
+def _shown(shown: Shown) -> str:
+    lines = [shown.head, *(f"{name}: {value}" for name, value in shown.headers)]
+    return "\n".join([*lines, "", shown.body] if shown.body else lines)
+
+
+def _line(label: str, text: str, style: str = "") -> RenderableType:
+    """A label and a text beside it, of as many lines as it has."""
+    grid = Table.grid(padding=(0, 1))
+    grid.add_column(width=10)
+    grid.add_column(overflow="fold")
+    grid.add_row(Text(f"  {label}", "dim"), Text(printable(text), style))
+    return grid
+
+
+def _show_skipped(console: Console, report: Report) -> None:
+    if not report.skipped:
+        return
+    console.print(Text(f"{len(report.skipped)} skipped", "bold"))
+    for reason, results in report.skipped_by_reason().items():
+        console.print(Text(f"  {len(results)}  {printable(reason)}"), soft_wrap=True)
+        console.print(Text("     " + " ".join(r.check.id for r in results), "dim"), soft_wrap=True)
+
+
+def _show_left(console: Console, report: Report) -> None:
+    if not report.left:
+        return
+    console.print()
+    console.print(Text(f"left in the CRM: {len(report.left)} (555-01xx numbers, marked names)", "bold"))
+    for left in report.left:
+        console.print(Text(f"  {left.kind:<9} {printable(f'{left.id}  {left.what}')}"), soft_wrap=True)
+
+
+def _verdict(report: Report) -> Text:
+    counts = f"{len(report.passed)} passed, {len(report.failures)} failed, {len(report.skipped)} skipped"
+    tail = f"; {report.requests} requests in {report.seconds:.1f} s"
+    return Text(counts + tail, "bold red" if report.failures else "bold green")
+
+
+def printable(text: str) -> str:
+    """`text` without anything that could steer the terminal."""
+    return "".join(c if c.isprintable() or c == "\n" else repr(c)[1:-1] for c in text)
