@@ -46,7 +46,7 @@ async def test_a_contact_that_was_always_there() -> None:
 
 
 async def test_a_search_that_lags_behind_makes_no_duplicate() -> None:
-    """hubspot-api-nodejs#545: the search finds a contact seconds after it was made."""
+    """Users of HubSpot complain: its search finds a contact only seconds after it was made."""
     crm = Crm([])
     crm.search_finds = False
     async with Trial(crm) as hum:
