@@ -40,7 +40,8 @@ async def test_the_way_from_nothing_to_a_logged_call(begun: Path) -> None:
     text = begun.read_text()
     first = "from connectors.kit.contract import Contact\nfrom connectors.kit.phones import Phone\n"
     assert first in text
-    begun.write_text(text.replace(first, IMPORTS) + "\n" + METHODS)
+    _, added = METHODS.split("...  # what is there already\n")
+    begun.write_text(text.replace(first, IMPORTS) + added)
     kind = registry.find(str(begun))
     answers = []
     async with Trial(registry.make(kind, {})) as hum:
