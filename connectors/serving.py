@@ -38,6 +38,7 @@ def run(connector: Connector, secrets: Sequence[str], *, host: str, port: int, l
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=LAST_WORDS,
+        timeout_keep_alive=75,  # seconds: a lookup should find its connection still there
     )
     with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(uvicorn.Server(config).serve(sockets=[listener]))

@@ -57,6 +57,18 @@ async def test_a_search_that_lags_behind_makes_no_duplicate() -> None:
     assert len(crm.contacts) == 1
 
 
+async def test_without_a_delivery_the_number_alone_decides() -> None:
+    crm = Crm([])
+    crm.search_finds = False
+    async with Trial(crm) as hum:
+        answers = [
+            await hum.send("contact.create", {"phone": PHONE}, headers={"X-HUM-Delivery": ""})
+            for _ in range(3)
+        ]
+    assert [answer.status for answer in answers] == [201, 409, 409]
+    assert len(crm.contacts) == 1
+
+
 async def test_ten_at_once_make_one() -> None:
     crm = Crm([])
     crm.before |= {"lookup": yields, "create": yields}
