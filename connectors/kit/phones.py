@@ -128,12 +128,16 @@ def _read(text: str, country: str) -> _Reading | None:
     readings = list(_possible(bare, country)) if bare else []
     if not readings:
         return None
+    best = readings[0] if len(readings) == 1 else _likeliest(readings, country)
+    return None if best.e164 in WITHHELD else best
+
+
+def _likeliest(readings: list[_Reading], country: str) -> _Reading:
     home = phonenumbers.country_code_for_region(country)
     valid = [reading for reading in readings if phonenumbers.is_valid_number(reading.number)]
     # `4915112345678` in a German CRM: Leer's area code, or a mobile with its country? The country it is.
     complete = [reading for reading in valid if reading.names_country and reading.number.country_code == home]
-    best = (complete or valid or readings)[0]
-    return None if best.e164 in WITHHELD else best
+    return (complete or valid or readings)[0]
 
 
 def _possible(bare: str, country: str) -> Iterator[_Reading]:
@@ -191,7 +195,8 @@ def _bare(text: str) -> str:
     """The text without URI, display name and invisible characters."""
     if not isinstance(text, str) or len(text) > LONGEST:
         return ""
-    found = "".join(_visible(character) for character in text).strip()
+    plain = text.isascii() and text.isprintable()
+    found = text.strip() if plain else "".join(map(_visible, text)).strip()
     if (inside := _IN_BRACKETS.match(found)) is not None:
         found = inside[1].strip()
     scheme = _SCHEME.match(found)
