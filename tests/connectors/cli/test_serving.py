@@ -56,6 +56,8 @@ def test_either_secret_is_taken_while_hum_swaps(process: ConnectorProcess, secre
     headers = signed(LOOKUP, "contact.lookup", secret)
     answer = httpx.post(f"{process.url}/contacts/lookup", content=LOOKUP, headers=headers)
     assert (answer.status_code, answer.json()["contact"]["name"]) == (200, "Ann Example")
+    place = [SECRET, OTHER_SECRET].index(secret) + 1
+    assert f"event=contact.lookup secret={place} status=200" in process.log.read_text()
 
 
 @pytest.mark.parametrize(
@@ -101,7 +103,7 @@ def test_the_log_says_what_happened_and_not_to_whom(process: ConnectorProcess) -
     headers = signed(LOOKUP, "contact.lookup", SECRET, delivery="dlv_in_the_log")
     httpx.post(f"{process.url}/contacts/lookup", content=LOOKUP, headers=headers)
     text = process.log.read_text()
-    assert "delivery=dlv_in_the_log event=contact.lookup status=200 ms=" in text
+    assert "delivery=dlv_in_the_log event=contact.lookup secret=1 status=200 ms=" in text
     for personal in ("3175550142", "555-0142", "Ann", SECRET, OTHER_SECRET):
         assert personal not in text
 
