@@ -34,7 +34,7 @@ from connectors.kit.candidates import choose
 from connectors.kit.connector import Connector
 from connectors.kit.contract import Alive, CreateRequest, LookupRequest, NotFound, PingRequest, SyncRequest
 from connectors.kit.ledger import Ledger
-from connectors.kit.phones import caller
+from connectors.kit.phones import caller, is_country
 from connectors.kit.requests import Envelope, admit, decode, envelope, read
 
 LONGEST: Final = 30.0  # seconds; HUM waits no longer for anything
@@ -55,10 +55,13 @@ def application(
     """The application. Any of the secrets is accepted: during a rotation HUM swaps from one to the other.
 
     The ledger is a file that must survive restarts; without a path it is kept in memory, which is for tests
-    only. `clock` gives seconds since 1970. Raises ValueError when there is no secret, or an empty one.
+    only. `clock` gives seconds since 1970. Raises ValueError when there is no secret, or an empty one, and
+    for a country that is none.
     """
     if isinstance(secrets, str) or not secrets or not all(secrets):
         raise ValueError("secrets: a list of at least one, none of them empty")
+    if not is_country(connector.country):
+        raise ValueError(f"country: {connector.country!r} is not a country's two letters, such as US")
     return _Endpoints(connector, list(secrets), Ledger(ledger_path, clock), clock).application()
 
 
@@ -108,16 +111,19 @@ class _Endpoints:
             started = time.perf_counter()
             given = envelope(request)
             problem: Problem | None = None
+            told = event
             try:
                 body = await read(request)
-                admit(request, body, self._secrets, event, self._clock())
+                verified = admit(request, body, self._secrets, event, self._clock())
+                if len(self._secrets) > 1:  # whoever rotates wants to know when the old one is no longer used
+                    told += f" secret={verified.secret_index + 1}"
                 response = await self._within(given, started, work, decode(body, model))
             except Exception as error:  # noqa: BLE001 - whatever an author's code raises has an answer
                 problem = problem_of(error)
                 response = problem.response()
                 if problem.ours:
                     _tell(error)
-            _log(event, given, problem, response.status_code, started)
+            _log(told, given, problem, response.status_code, started)
             return response
 
         return Route(path, endpoint, methods=["POST"])
