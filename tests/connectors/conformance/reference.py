@@ -1,7 +1,7 @@
 """The reference connector, built on the kit, and a way to make one thing wrong with it.
 
 A fault stands between the check and the good connector: it sees every request before the connector does and
-every answer after it, and knows the secret. So a fault is one short function, whatever the connector is made of.
+every answer after it, and knows the secret. So it is one short function, whatever the connector is made of.
 """
 
 from __future__ import annotations
@@ -138,7 +138,7 @@ class Reply:
 
     def with_contact(self, **fields: Any) -> Reply:
         """The contact with fields replaced; None leaves one out. Other answers stay as they are."""
-        if self.status >= 400 and self.status != 409 or not self.data.get("contact"):
+        if (self.status >= 400 and self.status != 409) or not self.data.get("contact"):
             return self
         contact = {**self.data["contact"], **fields}
         return self.with_fields(contact={k: v for k, v in contact.items() if v is not None})

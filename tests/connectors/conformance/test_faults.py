@@ -1,4 +1,4 @@
-"""Every fault is found, by the check that is there for it and by no other than those named; every check finds one.
+"""Every fault is found, by the check that is there for it, and no others fail; every check finds one.
 
 The quick form runs the group that the fault belongs to, the long form all checks.
 """

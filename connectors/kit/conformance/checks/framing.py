@@ -262,7 +262,8 @@ async def at_once(hum: Hum, stage: Stage) -> None:
     "HUM-HTTP-019",
     "A known contact is never lost in a crowd of lookups",
     rule=rules.NOT_FOUND,
-    hint='When the CRM refuses, is busy or fails, answer 429, 502 or 503: {"found": false} would be believed. '
+    hint='When the CRM refuses, is busy or fails, answer 429, 502 or 503: {"found": false} would be '
+    "believed. "
     "Keep nothing of a request in variables that requests share.",
     needs="known",
     when="alone",

@@ -35,7 +35,8 @@ async def other_key(asked: Asked, ask: Ask, world: World) -> Reply:
 @fault(
     "the signature is not checked at all",
     *("SIG-002", "SIG-003", "SIG-004"),
-    also="SIG-005 SIG-007 SIG-009 SIG-010 SIG-011 SIG-012 SIG-013 SIG-014 SIG-015 SIG-016 SIG-017 SIG-018 SIG-019"
+    also="SIG-005 SIG-007 SIG-009 SIG-010 SIG-011 SIG-012 SIG-013 SIG-014 SIG-015 SIG-016 SIG-017 SIG-018 "
+    "SIG-019"
     " SIG-020 SIG-022 SIG-023 SIG-024 SIG-025 SIG-026 SIG-027 EVT-013 ERR-005",
 )
 async def signature_unchecked(asked: Asked, ask: Ask, world: World) -> Reply:
