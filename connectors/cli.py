@@ -126,6 +126,22 @@ def list_connectors(as_json: bool) -> None:
 
 
 @main.command()
+@click.argument("name")
+@click.option("--dir", "directory", type=click.Path(path_type=Path), help="Where.  [default: ./NAME]")
+def new(name: str, directory: Path | None) -> None:
+    """Begin a connector: a directory in which lookups work at once, with tests."""
+    from connectors.beginning import NotBegun, begin
+
+    try:
+        files = begin(name, directory or Path(name))
+    except NotBegun as error:
+        raise click.ClickException(str(error)) from error
+    for file in files:
+        click.echo(file)
+    click.echo(f"next: hum-connector serve {_relative(files[0])} --secret-env HUM_SECRET", err=True)
+
+
+@main.command()
 @click.argument("url")
 @click.argument("event", type=click.Choice(["contact.lookup", "contact.create", "call.sync", "ping"]))
 @click.argument("body", default="{}")
@@ -156,6 +172,10 @@ def send(url: str, event: str, body: str, variable: str, delivery: str | None) -
     click.echo(_printable(answer))
     if not answer.is_success:
         sys.exit(1)
+
+
+def _relative(file: Path) -> str:
+    return str(file) if file.is_absolute() else f"./{file.as_posix()}"
 
 
 def _found(name: str) -> type[Connector]:

@@ -17,7 +17,7 @@ from connectors.kit.candidates import checked, choose
 from connectors.kit.connector import Connector
 from connectors.kit.contract import Contact, Created, CreateRequest, Found
 from connectors.kit.ledger import Creation, Ledger
-from connectors.kit.phones import Phone, parse
+from connectors.kit.phones import Phone, caller
 
 SEARCH_LAG: Final = 120  # seconds in which the ledger is believed where the CRM finds nobody
 
@@ -26,7 +26,7 @@ async def create(
     connector: Connector, ledger: Ledger, request: CreateRequest, delivery: str | None
 ) -> Response:
     """201 when it was made, 409 when it existed. Raises Problem for a number that nobody has."""
-    phone = parse(request.phone, connector.country)
+    phone = caller(request.phone, connector.country)
     if phone is None:
         raise Problem(422, "invalid_request", "phone: not a number that somebody can be called back on")
     async with ledger.claim(f"phone {phone.e164}"):
@@ -39,12 +39,10 @@ async def create(
             contact, created = await connector.create(wanted)
         found = msgspec.structs.replace(checked(contact), phone=phone.e164)
         response = answer(Created(found, created), 201 if created else 409)
-        # Without an id of its own a creation still answers for its number.
-        await ledger.record_creation(
-            delivery or f"phone {phone.e164}",
-            phone.e164,
-            Creation(response.status_code, bytes(response.body)),
-        )
+        if created or delivery:
+            # Without a delivery's id, a creation still stands for its number.
+            done = Creation(response.status_code, bytes(response.body))
+            await ledger.record_creation(delivery or f"phone {phone.e164}", phone.e164, done)
     return response
 
 

@@ -37,6 +37,7 @@ def signed_headers(
 
 
 def standard_signature(secret: str, message: str, timestamp: int, body: bytes) -> str:
-    key = base64.b64decode(secret.removeprefix("whsec_"))
+    bare = secret.removeprefix("whsec_")
+    key = base64.b64decode(bare + "=" * (-len(bare) % 4))
     content = f"{message}.{timestamp}.".encode() + body
     return "v1," + base64.b64encode(hmac.new(key, content, hashlib.sha256).digest()).decode()

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.kit.phones import WITHHELD, Phone, match, parse
+from connectors.kit.phones import WITHHELD, Phone, caller, match, parse
 
 CALLER = "+13175550142"
 
@@ -76,6 +76,12 @@ SAME = [
     (CALLER, "317-555-0142 x5", "US", "suffix"),
     (CALLER, "555-0142", "US", "suffix"),
     (CALLER, "7 555-0142", "US", "suffix"),
+    (CALLER, "555-0142 mobile", "US", "suffix"),
+    (CALLER, "555-0142 / 0143", "US", "suffix"),
+    (CALLER, "+1 317 555 0142 mobile", "US", "exact"),
+    (CALLER, "Office: (317) 555-0142, ask for Ann", "US", "suffix"),
+    (CALLER, "+١٣١٧٥٥٥٠١٤٢", "US", "exact"),
+    ("+18003569377", "1-800-FLOWERS", "US", "exact"),
     (CALLER, "55-0142", "US", None),
     (CALLER, "+13175550143", "US", None),
     (CALLER, "(312) 555-0142", "US", None),
@@ -125,6 +131,35 @@ def test_whether_a_stored_number_is_the_callers(
     assert match(phone(caller), stored, country) == expected
 
 
+CALLERS = [
+    CALLER,
+    "(317) 555-0142",
+    "tel:+1-317-555-0142;ext=3",
+    "sip:+13175550142@pbx;user=phone",
+    "＋１３１７５５５０１４２",
+    "+1\u00a0(317)\u2011555\u20110142",
+]
+NO_CALLERS = [
+    "+13175550142' OR 1=1 --",
+    "+13175550142 mobile",
+    "+13175550142;x",
+    "+13175550142<b>",
+    "1-800-FLOWERS",
+    "*",
+    "anonymous",
+]
+
+
+@pytest.mark.parametrize("text", CALLERS)
+def test_the_caller_in_any_notation(text: str) -> None:
+    assert caller(text) == parse(CALLER)
+
+
+@pytest.mark.parametrize("text", NO_CALLERS)
+def test_a_caller_is_a_number_and_nothing_beside_it(text: str) -> None:
+    assert caller(text) is None
+
+
 def test_the_parts_of_a_number() -> None:
     assert parse("tel:+1-317-555-0142;ext=3") == Phone(
         CALLER, "13175550142", "(317) 555-0142", "3175550142", "US"
@@ -147,13 +182,13 @@ def test_a_withheld_number_is_nobodys(number: str, notation: str) -> None:
 
 
 def test_a_call_from_a_number_stored_with_format_finds_its_contact() -> None:
-    """odoo#134447: the CRM formats what is typed, the carrier sends bare digits."""
+    """Users of Odoo complain: the CRM formats what is typed, the carrier sends bare digits."""
     for sent in ("13175550142", "+13175550142", "3175550142"):
         assert match(phone(sent), "+1 317-555-0142") == "exact"
 
 
 def test_the_country_prefix_of_either_side_does_not_hide_the_contact() -> None:
-    """erpnext#24593: one side has the country code, the other has not."""
+    """Users of ERPNext complain: one side has the country code, the other has not."""
     assert match(phone("+919876543210"), "9876543210", "IN") == "suffix"
     assert match(phone("+919876543210"), "09876543210", "IN") == "suffix"
     assert match(phone("+919876543210"), "919876543210", "IN") == "exact"

@@ -60,7 +60,9 @@ class TestAnswers:
         answer = await hum.lookup("+13175550199")
         assert (answer.status, answer.body) == (200, {"found": False})
 
-    @pytest.mark.parametrize("phone", ["", "anonymous", "911", "sip:1001@pbx", "not a phone", *WITHHELD])
+    @pytest.mark.parametrize(
+        "phone", ["", "anonymous", "911", "sip:1001@pbx", "+13175550142' OR 1=1 --", *WITHHELD]
+    )
     async def test_a_number_that_is_nobodys_is_not_looked_up(self, hum: Trial, crm: Crm, phone: str) -> None:
         answer = await hum.lookup(phone)
         assert (answer.status, answer.body) == (200, {"found": False})
@@ -326,6 +328,12 @@ class TestOpening:
         with pytest.raises(ValueError, match="no such field"):
             async with Trial(crm):
                 pass
+
+    @pytest.mark.parametrize("country", ["", "us", "USA", "XX"])
+    def test_a_country_that_is_none(self, crm: Crm, country: str) -> None:
+        crm.country = country
+        with pytest.raises(ValueError, match="country"):
+            application(crm, [SECRET])
 
     @pytest.mark.parametrize("secrets", [[], [""], "whsec_x"])
     def test_no_secret_no_application(self, crm: Crm, secrets: Any) -> None:
