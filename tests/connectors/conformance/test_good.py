@@ -6,12 +6,15 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 import uvicorn
 
-from connectors.kit.conformance import Options, Report, Seed, in_process, run, run_async
+from connectors import registry
+from connectors.beginning import begin
+from connectors.kit.conformance import Options, Report, Seed, in_process, read_seed, run, run_async
 from connectors.kit.conformance.catalogue import CHECKS
 from connectors.kit.server import application
 from connectors.memory.connector import MemoryConnector
@@ -143,6 +146,21 @@ async def test_a_connector_without_calls_passes() -> None:
 
 
 SKIPPED = {"activity_id": None, "skipped": "not_supported"}
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("profile", ["lookup", "full"])
+async def test_a_connector_that_was_just_begun_passes_with_its_seed(tmp_path: Path, profile: str) -> None:
+    """It has neither create nor calls: in the full profile that is said, and nothing fails."""
+    begin("acme", tmp_path)
+    connector = registry.make(registry.find(str(tmp_path / "connector.py")), {})
+    seed = read_seed((tmp_path / "seed.json").read_text("utf-8"))
+    report = await check(application(connector, [SECRET]), profile=profile, seed=seed, allow_writes=True)
+    assert not report.failures
+    reasons = " ".join(report.skipped_by_reason())
+    assert ("contacts can be created" in reasons) == ("CRM that has calls" in reasons) == (profile == "full")
+    assert not report.left
+    assert not report.skipped or profile == "full"
 
 
 @pytest.mark.anyio
