@@ -21,7 +21,7 @@ CREATE TABLE customers (
 CREATE TABLE calls (
     id INTEGER PRIMARY KEY, hum_call_id TEXT NOT NULL UNIQUE, direction TEXT, began TIMESTAMP, day DATE,
     seconds INTEGER, minutes REAL, status TEXT, summary TEXT, points TEXT, steps TEXT, said TEXT,
-    outcome JSON, tags TEXT, agent TEXT, mood VARCHAR(8), recording VARCHAR(60), rev INTEGER,
+    outcome JSON, tags TEXT, agent TEXT, mood VARCHAR(8), recording VARCHAR(200), rev INTEGER,
     customer_id INTEGER, caller TEXT);
 CREATE TABLE addresses (customer_id INTEGER, number TEXT);
 CREATE VIEW everybody AS
@@ -39,7 +39,7 @@ CREATE TABLE customers (
 CREATE TABLE calls (
     id BIGSERIAL PRIMARY KEY, hum_call_id TEXT NOT NULL UNIQUE, direction TEXT, began TIMESTAMPTZ, day DATE,
     seconds INTEGER, minutes NUMERIC(6, 2), status call_status, summary TEXT, points TEXT[], steps TEXT,
-    said JSONB, outcome JSONB, tags TEXT, agent TEXT, mood VARCHAR(8), recording VARCHAR(60), rev INTEGER,
+    said JSONB, outcome JSONB, tags TEXT, agent TEXT, mood VARCHAR(8), recording VARCHAR(200), rev INTEGER,
     customer_id INTEGER REFERENCES customers (id), caller TEXT);
 CREATE TABLE addresses (customer_id INTEGER, number TEXT);
 CREATE VIEW everybody AS
