@@ -299,7 +299,7 @@ class HubSpot:
         }
 
 
-Trouble = Literal["request lost", "answer lost", "silence"]
+Trouble = Literal["request lost", "answer lost", "bad gateway", "silence"]
 
 
 class Line(httpx.AsyncBaseTransport):
@@ -320,6 +320,8 @@ class Line(httpx.AsyncBaseTransport):
         response = await self._inner.handle_async_request(request)
         if trouble == "answer lost":
             raise httpx.ReadError("connection reset by peer")
+        if trouble == "bad gateway":
+            return httpx.Response(502, text="<html>Bad Gateway</html>", request=request)
         if trouble == "silence":
             await asyncio.Event().wait()
         return response

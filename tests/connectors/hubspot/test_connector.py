@@ -106,7 +106,7 @@ async def test_a_conflict_that_names_nobody_is_looked_for_by_e_mail(
     assert (contact.id, created) == (there, False)
 
 
-@pytest.mark.parametrize("trouble", ["answer lost", "silence"])
+@pytest.mark.parametrize("trouble", ["answer lost", "bad gateway", "silence"])
 async def test_a_lost_answer_makes_no_second_contact(
     hubspot: HubSpot, line: Line, connector: Connector, trouble: Trouble
 ) -> None:
