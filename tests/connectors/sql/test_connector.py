@@ -20,6 +20,7 @@ from connectors.kit.phones import Phone, match, parse
 from connectors.sql.connector import Sql
 from tests.connectors.sql.conftest import PLAN, Connect
 from tests.connectors.sql.databases import AddressBook
+from tests.connectors.sql.readme import index_for
 
 pytestmark = pytest.mark.anyio
 
@@ -128,6 +129,7 @@ async def test_a_view_brings_phones_from_a_table_of_their_own(book: AddressBook,
 
 
 async def test_a_search_by_tail_finds_the_same(book: AddressBook, connect: Connect) -> None:
+    await book.script(index_for(book.kind))
     for stored in ("+13175550142", "(317) 555-0142", "555-0142", "+44 317 555 0142"):
         await book.add(full_name=stored, phone=stored)
     plan = PLAN.replace(
