@@ -14,6 +14,6 @@ README = (Path(connectors.sql.__file__).parent / "README.md").read_text("utf-8")
 def index_for(kind: Kind) -> str:
     """What an operator is told to run on this kind of database."""
     heading = "PostgreSQL:" if kind == "postgresql" else "SQLite (3.31 and later):"
-    found = re.search(re.escape(heading) + r"\n\n```sql\n(.+?)```", README, re.DOTALL)
+    found = re.search("^" + re.escape(heading) + r"\n\n```sql\n(.+?)```", README, re.DOTALL | re.MULTILINE)
     assert found is not None
     return found[1]
