@@ -1,7 +1,7 @@
 """The body of a call in HubSpot: HTML of at most 65,536 characters, made of sections under fixed headings.
 
 HUM sends an update with only what has changed. So the sections that an update brings replace those of the
-same heading in the body that is there, and the others stay; so does what a person wrote above the first one.
+same heading in the body that is there, and the others stay; so does what a person wrote above or below them.
 """
 
 from __future__ import annotations
@@ -11,13 +11,14 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 from html import escape
+from itertools import pairwise
 from typing import Any, Final
 
 from connectors.kit.contract import Agent, Call, Turn
 
 LIMIT: Final = 65_536  # of a property, counted in UTF-16 units
 SHARE: Final = 5_000  # of any section but the transcript, when the whole is too long
-LEAST: Final = 200
+LEAST: Final = 200  # of any section: with less room the body stays as it is
 CUT: Final = "<em>[cut here: HubSpot takes 65,536 characters]</em>"
 
 TRANSCRIPT: Final = "Transcript"
@@ -36,8 +37,10 @@ HEADINGS: Final = (
     TRANSCRIPT,
 )
 
-# Tolerant of what HubSpot's editor adds when a person edits the text.
-_HEADING = re.compile(rf"<p[^>]*>\s*<strong[^>]*>\s*({'|'.join(HEADINGS)})\s*</strong>")
+# A section is one paragraph. Tolerant of what HubSpot's editor adds when a person edits the text.
+_SECTION = re.compile(
+    rf"<p[^>]*>\s*<strong[^>]*>\s*({'|'.join(HEADINGS)})\s*</strong>.*?(?:</p>|\Z)", re.DOTALL
+)
 _WRAPPED = re.compile(r"\s*<div[^>]*>(.*)</div>\s*", re.DOTALL)
 _BREAK = re.compile(r"<br\s*/?>")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
@@ -64,26 +67,30 @@ def sections(call: Call) -> dict[str, str]:
 
 
 def merge(existing: str, parts: Mapping[str, str]) -> str:
-    """The body that is there, with `parts` in the place of those it had under the same headings."""
-    written, known = split(existing)
-    return render({**known, **parts}, written)
+    """The body that is there, with `parts` in the place of those it had under the same headings. As it was,
+    when a person has filled it."""
+    above, known, below = split(existing)
+    merged = {**known, **parts}
+    room = LIMIT - length(above + below)
+    return above + render(merged, room) + below if room > LEAST * len(merged) else existing
 
 
-def render(parts: Mapping[str, str], written: str = "") -> str:
-    """The sections in their order below what a person wrote, within HubSpot's limit."""
+def render(parts: Mapping[str, str], room: int = LIMIT) -> str:
+    """The sections in their order, in so many characters."""
     ordered = {heading: parts[heading] for heading in HEADINGS if heading in parts}
-    whole = written + "".join(ordered.values())
-    return whole if length(whole) <= LIMIT else _shortened(ordered, written)
+    whole = "".join(ordered.values())
+    return whole if length(whole) <= room else _shortened(ordered, room)
 
 
-def split(body: str) -> tuple[str, dict[str, str]]:
-    """What stands above the first section, and the sections by heading."""
+def split(body: str) -> tuple[str, dict[str, str], str]:
+    """The sections by heading, and what stands above the first one and below."""
     if wrapped := _WRAPPED.fullmatch(body):
         body = wrapped[1]
-    found = [*_HEADING.finditer(body)]
-    starts = [*(one.start() for one in found), len(body)]
-    parts = {one[1]: body[start:end] for one, start, end in zip(found, starts, starts[1:], strict=False)}
-    return body[: starts[0]], parts
+    found = [*_SECTION.finditer(body)]
+    above = body[: found[0].start()] if found else body
+    between = [body[one.end() : other.start()] for one, other in pairwise(found)]
+    below = "".join([*between, body[found[-1].end() :] if found else ""])
+    return above, {one[1]: one[0] for one in found}, below
 
 
 def length(text: str) -> int:
@@ -96,15 +103,12 @@ def is_https(url: str | None) -> bool:
     return url is not None and re.fullmatch(r"https://[^\s/]\S*", url) is not None
 
 
-def _shortened(parts: dict[str, str], written: str) -> str:
+def _shortened(parts: dict[str, str], room: int) -> str:
+    """The transcript gives way first: it gets what the others leave."""
     transcript = parts.pop(TRANSCRIPT, None)
-    share = min(SHARE, (LIMIT - length(written)) // (len(parts) + 1))
-    if share < LEAST:
-        return written  # a person has filled it: that stays as it is
-    above = written + "".join(_fitted(part, share) for part in parts.values())
-    if transcript is None:
-        return above
-    return above + _fitted(transcript, LIMIT - length(above))
+    share = min(SHARE, room // (len(parts) + 1))
+    above = "".join(_fitted(part, share) for part in parts.values())
+    return above if transcript is None else above + _fitted(transcript, room - length(above))
 
 
 def _fitted(part: str, room: int) -> str:

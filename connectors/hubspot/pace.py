@@ -58,6 +58,7 @@ class Window:
     def _free_in(self, place: int) -> float:
         """Seconds until the turn of whoever stands at `place` in the line."""
         now = self._monotonic()
-        ends = [now] * (self._count - len(self._starts)) + [start + self._period for start in self._starts]
-        at = ends[place % self._count] + self._period * (place // self._count)
-        return max(at, self._closed_until, now) - now
+        rounds, place = divmod(place, self._count)
+        unused = self._count - len(self._starts)
+        at = now if place < unused else self._starts[place - unused] + self._period
+        return max(at + rounds * self._period, self._closed_until, now) - now

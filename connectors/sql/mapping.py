@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import uuid
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -16,6 +17,7 @@ from connectors.sql.plan import Contacts
 from connectors.sql.schema import CallsTable, Column, ContactsTable, Creation
 from connectors.sql.values import (
     FIELDS,
+    MAY_BE_CUT,
     Unfit,
     as_document,
     as_json,
@@ -90,18 +92,10 @@ def call_row(calls: CallsTable, call: Call, contact: ContactRef | None) -> dict[
     row = {}
     for name, column in calls.columns.items():
         if name in said:
-            try:
-                row[column.name] = for_column(
-                    column.type, said[name], partial(_written, name, said[name], call)
-                )
-            except Unfit:
-                continue
+            written = partial(_written, name, said[name], call)
+            with contextlib.suppress(Unfit):
+                row[column.name] = for_column(column.type, said[name], written, may_cut=name in MAY_BE_CUT)
     return row
-
-
-def key(column: Column, value: str) -> Any:
-    """An id as its column holds it. Raises Unfit for one that it cannot hold."""
-    return for_column(column.type, value, lambda: value)
 
 
 def _said(call: Call, contact: ContactRef | None) -> dict[str, Any]:

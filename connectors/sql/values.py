@@ -39,6 +39,10 @@ FIELDS: Final[dict[str, Kind]] = {
     "contact_id": "id",
     "contact_phone": "text",
 }
+# Half of an address or of a number would be another one.
+MAY_BE_CUT: Final = frozenset(
+    ("summary", "key_points", "next_actions", "transcript", "tags", "agent_name", "sentiment")
+)
 _TAKES: Final[dict[Kind, tuple[type[TypeEngine[Any]], ...]]] = {
     "text": (sa.String,),
     "time": (sa.DateTime, sa.Date, sa.String),
@@ -59,9 +63,11 @@ def fits(kind: Kind, column_type: TypeEngine[Any]) -> bool:
     return isinstance(column_type, (*_TAKES[kind], sa.types.NullType))
 
 
-def for_column(column_type: TypeEngine[Any], value: Any, written: Callable[[], str]) -> Any:
+def for_column(
+    column_type: TypeEngine[Any], value: Any, written: Callable[[], str], *, may_cut: bool = False
+) -> Any:
     """`value` for a column; `written` is how it reads as text. Raises Unfit for what the column cannot take,
-    such as a status that its list does not have."""
+    such as a status that its list does not have, or a text too long for it unless that may be cut."""
     match column_type:
         case sa.Enum():
             return _one_of(column_type.enums, written())
@@ -85,7 +91,10 @@ def for_column(column_type: TypeEngine[Any], value: Any, written: Callable[[], s
             return Decimal(str(number)) if column_type.asdecimal else number
         case sa.Uuid():
             return _uuid(value)
-    return shortened(clean(written()), getattr(column_type, "length", None))
+    text, length = clean(written()), getattr(column_type, "length", None)
+    if not may_cut and length is not None and len(text) > length:
+        raise Unfit
+    return shortened(text, length)
 
 
 def shortened(text: str, length: int | None) -> str:

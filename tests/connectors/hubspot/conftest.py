@@ -35,7 +35,7 @@ def connect(hubspot: HubSpot, line: Line) -> Connect:
     def connected(**options: Any) -> Connector:
         clock = hubspot.clock
         client = Client(
-            "https://hubspot.test", TOKEN, transport=line, timeout=0.2,
+            "https://hubspot.test", TOKEN, transport=line, timeout=30,
             monotonic=clock.monotonic, sleep=clock.sleep,
         )  # fmt: skip
         settings = Options(**{"links": Links("48"), **options})

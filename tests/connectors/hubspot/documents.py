@@ -86,51 +86,53 @@ class Documents:
 
 class Operation:
     def __init__(self, operation: dict[str, Any], document: dict[str, Any]) -> None:
-        self._operation = operation
-        self._components = document["components"]
+        content = operation.get("requestBody", {}).get("content", {})
+        self._parameters = {
+            one["name"]: one for one in operation.get("parameters", []) if one["in"] == "query"
+        }
+        self._body = _validator(content, document, closed=True)
+        self._answers = {
+            status: _validator(answer.get("content") or {}, document, closed=False)
+            for status, answer in operation["responses"].items()
+        }
 
     def request(self, query: Mapping[str, str], body: bytes) -> Iterator[str]:
         yield from self._query(query)
-        described = self._operation.get("requestBody")
-        if described is None:
-            if body:
-                yield "a body where none belongs"
-            return
-        if not body:
-            yield "no body"
-            return
-        schema = described["content"]["application/json"]["schema"]
-        yield from _complaints(schema, self._components, json.loads(body), closed=True)
+        if self._body is None and body:
+            yield "a body where none belongs"
+        if self._body is not None:
+            yield from _complaints(self._body, body) if body else ("no body",)
 
     def answer(self, status: int, body: bytes) -> Iterator[str]:
-        responses = self._operation["responses"]
-        if str(status) not in responses and status < 400:
+        if str(status) not in self._answers and status < 400:
             yield f"answers {status}, which is not described"
-        content = responses.get(str(status), {}).get("content") or {}
-        if "application/json" in content:
-            schema = content["application/json"]["schema"]
-            yield from _complaints(schema, self._components, json.loads(body), closed=False)
+        validator = self._answers.get(str(status))
+        if validator is not None:
+            yield from _complaints(validator, body)
 
     def _query(self, query: Mapping[str, str]) -> Iterator[str]:
-        known = {one["name"]: one for one in self._operation.get("parameters", []) if one["in"] == "query"}
-        for name in query.keys() - known.keys():
+        for name in query.keys() - self._parameters.keys():
             yield f"a parameter {name} where none belongs"
-        for name, one in known.items():
+        for name, one in self._parameters.items():
             if name not in query and one["required"]:
                 yield f"no parameter {name}"
             if name in query and one["schema"]["type"] == "integer" and not query[name].isdigit():
                 yield f"parameter {name} is no number"
 
 
-def _complaints(
-    schema: dict[str, Any], components: dict[str, Any], value: Any, *, closed: bool
-) -> Iterator[str]:
-    relaxed = {
-        **components,
-        "schemas": {name: _relaxed(name, one, closed) for name, one in components["schemas"].items()},
-    }
-    whole = {**schema, "components": relaxed}
-    for error in Draft202012Validator(whole, format_checker=_FORMATS).iter_errors(value):
+def _validator(
+    content: dict[str, Any], document: dict[str, Any], *, closed: bool
+) -> Draft202012Validator | None:
+    if "application/json" not in content:
+        return None
+    components = document["components"]
+    schemas = {name: _relaxed(name, one, closed) for name, one in components["schemas"].items()}
+    whole = {**content["application/json"]["schema"], "components": {**components, "schemas": schemas}}
+    return Draft202012Validator(whole, format_checker=_FORMATS)
+
+
+def _complaints(validator: Draft202012Validator, body: bytes) -> Iterator[str]:
+    for error in validator.iter_errors(json.loads(body)):
         yield f"{'/'.join(map(str, error.absolute_path)) or 'body'}: {error.message[:200]}"
 
 

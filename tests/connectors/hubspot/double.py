@@ -14,6 +14,7 @@ import asyncio
 import fnmatch
 import json
 import re
+import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -63,6 +64,17 @@ class Clock:
         await asyncio.sleep(0)
 
 
+class RunningClock(Clock):
+    """The machine's, for callers that have no clock of the test."""
+
+    def monotonic(self) -> float:
+        self.now = time.monotonic()
+        return self.now
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+
 @dataclass(slots=True)
 class Asked:
     """One request as it came."""
@@ -99,9 +111,10 @@ class HubSpot:
         country: str = "US",
         searches_per_second: int = 5,
         requests_in_ten_seconds: int = 190,
+        clock: Clock | None = None,
     ) -> None:
         self.lag = lag
-        self.clock = Clock()
+        self.clock = clock or Clock()
         self.contacts: dict[str, Object] = {}
         self.calls: dict[str, Object] = {}
         self.requests: list[Asked] = []
@@ -121,7 +134,7 @@ class HubSpot:
 
     def has_contact(self, *, long_ago: float = 86_400, **properties: str) -> str:
         """A contact that search knows of."""
-        return self._make(self.contacts, properties, self.clock.now - long_ago).id
+        return self._make(self.contacts, properties, self.clock.monotonic() - long_ago).id
 
     def answers(self, status: int, body: Any = None, headers: dict[str, str] | None = None) -> None:
         """The next request is answered so, whatever it is."""
@@ -133,7 +146,7 @@ class HubSpot:
     async def _answer(self, request: Request) -> Response:
         asked = Asked(
             request.method, request.url.path, dict(request.query_params), await request.body(),
-            self.clock.now, request.headers.get("authorization", ""),
+            self.clock.monotonic(), request.headers.get("authorization", ""),
         )  # fmt: skip
         self.requests.append(asked)
         response = self._respond(asked)
@@ -175,7 +188,7 @@ class HubSpot:
     def _over_limit(self, asked: Asked) -> Response | None:
         def within(seconds: float, search: bool) -> int:
             return sum(
-                self.clock.now - seconds < one.at and (one.path.endswith("/search") or not search)
+                self.clock.monotonic() - seconds < one.at and (one.path.endswith("/search") or not search)
                 for one in self.requests
             )
 
@@ -191,7 +204,7 @@ class HubSpot:
     def _search(self, shelf: dict[str, Object], body: dict[str, Any]) -> Response:
         if len(body["filterGroups"]) > 5 or sum(len(one["filters"]) for one in body["filterGroups"]) > 18:
             return problem(400, "VALIDATION_ERROR", "too many filters")
-        seen = [one for one in shelf.values() if one.changed + self.lag <= self.clock.now]
+        seen = [one for one in shelf.values() if one.changed + self.lag <= self.clock.monotonic()]
         found = [
             one
             for one in seen
@@ -216,7 +229,7 @@ class HubSpot:
             return problem(409, "CONFLICT", f"Contact already exists. Existing ID: {taken[0].id}")
         if any(link["to"]["id"] not in self.contacts for link in body["associations"]):
             return problem(400, "VALIDATION_ERROR", "no such contact to associate")
-        made = self._make(shelf, properties, self.clock.now)
+        made = self._make(shelf, properties, self.clock.monotonic())
         for link in body["associations"]:
             made.associations += [(link["to"]["id"], one["associationTypeId"]) for one in link["types"]]
         return JSONResponse(self._shown(made, [*properties]), 201)
@@ -229,7 +242,7 @@ class HubSpot:
         if (wrong := self._wrong(kind, properties)) is not None:
             return wrong
         shelf[object_id].properties |= properties
-        shelf[object_id].changed = self.clock.now
+        shelf[object_id].changed = self.clock.monotonic()
         return JSONResponse(self._shown(shelf[object_id], [*properties]))
 
     def _read(self, shelf: dict[str, Object], object_id: str, query: dict[str, str]) -> Response:
@@ -286,7 +299,7 @@ class HubSpot:
         }
 
 
-Trouble = Literal["request lost", "answer lost", "silence"]
+Trouble = Literal["request lost", "answer lost", "bad gateway", "silence"]
 
 
 class Line(httpx.AsyncBaseTransport):
@@ -307,6 +320,8 @@ class Line(httpx.AsyncBaseTransport):
         response = await self._inner.handle_async_request(request)
         if trouble == "answer lost":
             raise httpx.ReadError("connection reset by peer")
+        if trouble == "bad gateway":
+            return httpx.Response(502, text="<html>Bad Gateway</html>", request=request)
         if trouble == "silence":
             await asyncio.Event().wait()
         return response

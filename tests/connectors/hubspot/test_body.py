@@ -137,13 +137,19 @@ def test_an_update_may_bring_what_was_missing() -> None:
         "<p>Called back myself, <b>all fine</b></p>{}",
         '<div style="" dir="auto" data-top-level="true"><p style="margin:0;">all fine</p>{}</div>',
         "all fine\n{}",
+        "{}<p>all fine</p>",
+        "{}all fine",
     ],
 )
-def test_what_a_person_wrote_above_stays(edited: str) -> None:
+def test_what_a_person_wrote_above_or_below_stays(edited: str) -> None:
     html = edited.format(body(FULL).replace("<p>", '<p style="margin:0;">').replace("<br>", "<br />"))
-    read = text(merge(html, sections(Call("c", summary="Another."))))
+    read = text(merge(html, sections(Call("c", summary="Another.", transcript=[Turn("agent", "New")]))))
     assert "all fine" in read and "Another." in read and "Moved her cleaning." not in read
-    assert read.index("all fine") < read.index("Another.")
+    assert (read.index("all fine") < read.index("Another.")) == (
+        edited.index("all fine") < edited.index("{}")
+    )
+    again = merge(html, sections(Call("c", summary="Another.")))
+    assert merge(again, sections(Call("c", summary="Another."))) == again, "told again it stays the same"
 
 
 def test_a_body_that_only_a_person_wrote_stays_on_top() -> None:
@@ -214,7 +220,7 @@ def test_any_two_revisions_make_one_sound_body(first: Call, second: Call) -> Non
     parts = {**sections(first), **sections(second)}
     html = merge(body(first), sections(second))
     assert html == render(parts)
-    assert split(html) == ("", {name: parts[name] for name in HEADINGS if name in parts})
+    assert split(html) == ("", {name: parts[name] for name in HEADINGS if name in parts}, "")
     reader = _Reader()
     reader.feed(html)
     assert reader.tags <= {"p", "strong", "br", "em"}

@@ -15,7 +15,7 @@ from tests.support.databases import postgres_url
 Connect = Callable[..., Sql]
 
 PLAN = """
-timeout_seconds = 3
+timeout_seconds = 30
 
 [contacts]
 table = "customers"

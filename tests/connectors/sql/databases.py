@@ -15,13 +15,11 @@ SQLITE = """
 CREATE TABLE customers (
     id INTEGER PRIMARY KEY, full_name TEXT, phone VARCHAR(40), mobile TEXT, office INTEGER, email TEXT UNIQUE,
     firm TEXT, vip BOOLEAN, owed NUMERIC(10, 2), active BOOLEAN NOT NULL DEFAULT 1, deleted_at TIMESTAMP,
-    created_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP,
-    phone_tail TEXT GENERATED ALWAYS AS (substr(replace(replace(replace(replace(replace(
-        phone, ' ', ''), '-', ''), '(', ''), ')', ''), '.', ''), -7)));
+    created_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP);
 CREATE TABLE calls (
     id INTEGER PRIMARY KEY, hum_call_id TEXT NOT NULL UNIQUE, direction TEXT, began TIMESTAMP, day DATE,
     seconds INTEGER, minutes REAL, status TEXT, summary TEXT, points TEXT, steps TEXT, said TEXT,
-    outcome JSON, tags TEXT, agent TEXT, mood VARCHAR(8), recording VARCHAR(60), rev INTEGER,
+    outcome JSON, tags TEXT, agent TEXT, mood VARCHAR(8), recording VARCHAR(200), rev INTEGER,
     customer_id INTEGER, caller TEXT);
 CREATE TABLE addresses (customer_id INTEGER, number TEXT);
 CREATE VIEW everybody AS
@@ -29,17 +27,16 @@ CREATE VIEW everybody AS
     FROM customers c JOIN addresses a ON a.customer_id = c.id;
 """
 
-POSTGRESQL = r"""
+POSTGRESQL = """
 CREATE TYPE call_status AS ENUM ('completed', 'missed');
 CREATE TABLE customers (
     id SERIAL PRIMARY KEY, full_name TEXT, phone VARCHAR(40), mobile TEXT, office BIGINT, email TEXT UNIQUE,
     firm TEXT, vip BOOLEAN, owed NUMERIC(10, 2), active BOOLEAN NOT NULL DEFAULT true, deleted_at TIMESTAMPTZ,
-    created_at TIMESTAMPTZ DEFAULT now(),
-    phone_tail TEXT GENERATED ALWAYS AS (right(regexp_replace(phone, '\D', '', 'g'), 7)) STORED);
+    created_at TIMESTAMPTZ DEFAULT now());
 CREATE TABLE calls (
     id BIGSERIAL PRIMARY KEY, hum_call_id TEXT NOT NULL UNIQUE, direction TEXT, began TIMESTAMPTZ, day DATE,
     seconds INTEGER, minutes NUMERIC(6, 2), status call_status, summary TEXT, points TEXT[], steps TEXT,
-    said JSONB, outcome JSONB, tags TEXT, agent TEXT, mood VARCHAR(8), recording VARCHAR(60), rev INTEGER,
+    said JSONB, outcome JSONB, tags TEXT, agent TEXT, mood VARCHAR(8), recording VARCHAR(200), rev INTEGER,
     customer_id INTEGER REFERENCES customers (id), caller TEXT);
 CREATE TABLE addresses (customer_id INTEGER, number TEXT);
 CREATE VIEW everybody AS

@@ -122,9 +122,8 @@ INSTANT = datetime(2026, 11, 20, 21, 1, 12, 40_000, tzinfo=UTC)
         (sa.Interval(), 233.8, timedelta(seconds=233.8)),
         (sa.Integer(), float("inf"), Unfit),
         (sa.Integer(), "x", Unfit),
-        (sa.String(5), "abcdefgh", "abcd…"),
         (sa.String(5), "abcde", "abcde"),
-        (sa.String(0), "abcde", ""),
+        (sa.String(5), "abcdef", Unfit),
         (sa.Text(), "a\x00b", "ab"),
         (sa.Enum("a", "b"), "a", "a"),
         (sa.Enum("a", "b"), "c", Unfit),
@@ -247,6 +246,25 @@ def test_what_a_column_cannot_take_is_left_out_and_the_rest_is_kept() -> None:
     table = calls(started_at=sa.DateTime, status=sa.Enum("completed"), contact_id=sa.Integer)
     call = Call("c", started_at="soon", status="abducted", summary="S")
     assert call_row(table, call, ContactRef("not a number")) == {"summary": "S"}
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "row"),
+    [
+        ("summary", "abcdefghij", {"summary": "abcdefg…"}),
+        ("sentiment", "overjoyed", {"sentiment": "overjoy…"}),
+        ("tags", ["first", "second"], {"tags": "first, …"}),
+        ("summary", "abcdefgh", {"summary": "abcdefgh"}),
+        ("recording_url", "https://r.example/1", {}),
+        ("from_", "+13175550142", {}),
+        ("outcome", {"kept": True}, {}),
+    ],
+)
+def test_a_text_is_cut_to_its_column_and_what_would_be_wrong_then_is_left_out(
+    field: str, value: Any, row: dict[str, str]
+) -> None:
+    narrow = calls(**dict.fromkeys(FIELDS, sa.String(8)))
+    assert call_row(narrow, Call("c", **{field: value}), None) == row
 
 
 def test_every_field_of_the_plan_has_a_kind() -> None:
