@@ -1,5 +1,5 @@
-"""Proof: against a running Tryton the connector passes every check of the contract; two that do what seems right
-at first are caught."""
+"""Proof: against a running Tryton the connector passes every check of the contract; two that do what seems
+right at first are caught."""
 
 from __future__ import annotations
 
