@@ -19,6 +19,8 @@ from types import ModuleType
 import connectors
 from connectors.kit.connector import Connector, Setting
 
+_SHORTEST_HIDDEN = 4  # characters; what is shorter is no secret, and would be found in every word
+
 
 class NoConnector(Exception):
     """There is none of that name, or it cannot be made; the text has one line for each reason."""
@@ -73,7 +75,7 @@ def make(
 
 def _without_secrets(text: str, settings: tuple[Setting, ...], values: Mapping[str, str]) -> str:
     for setting in settings:
-        if setting.secret and values[setting.name]:
+        if setting.secret and len(values[setting.name]) >= _SHORTEST_HIDDEN:
             text = text.replace(values[setting.name], "[hidden]")
     return text
 

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import socket
+import sqlite3
 import sys
 import time
 from collections.abc import Sequence
@@ -15,14 +16,16 @@ import click
 import uvicorn
 
 from connectors.kit.connector import Connector
+from connectors.kit.ledger import Ledger
 from connectors.kit.server import application
 
 LAST_WORDS = 25  # seconds for what is under way when the signal comes
 
 
 def run(connector: Connector, secrets: Sequence[str], *, host: str, port: int, ledger: Path) -> None:
-    """Serves until SIGINT or SIGTERM. Raises click.ClickException when the address is not to be had."""
+    """Serves until SIGINT or SIGTERM. Raises click.ClickException when ledger or address cannot be had."""
     log_to_standard_error()
+    asyncio.run(_try_out(ledger))
     listener = _listener(host, port)
     shown = f"[{host}]" if ":" in host else host
     click.echo(
@@ -35,12 +38,20 @@ def run(connector: Connector, secrets: Sequence[str], *, host: str, port: int, l
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=LAST_WORDS,
+        timeout_keep_alive=75,  # seconds: a lookup should find its connection still there
     )
-    server = uvicorn.Server(config)
     with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(server.serve(sockets=[listener]))
-    if not server.started:
-        raise click.ClickException("the connector did not start: the lines above say why")
+        asyncio.run(uvicorn.Server(config).serve(sockets=[listener]))
+
+
+async def _try_out(path: Path) -> None:
+    ledger = Ledger(path)
+    try:
+        await ledger.open()
+        await ledger.close()
+    except (OSError, sqlite3.Error) as error:
+        told = error.strerror if isinstance(error, OSError) else error
+        raise click.ClickException(f"the ledger {path} cannot be used: {told}") from error
 
 
 def _listener(host: str, port: int) -> socket.socket:

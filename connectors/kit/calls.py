@@ -13,6 +13,7 @@ from typing import Final
 
 import msgspec
 
+from connectors.kit.answers import Problem
 from connectors.kit.connector import Connector
 from connectors.kit.contract import Call, Logged, SyncRequest
 from connectors.kit.failures import NotSupported
@@ -30,13 +31,22 @@ async def log(connector: Connector, ledger: Ledger, request: SyncRequest, *, aga
         done = await ledger.call(call.id)
         if done is not None and (_is_older(call, done) or (_is_same(call, content, done) and not again)):
             return Logged(done.activity_id)
+        known = done.activity_id if done is not None else await _found(connector, call.id)
         try:
-            known = done.activity_id if done is not None else await connector.find_call(call.id)
             activity_id = await connector.log_call(call, request.contact, known)
         except NotSupported:
             return _SKIPPED
-        await ledger.record_call(call.id, Done(str(activity_id), call.revision, call.updated_at, content))
-    return Logged(str(activity_id))
+        if not isinstance(activity_id, str) or not activity_id:
+            raise Problem(500, "answer_invalid", "log_call returned no id of an activity", ours=True)
+        await ledger.record_call(call.id, Done(activity_id, call.revision, call.updated_at, content))
+    return Logged(activity_id)
+
+
+async def _found(connector: Connector, call_id: str) -> str | None:
+    try:
+        return await connector.find_call(call_id)
+    except NotSupported:  # nobody can tell
+        return None
 
 
 def _content(request: SyncRequest) -> bytes:

@@ -39,12 +39,10 @@ async def create(
             contact, created = await connector.create(wanted)
         found = msgspec.structs.replace(checked(contact), phone=phone.e164)
         response = answer(Created(found, created), 201 if created else 409)
-        # Without an id of its own a creation still answers for its number.
-        await ledger.record_creation(
-            delivery or f"phone {phone.e164}",
-            phone.e164,
-            Creation(response.status_code, bytes(response.body)),
-        )
+        if created or delivery:
+            # Without a delivery's id, a creation still stands for its number.
+            done = Creation(response.status_code, bytes(response.body))
+            await ledger.record_creation(delivery or f"phone {phone.e164}", phone.e164, done)
     return response
 
 

@@ -29,6 +29,8 @@ WITHHELD = frozenset({"+266696687", "+7378742833", "+2562533", "+8656696", "+862
 _IN_BRACKETS = re.compile(r"[^<]*<([^<>]*)>")
 _SCHEME = re.compile(r"(sips?|tel|callto):(?://)?", re.IGNORECASE)
 _USER = re.compile(r"\+?[\d().\s_-]+\Z")
+_LETTER = re.compile(r"[^\W\d_]")
+_BEGIN = re.compile(r"[+＋\d]")
 _REMARK = re.compile(r"[^\W\d_]|/|;|,")  # where a remark, or a second number, may begin
 _OLD_MEXICAN = re.compile(r"(?:1|01|044|045)(\d{10})\Z")
 
@@ -80,6 +82,8 @@ def match(phone: Phone, stored: str, country: str = "US") -> Match | None:
     """Whether `stored` is the number: `exact` when it says so with its country, `suffix` when it leaves the
     country (or more) out and the rest is the same; None for another number, above all for one that ends
     alike in another country."""
+    if not _ends_alike(phone, stored):
+        return None
     reading = _read(stored, country)
     if reading is not None and reading.names_country:
         return "exact" if reading.e164 == phone.e164 else None
@@ -89,6 +93,21 @@ def match(phone: Phone, stored: str, country: str = "US") -> Match | None:
         return "suffix" if _is_local_part(phone, stored, country) else None
     # Written as in another country than the CRM's own; but what is a number at home belongs there.
     return "suffix" if _as_written_there(phone, stored) and not _is_at_home(stored, country) else None
+
+
+def is_country(text: str) -> bool:
+    """Whether numbers can be read as in this country: two capital letters, ISO 3166."""
+    return text in phonenumbers.SUPPORTED_REGIONS
+
+
+def _ends_alike(phone: Phone, stored: str) -> bool:
+    """Whether it is worth reading: a CRM may come up with thousands, and reading one takes 0.1 ms."""
+    if not isinstance(stored, str) or len(stored) > LONGEST:
+        return False
+    digits = "".join(filter(str.isdecimal, stored))
+    if not digits.isascii() or _LETTER.search(stored):  # of another script, or on the keys of a telephone
+        return True
+    return phone.national_digits[-SHORTEST_LOCAL:] in digits
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,12 +128,16 @@ def _read(text: str, country: str) -> _Reading | None:
     readings = list(_possible(bare, country)) if bare else []
     if not readings:
         return None
+    best = readings[0] if len(readings) == 1 else _likeliest(readings, country)
+    return None if best.e164 in WITHHELD else best
+
+
+def _likeliest(readings: list[_Reading], country: str) -> _Reading:
     home = phonenumbers.country_code_for_region(country)
     valid = [reading for reading in readings if phonenumbers.is_valid_number(reading.number)]
     # `4915112345678` in a German CRM: Leer's area code, or a mobile with its country? The country it is.
     complete = [reading for reading in valid if reading.names_country and reading.number.country_code == home]
-    best = (complete or valid or readings)[0]
-    return None if best.e164 in WITHHELD else best
+    return (complete or valid or readings)[0]
 
 
 def _possible(bare: str, country: str) -> Iterator[_Reading]:
@@ -128,10 +151,9 @@ def _possible(bare: str, country: str) -> Iterator[_Reading]:
 
 def _spellings(bare: str) -> Iterator[tuple[str, bool]]:
     """What to parse, and whether it names a country for certain."""
-    yield bare, False
-    remark = _REMARK.search(bare)
-    if remark is not None:  # "+1 317 555 0142 mobile": the letters would be read as a keypad's
-        yield bare[: remark.start()], False
+    texts = _without_remark(bare)
+    yield from ((text, False) for text in texts)
+    if len(texts) > 1:
         return
     digits = _digits(bare)
     if bare.startswith("+"):
@@ -140,6 +162,14 @@ def _spellings(bare: str) -> Iterator[tuple[str, bool]]:
         yield "+" + digits[2:], True
     elif not digits.startswith("0") and not bare.startswith("("):
         yield "+" + digits, True
+
+
+def _without_remark(bare: str) -> list[str]:
+    """The text, and the part of it before what may be a remark: `+1 317 555 0142 mobile`, whose letters could
+    be read as those on the keys of a telephone."""
+    begin = _BEGIN.search(bare)
+    remark = _REMARK.search(bare, begin.start() if begin else 0)
+    return [bare] if remark is None else [bare, bare[: remark.start()]]
 
 
 def _parsed(text: str, country: str) -> PhoneNumber | None:
@@ -165,7 +195,8 @@ def _bare(text: str) -> str:
     """The text without URI, display name and invisible characters."""
     if not isinstance(text, str) or len(text) > LONGEST:
         return ""
-    found = "".join(_visible(character) for character in text).strip()
+    plain = text.isascii() and text.isprintable()
+    found = text.strip() if plain else "".join(map(_visible, text)).strip()
     if (inside := _IN_BRACKETS.match(found)) is not None:
         found = inside[1].strip()
     scheme = _SCHEME.match(found)
@@ -200,7 +231,11 @@ def _calling_code(phone: Phone) -> int:
 
 def _is_local_part(phone: Phone, stored: str, country: str) -> bool:
     """Whether `stored` is the end of the number: the area code is left out, or a part of it."""
-    number = _parsed(_bare(stored), country)
+    return any(_ends_the_number(phone, text, country) for text in _without_remark(_bare(stored)))
+
+
+def _ends_the_number(phone: Phone, text: str, country: str) -> bool:
+    number = _parsed(text, country)
     if number is None or number.country_code_source != CountryCodeSource.FROM_DEFAULT_COUNTRY:
         return False
     local = phonenumbers.national_significant_number(number)
@@ -210,13 +245,17 @@ def _is_local_part(phone: Phone, stored: str, country: str) -> bool:
 
 def _is_at_home(stored: str, country: str) -> bool:
     """Whether it is somebody's number in `country`, with or without its area code."""
-    number = _parsed(_bare(stored), country)
-    if number is None:
-        return False
-    length = phonenumbers.is_possible_number_with_reason(number)
-    return phonenumbers.is_valid_number(number) or length == ValidationResult.IS_POSSIBLE_LOCAL_ONLY
+    for number in (_parsed(text, country) for text in _without_remark(_bare(stored))):
+        if number is None:
+            continue
+        length = phonenumbers.is_possible_number_with_reason(number)
+        if phonenumbers.is_valid_number(number) or length == ValidationResult.IS_POSSIBLE_LOCAL_ONLY:
+            return True
+    return False
 
 
 def _as_written_there(phone: Phone, stored: str) -> bool:
-    digits = _digits(_bare(stored))
-    return len(digits) >= SHORTEST_LOCAL and digits in (phone.national_digits, _digits(phone.national))
+    return any(
+        len(digits) >= SHORTEST_LOCAL and digits in (phone.national_digits, _digits(phone.national))
+        for digits in map(_digits, _without_remark(_bare(stored)))
+    )

@@ -34,7 +34,7 @@ from connectors.kit.candidates import choose
 from connectors.kit.connector import Connector
 from connectors.kit.contract import Alive, CreateRequest, LookupRequest, NotFound, PingRequest, SyncRequest
 from connectors.kit.ledger import Ledger
-from connectors.kit.phones import caller
+from connectors.kit.phones import caller, is_country
 from connectors.kit.requests import Envelope, admit, decode, envelope, read
 
 LONGEST: Final = 30.0  # seconds; HUM waits no longer for anything
@@ -55,10 +55,13 @@ def application(
     """The application. Any of the secrets is accepted: during a rotation HUM swaps from one to the other.
 
     The ledger is a file that must survive restarts; without a path it is kept in memory, which is for tests
-    only. `clock` gives seconds since 1970. Raises ValueError when there is no secret, or an empty one.
+    only. `clock` gives seconds since 1970. Raises ValueError when there is no secret, or an empty one, and
+    for a country that is none.
     """
     if isinstance(secrets, str) or not secrets or not all(secrets):
         raise ValueError("secrets: a list of at least one, none of them empty")
+    if not is_country(connector.country):
+        raise ValueError(f"country: {connector.country!r} is not a country's two letters, such as US")
     return _Endpoints(connector, list(secrets), Ledger(ledger_path, clock), clock).application()
 
 

@@ -19,6 +19,8 @@ from connectors.kit.conformance.wire import Wire
 
 ORG: Final = "org_conformance"
 CONNECTOR: Final = "cnr_conformance"
+PATIENCE: Final = 4  # times that a crowded connector is asked again
+LONGEST_PAUSE: Final = 10  # seconds before that
 
 Body = Mapping[str, Any] | list[Any] | bytes
 
@@ -97,11 +99,18 @@ class Hum:
     def new_id(self, prefix: str) -> str:
         return self._identity.new_id(prefix)
 
-    async def send(self, request: Request, *, timeout: float | None = None) -> Answer:  # noqa: ASYNC109
-        answer = await self.try_to_send(request, timeout=timeout)
-        if answer is None:
-            raise Failed("an answer", self._silence(), exchange=self.last)
-        return answer
+    async def send(self, request: Request) -> Answer:
+        """A connector that has no time for it (429 or 503 with Retry-After) is asked again."""
+        waited = 0
+        while True:
+            answer = await self.try_to_send(request)
+            if answer is None:
+                raise Failed("an answer", self._silence(), exchange=self.last)
+            pause = _retry_after(answer)
+            if pause is None or waited == PATIENCE:
+                return answer
+            await asyncio.sleep(pause)
+            waited += 1
 
     async def try_to_send(self, request: Request, *, timeout: float | None = None) -> Answer | None:  # noqa: ASYNC109
         """None when no answer came."""
@@ -119,6 +128,19 @@ class Hum:
 
     def _silence(self) -> str:
         return self.last.silence if self.last is not None else "nothing"
+
+
+def is_crowded(exchange: Exchange) -> bool:
+    """Whether the connector said that it has no time."""
+    return exchange.answer is not None and exchange.answer.status in (429, 503)
+
+
+def _retry_after(answer: Answer) -> float | None:
+    """The seconds that a crowded connector asks for; None when it does not."""
+    text = answer.header("retry-after").strip()
+    if not is_crowded(answer.exchange) or not text.isascii() or not text.isdigit() or len(text) > 4:
+        return None
+    return min(int(text), LONGEST_PAUSE)
 
 
 def to_json(body: Mapping[str, Any] | list[Any]) -> bytes:

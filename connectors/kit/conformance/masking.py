@@ -18,7 +18,12 @@ def mask(text: str, secret: str) -> str:
     spellings |= {bare.replace("/", "\\/"), secret.swapcase()}
     for spelling in sorted(spellings, key=len, reverse=True):
         text = text.replace(spelling, MASK)
-    return text
+    return whole(text)
+
+
+def whole(text: str) -> str:
+    """`text` without halves of surrogate pairs, which JSON can name and no file can hold."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def mask_header(name: str, value: str) -> str:

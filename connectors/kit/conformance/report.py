@@ -14,6 +14,7 @@ from connectors.kit.conformance.request import CALLS, CREATE, Request
 from connectors.kit.conformance.verdict import Failed
 
 Status = Literal["passed", "failed", "skipped"]
+Kind = Literal["contact", "activity"]
 
 MOST_SHOWN: Final = 1000  # characters of a body
 MOST_SAID: Final = 80  # characters of what was left behind
@@ -90,7 +91,7 @@ class Result:
 class Left:
     """Something that the run left in the CRM."""
 
-    kind: Literal["contact", "activity"]
+    kind: Kind
     id: str
     what: str
 
@@ -173,7 +174,7 @@ def show_request(request: Request, url: str, secret: str) -> Shown:
     return Shown(
         f"{request.method} {mask(url, secret)}",
         tuple((name, mask(value, secret)) for name, value in headers),
-        mask(_cut(request.body), secret),
+        _cut(request.body, secret),
     )
 
 
@@ -183,20 +184,21 @@ def show_answer(answer: Answer, secret: str) -> Shown:
     return Shown(
         f"HTTP {answer.status}, {answer.elapsed * 1000:.0f} ms",
         tuple((name, mask(value, secret)) for name, value in headers),
-        mask(_cut(answer.body), secret),
+        _cut(answer.body, secret),
     )
 
 
-def left_behind(exchanges: Iterable[Exchange]) -> tuple[Left, ...]:
+def left_behind(exchanges: Iterable[Exchange], secret: str) -> tuple[Left, ...]:
     """What was made, told from the answers of the run: contacts first, each thing once."""
     found: dict[tuple[str, str], Left] = {}
     for exchange in exchanges:
-        for left in _made_by(exchange):
+        for kind, own_id, what in _made_by(exchange):
+            left = Left(kind, mask(own_id, secret)[:MOST_SAID], mask(what, secret)[:MOST_SAID])
             found.setdefault((left.kind, left.id), left)
     return tuple(sorted(found.values(), key=lambda left: left.kind == "activity"))
 
 
-def _made_by(exchange: Exchange) -> Iterator[Left]:
+def _made_by(exchange: Exchange) -> Iterator[tuple[Kind, str, str]]:
     answer, path = exchange.answer, exchange.request.path
     if answer is None or not 200 <= answer.status < 300 or not answer.is_object:
         return
@@ -204,9 +206,9 @@ def _made_by(exchange: Exchange) -> Iterator[Left]:
         contact = answer.data.get("contact")
         if isinstance(contact, dict) and contact.get("id"):
             what = " ".join(str(contact[key]) for key in ("phone", "name") if contact.get(key))
-            yield Left("contact", str(contact["id"]), what[:MOST_SAID])
+            yield "contact", str(contact["id"]), what
     if path == CALLS.path and answer.data.get("activity_id"):
-        yield Left("activity", str(answer.data["activity_id"]), _call_of(exchange))
+        yield "activity", str(answer.data["activity_id"]), _call_of(exchange)
 
 
 def _call_of(exchange: Exchange) -> str:
@@ -220,6 +222,7 @@ def _text(value: str | bytes) -> str:
     return value if isinstance(value, str) else value.decode("latin-1")
 
 
-def _cut(body: bytes) -> str:
-    text = body.decode("utf-8", "replace")
+def _cut(body: bytes, secret: str) -> str:
+    # Masked before it is cut: half a secret at the cut would not be recognized.
+    text = mask(body.decode("utf-8", "replace"), secret)
     return text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]}… ({len(body)} bytes in all)"

@@ -14,7 +14,7 @@ from typing import Final
 from connectors.kit.conformance import signing
 from connectors.kit.conformance.catalogue import CHECKS, chosen
 from connectors.kit.conformance.check import Check
-from connectors.kit.conformance.hum import Hum, Identity
+from connectors.kit.conformance.hum import Hum, Identity, is_crowded
 from connectors.kit.conformance.numbers import Numbers
 from connectors.kit.conformance.options import SHORTEST_SECRET, Options
 from connectors.kit.conformance.report import Failure, Report, Result, failure_of, left_behind
@@ -22,6 +22,7 @@ from connectors.kit.conformance.stage import Stage
 from connectors.kit.conformance.verdict import Failed, Skipped
 from connectors.kit.conformance.wire import Wire, network
 
+BROKEN: Final = "This is a fault of the check, not of the connector: please report it."
 NO_WRITES: Final = "it would write: give --allow-writes"
 
 _CLUES: Final = {
@@ -92,6 +93,8 @@ class _Run:
         finally:
             self._stage.close()
         results = tuple(self._results.get(check.id) or self._unfinished(check) for check in self._applying())
+        if waits := sum(is_crowded(exchange) for exchange in self._wire.exchanges):
+            notes.append(f"{waits} answers were 429 or 503: --concurrency 1 asks more slowly.")
         left_out = len(CHECKS) - len(results)
         if left_out:
             notes.append(f"{left_out} checks do not belong to this profile, mode or selection.")
@@ -101,7 +104,7 @@ class _Run:
             self._options.mode,
             self._options.allow_writes,
             results,
-            left_behind(self._wire.exchanges),
+            left_behind(self._wire.exchanges, self._secret),
             tuple(notes),
             len(self._wire.exchanges),
             self._options.clock() - begun,
@@ -125,20 +128,30 @@ class _Run:
             await self._one(check)
 
     async def _one(self, check: Check) -> None:
-        begun = self._options.clock()
-        hum = self._last[check.id] = self._hum()
         if check.writes and not self._options.allow_writes:
             self._results[check.id] = Result(check, "skipped", reason=NO_WRITES)
             return
+        begun = self._options.clock()
+        hum = self._last[check.id] = self._hum()
+        verdict = await self._verdict(check, hum)
+        seconds = self._options.clock() - begun
+        if isinstance(verdict, Failed):
+            failure = failure_of(verdict, check, hum.last, self._secret)
+            self._results[check.id] = Result(check, "failed", seconds, failure)
+        elif isinstance(verdict, Skipped):
+            self._results[check.id] = Result(check, "skipped", seconds, reason=f"it needs {verdict}")
+        else:
+            self._results[check.id] = Result(check, "passed", seconds)
+
+    async def _verdict(self, check: Check, hum: Hum) -> Failed | Skipped | None:
+        """None when the check passes."""
         try:
             await check.run(hum, self._stage)
-            result = Result(check, "passed", self._options.clock() - begun)
-        except Skipped as skipped:
-            result = Result(check, "skipped", self._options.clock() - begun, reason=f"it needs {skipped}")
-        except Failed as failed:
-            failure = failure_of(failed, check, hum.last, self._secret)
-            result = Result(check, "failed", self._options.clock() - begun, failure)
-        self._results[check.id] = result
+        except (Failed, Skipped) as verdict:
+            return verdict
+        except Exception as error:  # noqa: BLE001 - one broken check must not hide what the others found
+            return Failed("a verdict", f"the check itself broke: {type(error).__name__}", hint=BROKEN)
+        return None
 
     def _applying(self) -> list[Check]:
         """The checks that belong to the profile and the mode."""

@@ -138,8 +138,10 @@ class Stage:
             raise Skipped(NEEDS["shown"])
         try:
             return await self._show(activity_id)
-        except (OSError, RuntimeError) as error:
-            raise Skipped(f"a look at activities in the CRM: {error}") from error
+        except Exception as error:
+            got = f"{type(error).__name__}: {error}"
+            hint = "Is there an activity of this id in the CRM, and does --show-activity find it?"
+            raise Failed(f"a look at the activity {activity_id!r}", got, hint=hint) from error
 
     async def until_found(self, phone: str) -> bool:
         """Whether a lookup finds the number, at once or while a new contact settles."""

@@ -65,11 +65,11 @@ class Wire:
         """As `send`, but raises Unreachable when no connection can be made."""
         exchange = Exchange(request, request.url(self.base))
         try:
-            async with asyncio.timeout(self.timeout):
+            async with asyncio.timeout(self.timeout * 1.1):  # connecting ends first, and says so
                 await self._exchange(exchange, self.timeout)
         except TimeoutError:
             exchange.silence = f"no complete answer within {self.timeout:g} s"
-        except (httpx.ConnectError, httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.InvalidURL) as error:
             raise Unreachable(f"nobody answers at {exchange.url}: {_said(error)}") from error
         except (httpx.HTTPError, OSError, ValueError) as error:
             exchange.silence = _said(error)

@@ -93,6 +93,14 @@ class TestServe:
         assert result.exit_code == 1
         assert "cannot listen on 127.0.0.1 port" in result.output
 
+    def test_a_ledger_that_cannot_be_used(self, tmp_path: Path) -> None:
+        file = tmp_path / "ledger.db"
+        file.write_text("no database, and longer than the header of one, which has a hundred bytes" * 2)
+        for path in (file, file / "in" / "it.db"):
+            result = run("serve", "memory", "--secret-env", "SECRET", "--ledger", str(path))
+            assert result.exit_code == 1
+            assert f"the ledger {path} cannot be used: " in result.output
+
 
 class TestFinding:
     def test_a_file_with_several_needs_a_name(self, tmp_path: Path) -> None:

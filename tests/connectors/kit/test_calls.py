@@ -123,11 +123,24 @@ async def test_a_failure_is_not_remembered_as_done() -> None:
 
 async def test_what_is_not_supported_today_may_be_tomorrow() -> None:
     crm = Crm()
-    crm.before["find_call"] = fails_with(NotSupported("no calls here"))
+    crm.before["find_call"] = fails_with(NotSupported("no search here"))
+    crm.before["log_call"] = fails_with(NotSupported("no calls here"))
     async with Trial(crm) as hum:
         assert (await hum.log_call(call())).body["skipped"] == "not_supported"
-        del crm.before["find_call"]
+        del crm.before["log_call"]
         await told(hum, call())
+
+
+@pytest.mark.parametrize("returned", [None, "", 7])
+async def test_an_activity_without_an_id_is_not_remembered(returned: Any) -> None:
+    class Forgetful(Crm):
+        async def log_call(self, *_: Any) -> Any:
+            return returned
+
+    async with Trial(Forgetful()) as hum:
+        answer = await hum.log_call(call())
+        assert (answer.status, answer.body["error"]) == (500, "answer_invalid")
+        assert (await hum.log_call(call())).status == 500
 
 
 async def test_a_crm_that_hangs_holds_up_its_own_call_only(monkeypatch: pytest.MonkeyPatch) -> None:

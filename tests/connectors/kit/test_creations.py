@@ -46,7 +46,7 @@ async def test_a_contact_that_was_always_there() -> None:
 
 
 async def test_a_search_that_lags_behind_makes_no_duplicate() -> None:
-    """hubspot-api-nodejs#545: the search finds a contact seconds after it was made."""
+    """Users of HubSpot complain: its search finds a contact only seconds after it was made."""
     crm = Crm([])
     crm.search_finds = False
     async with Trial(crm) as hum:
@@ -54,6 +54,18 @@ async def test_a_search_that_lags_behind_makes_no_duplicate() -> None:
         second = await hum.create(PHONE, delivery="dlv_2")
     assert (first.status, second.status) == (201, 409)
     assert second.body["contact"]["id"] == first.body["contact"]["id"]
+    assert len(crm.contacts) == 1
+
+
+async def test_without_a_delivery_the_number_alone_decides() -> None:
+    crm = Crm([])
+    crm.search_finds = False
+    async with Trial(crm) as hum:
+        answers = [
+            await hum.send("contact.create", {"phone": PHONE}, headers={"X-HUM-Delivery": ""})
+            for _ in range(3)
+        ]
+    assert [answer.status for answer in answers] == [201, 409, 409]
     assert len(crm.contacts) == 1
 
 

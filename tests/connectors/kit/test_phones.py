@@ -76,6 +76,12 @@ SAME = [
     (CALLER, "317-555-0142 x5", "US", "suffix"),
     (CALLER, "555-0142", "US", "suffix"),
     (CALLER, "7 555-0142", "US", "suffix"),
+    (CALLER, "555-0142 mobile", "US", "suffix"),
+    (CALLER, "555-0142 / 0143", "US", "suffix"),
+    (CALLER, "+1 317 555 0142 mobile", "US", "exact"),
+    (CALLER, "Office: (317) 555-0142, ask for Ann", "US", "suffix"),
+    (CALLER, "+١٣١٧٥٥٥٠١٤٢", "US", "exact"),
+    ("+18003569377", "1-800-FLOWERS", "US", "exact"),
     (CALLER, "55-0142", "US", None),
     (CALLER, "+13175550143", "US", None),
     (CALLER, "(312) 555-0142", "US", None),
@@ -176,13 +182,13 @@ def test_a_withheld_number_is_nobodys(number: str, notation: str) -> None:
 
 
 def test_a_call_from_a_number_stored_with_format_finds_its_contact() -> None:
-    """odoo#134447: the CRM formats what is typed, the carrier sends bare digits."""
+    """Users of Odoo complain: the CRM formats what is typed, the carrier sends bare digits."""
     for sent in ("13175550142", "+13175550142", "3175550142"):
         assert match(phone(sent), "+1 317-555-0142") == "exact"
 
 
 def test_the_country_prefix_of_either_side_does_not_hide_the_contact() -> None:
-    """erpnext#24593: one side has the country code, the other has not."""
+    """Users of ERPNext complain: one side has the country code, the other has not."""
     assert match(phone("+919876543210"), "9876543210", "IN") == "suffix"
     assert match(phone("+919876543210"), "09876543210", "IN") == "suffix"
     assert match(phone("+919876543210"), "919876543210", "IN") == "exact"

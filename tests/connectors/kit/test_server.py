@@ -329,6 +329,12 @@ class TestOpening:
             async with Trial(crm):
                 pass
 
+    @pytest.mark.parametrize("country", ["", "us", "USA", "XX"])
+    def test_a_country_that_is_none(self, crm: Crm, country: str) -> None:
+        crm.country = country
+        with pytest.raises(ValueError, match="country"):
+            application(crm, [SECRET])
+
     @pytest.mark.parametrize("secrets", [[], [""], "whsec_x"])
     def test_no_secret_no_application(self, crm: Crm, secrets: Any) -> None:
         with pytest.raises(ValueError, match="secrets"):

@@ -246,9 +246,9 @@ async def not_compressed(hum: Hum, stage: Stage) -> None:
 
 @HTTP.check(
     "HUM-HTTP-018",
-    "Twenty lookups at once get each its own answer",
+    "Twenty lookups at once are all answered",
     rule=rules.LOOKUP,
-    hint="Keep nothing of a request in variables that requests share.",
+    hint="Answer 429 or 503 when there are too many; HUM asks again, or does without.",
     when="alone",
 )
 async def at_once(hum: Hum, stage: Stage) -> None:
@@ -263,7 +263,8 @@ async def at_once(hum: Hum, stage: Stage) -> None:
     "A known contact is never lost in a crowd of lookups",
     rule=rules.NOT_FOUND,
     hint='When the CRM refuses, is busy or fails, answer 429, 502 or 503: {"found": false} would be '
-    "believed.",
+    "believed. "
+    "Keep nothing of a request in variables that requests share.",
     needs="known",
     when="alone",
 )

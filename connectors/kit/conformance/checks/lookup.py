@@ -322,7 +322,7 @@ async def wildcards(hum: Hum, stage: Stage) -> None:
 async def injections(hum: Hum, stage: Stage) -> None:
     for phone in (
         "' OR '1'='1",
-        "+13175550142' OR 1=1 --",
+        f"{await stage.unknown()}' OR 1=1 --",
         "*)(uid=*))(|(uid=*",
         '"} , {"phone": "',
         "+1} IN ALL FIELDS RETURNING Contact(Id) {",

@@ -106,7 +106,7 @@ async def nothing_repeated(hum: Hum, stage: Stage) -> None:
 
 @PRV.check(
     "HUM-PRV-005",
-    "Errors of lookups do not repeat the number",
+    "No error of the run repeats the number",
     rule=rules.PRACTICE,
     hint=SAY_LESS,
     strict_only=True,

@@ -70,6 +70,7 @@ async def other_secret(hum: Hum, stage: Stage) -> None:
 async def changed_body(hum: Hum, stage: Stage) -> None:
     signed_one = hum.lookup(await stage.unknown())
     other = hum.lookup(await stage.fresh())
+    await hum.send(signed_one)
     expect.refused(await hum.send(Request(other.path, signed_one.headers, other.body)))
 
 

@@ -35,7 +35,7 @@ def as_html(report: Report) -> str:
 
     source = resources.files(__package__).joinpath("page.html").read_text("utf-8")
     environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, finalize=_readable
     )
     groups = [
         (group, own)
@@ -43,6 +43,10 @@ def as_html(report: Report) -> str:
         if (own := [result for result in report.results if result.check in group.checks])
     ]
     return environment.from_string(source).render(report=report, groups=groups, text=shown_text) + "\n"
+
+
+def _readable(value: object) -> object:
+    return printable(value) if isinstance(value, str) else value
 
 
 def shown_text(shown: Shown) -> str:
