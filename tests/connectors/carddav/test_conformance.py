@@ -51,7 +51,7 @@ async def test_every_check_against_a_running_server(book: Book, tmp_path: Path) 
         card = await asyncio.to_thread(book.card, name)
         return next(line for line in card.note.value.split("\n") if line.endswith(f"[hum:{call}]"))
 
-    options = Options(seed=seeded(book), allow_writes=True, show_activity=show)
+    options = Options(seed=seeded(book), allow_writes=True, show_activity=show, timeout=20, total=240)
     report = await conforming(book.connector(), tmp_path / "ledger.sqlite", options)
     print(f"CardDAV, {book.server.kind}: {told(report)}")
     assert report.failures == []

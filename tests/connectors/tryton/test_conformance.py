@@ -61,7 +61,7 @@ async def test_every_check_against_a_running_server(crm: Crm, tmp_path: Path) ->
         notes = await asyncio.to_thread(crm.notes, party)
         return "\n".join(note for note in notes if note.endswith(f"[hum:{call}]"))
 
-    options = Options(seed=seeded(crm), allow_writes=True, show_activity=show)
+    options = Options(seed=seeded(crm), allow_writes=True, show_activity=show, timeout=20, total=240)
     report = await conforming(crm.connector(), tmp_path / "ledger.sqlite", options)
     print(f"Tryton: {told(report)}")
     assert report.failures == []
