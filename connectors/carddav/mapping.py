@@ -84,15 +84,19 @@ def with_call(card: Card, call: Call, most: int) -> Card:
     if note is None:
         return card.added("NOTE", said)
     lines = note.text.split("\n") if note.text else []
-    mine = [number for number, line in enumerate(lines) if marked(line) == call.id]
-    if mine:
-        lines[mine[0]] = said
+    of = [marked(line) for line in lines]
+    if call.id in of:
+        lines[of.index(call.id)] = said
     else:
         lines.append(said)
+    return card.replaced(note, "\n".join(_without_the_first(lines, most, call.id)))
+
+
+def _without_the_first(lines: list[str], most: int, call_id: str) -> list[str]:
+    """At most so many lines that tell of calls, this one among them; and all that people wrote."""
     told = [number for number, line in enumerate(lines) if marked(line) is not None]
-    dropped = {number for number in told[: max(len(told) - most, 0)] if marked(lines[number]) != call.id}
-    kept = [line for number, line in enumerate(lines) if number not in dropped]
-    return card.replaced(note, "\n".join(kept))
+    dropped = {number for number in told[: max(len(told) - most, 0)] if marked(lines[number]) != call_id}
+    return [line for number, line in enumerate(lines) if number not in dropped]
 
 
 def call_line(call: Call) -> str:

@@ -86,12 +86,13 @@ def multiget(hrefs: Iterable[str]) -> bytes:
 
 
 def phone_query(notations: Iterable[str]) -> bytes:
-    """Every card one of whose numbers contains one of the notations, as servers compare: as raw text."""
+    """Every card one of whose numbers contains one of the notations, as servers compare: as raw text. Each
+    has a filter of its own: of several texts in one filter, Xandikos looks at the last alone."""
     root = Element(f"{CARD}addressbook-query")
     _properties(root, [ETAG, DATA])
     outer = SubElement(root, f"{CARD}filter", test="anyof")
-    inner = SubElement(outer, f"{CARD}prop-filter", name="TEL", test="anyof")
     for notation in notations:
+        inner = SubElement(outer, f"{CARD}prop-filter", name="TEL")
         match = SubElement(inner, f"{CARD}text-match", collation="i;unicode-casemap")
         match.set("match-type", "contains")
         match.text = notation

@@ -94,10 +94,12 @@ class Replica:
         """The address books, asked for every so often."""
         if self._clock() - self._discovered > BOOKS_KEPT:
             began, books = self._clock(), await address_books(self._dav, self._only)
-            for copy in [copy for copy in self._copies if copy.book not in books]:
-                self._forget(copy)
-            known = {copy.book: copy for copy in self._copies}
-            self._copies = [known.get(book) or _Copy(book) for book in books]
+            known = {copy.book.name: copy for copy in self._copies}
+            self._copies = [known.pop(book.name, None) or _Copy(book) for book in books]
+            for copy, book in zip(self._copies, books, strict=True):
+                copy.book = book
+            for gone in known.values():
+                self._forget(gone)
             self._discovered = began
         return [copy.book for copy in self._copies]
 
@@ -238,6 +240,8 @@ class Replica:
         before = copy.cards.pop(name, None)
         for key in before.keys if before else ():
             self._by_phone[key].discard(name)
+            if not self._by_phone[key]:
+                del self._by_phone[key]
         for call in before.calls if before else ():
             if self._by_call.get(call) == name:
                 del self._by_call[call]

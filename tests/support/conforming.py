@@ -39,10 +39,9 @@ async def conforming(connector: Connector, ledger: Path, options: Options) -> Re
 
 def told(report: Report) -> str:
     """The figure, and each failure."""
-    lines = [
+    figure = (
         f"{len(report.passed)} checks passed, {len(report.failures)} failed, {len(report.skipped)} skipped, "
         f"{report.requests} requests in {report.seconds:.1f} s"
-    ]
-    for result in report.failures:
-        lines.append(f"  {result.check.id} {result.check.title}: {result.failure}")
-    return "\n".join(lines)
+    )
+    failures = (f"  {result.check.id} {result.check.title}: {result.failure}" for result in report.failures)
+    return "\n".join([figure, *failures])

@@ -222,6 +222,17 @@ async def test_while_the_books_are_first_read_the_server_is_asked(monkeypatch: p
         assert await name_of(connector, "+13175550143") == "Bob"
 
 
+async def test_the_server_is_asked_for_several_notations_at_once(book: Book) -> None:
+    for at, line in enumerate(
+        ("+13175550142", "3175550142", "(317) 555-0142", "+1 317 555 0142", "+13175550143")
+    ):
+        book.put(f"p{at}", f"FN:Person {at}", f"N:;Person {at};;;", f"TEL:{line}")
+    connector = book.connector()
+    found = {candidate.contact.name for candidate in await connector._ask(phone())}
+    assert found == {"Person 0", "Person 1", "Person 2"}  # the fourth is why there is a copy
+    await connector.close()
+
+
 async def test_one_reading_for_all_who_ask_and_the_first_may_leave() -> None:
     async with odd_server() as odd, odd.connector() as connector:
         odd.put("ann", "FN:Ann", "TEL:+13175550142")
