@@ -20,6 +20,7 @@ from gateway.domain.phone import contradicts
 from gateway.domain.rotation import SAYS_SIGNATURE
 
 MOST_NAME: Final = 200
+MOST_ACTIVITY_ID: Final = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,14 @@ class Kept:
 
     contact: CrmContact
     created: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Logged:
+    """The call is in the CRM as this activity; or the CRM has no place for it (`skipped` says why)."""
+
+    activity_id: str | None
+    skipped: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +116,23 @@ def read_ping(exchange: Exchange) -> Alive | Failed:
     if answer.get("ok") is not True:
         return _invalid(Wrong("ok", "must be true"))
     return Alive(_shown(answer.get("name")), _shown(answer.get("version")))
+
+
+def read_sync(exchange: Exchange) -> Logged | Failed:
+    """The answer to a call."""
+    if (failed := _unusable(exchange, range(200, 300))) is not None:
+        return failed
+    answer = _object(exchange)
+    if isinstance(answer, Failed):
+        return answer
+    activity, skipped = answer.get("activity_id"), answer.get("skipped")
+    if "activity_id" not in answer or not (activity is None or isinstance(activity, str)):
+        return _invalid(Wrong("activity_id", "must be a text, or null with skipped"))
+    if activity is None and not isinstance(skipped, str):
+        return _invalid(Wrong("skipped", "must say why there is no activity"))
+    if activity is not None and not 0 < len(activity) <= MOST_ACTIVITY_ID:
+        return _invalid(Wrong("activity_id", f"must be 1 to {MOST_ACTIVITY_ID} characters"))
+    return Logged(activity, _shown(skipped) if activity is None else None)
 
 
 def _lookup(answer: Mapping[str, Any], phone: str) -> Found | NotFound | Failed:

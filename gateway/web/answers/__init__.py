@@ -23,6 +23,7 @@ from gateway.web.answers.deliveries import (
     DeliveryList,
     DeliveryWithAttempts,
     Envelope,
+    SyncedCall,
     Target,
 )
 from gateway.web.answers.events import (
@@ -162,6 +163,7 @@ __all__ = [
     "Scope",
     "SearchedUntil",
     "Stats",
+    "SyncedCall",
     "Target",
     "TestResult",
     "Time",

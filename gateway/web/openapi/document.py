@@ -122,7 +122,9 @@ def _tags(paths: dict[str, Any], sent: Iterable[outgoing.Outgoing]) -> list[dict
 
 
 def _schemas(operations: Iterable[Operation], sent: Iterable[outgoing.Outgoing]) -> dict[str, Any]:
-    kinds: dict[type, None] = dict.fromkeys((answers.Problem, answers.RefusedEvent, answers.Envelope))
+    kinds: dict[type, None] = dict.fromkeys(
+        (answers.Problem, answers.RefusedEvent, answers.Envelope, answers.SyncedCall)
+    )
     found: dict[str, Any] = {}
     for operation in operations:
         kinds |= dict.fromkeys(kind for kind in operation.answers.values() if kind is not None)
