@@ -16,6 +16,7 @@ from gateway.domain.webhook import (
 )
 from gateway.errors import NotFound
 from gateway.manage import webhooks as manage
+from gateway.store import health
 from gateway.store import webhooks as rows
 from gateway.web import answers, shapes
 from gateway.web.call import Answer, Call
@@ -45,8 +46,8 @@ async def list_webhooks(call: Call) -> Answer:
         orgs = [call.the_org] if call.org else await call.services.directory.everybody()
         found = [w for org in orgs for w in await rows.of_organization(conn, org.organization.cipher, org.id)]
         page, cursor = page_of(found, query)
-        health = await rows.health(conn, [w.id for w in page])
-    return list_answer([_shape(call, w, health.get(w.id)) for w in page], cursor)
+        known = await health.latest(conn, [w.id for w in page])
+    return list_answer([_shape(call, w, known.get(w.id)) for w in page], cursor)
 
 
 async def get_webhook(call: Call) -> Answer:
@@ -54,8 +55,8 @@ async def get_webhook(call: Call) -> Answer:
         webhook = await rows.find(conn, call.the_org.organization.cipher, call.the_org.id, call.path["id"])
         if webhook is None:
             raise NotFound(f"there is no webhook {call.path['id']}")
-        health = await rows.health(conn, [webhook.id])
-    return Answer(_shape(call, webhook, health.get(webhook.id)))
+        known = await health.latest(conn, [webhook.id])
+    return Answer(_shape(call, webhook, known.get(webhook.id)))
 
 
 async def update_webhook(call: Call) -> Answer:
@@ -65,9 +66,9 @@ async def update_webhook(call: Call) -> Answer:
             tx, call.the_org, call.path["id"], call.model, services.rules, services.clock.now(),
             services.announce,
         )  # fmt: skip
-        health = await rows.health(tx.conn, [webhook.id])
+        known = await health.latest(tx.conn, [webhook.id])
     content: answers.ChangedWebhook = {
-        **_shape(call, webhook, health.get(webhook.id)),
+        **_shape(call, webhook, known.get(webhook.id)),
         "warnings": _warnings(call.model.events or ()),
     }
     return Answer(content)
@@ -80,8 +81,8 @@ async def enable_webhook(call: Call) -> Answer:
             tx, call.the_org, call.path["id"], call.model, services.rules, services.clock.now(),
             services.announce,
         )  # fmt: skip
-        health = await rows.health(tx.conn, [webhook.id])
-    return Answer(_shape(call, webhook, health.get(webhook.id)))
+        known = await health.latest(tx.conn, [webhook.id])
+    return Answer(_shape(call, webhook, known.get(webhook.id)))
 
 
 async def disable_webhook(call: Call) -> Answer:
@@ -92,16 +93,16 @@ async def disable_webhook(call: Call) -> Answer:
             tx, call.the_org, call.path["id"], change, services.rules, services.clock.now(),
             services.announce,
         )  # fmt: skip
-        health = await rows.health(tx.conn, [webhook.id])
-    return Answer(_shape(call, webhook, health.get(webhook.id)))
+        known = await health.latest(tx.conn, [webhook.id])
+    return Answer(_shape(call, webhook, known.get(webhook.id)))
 
 
 async def release_webhook(call: Call) -> Answer:
     services = call.services
     async with services.transaction() as tx:
         webhook = await manage.release(tx, call.the_org, call.path["id"], services.clock.now())
-        health = await rows.health(tx.conn, [webhook.id])
-    return Answer(_shape(call, webhook, health.get(webhook.id)))
+        known = await health.latest(tx.conn, [webhook.id])
+    return Answer(_shape(call, webhook, known.get(webhook.id)))
 
 
 async def delete_webhook(call: Call) -> Answer:
