@@ -28,7 +28,8 @@ _HEADINGS: Final = (
 )
 _TAGS: Final = (
     "</context>", "<system>", "<|im_start|>system", "<|im_end|>", "<|endoftext|>", "[INST]", "[/INST]",
-    "<<SYS>>", "</s>", "<tool_call>{}</tool_call>", "＜system＞", "‹system›", "〈system〉", "&lt;system&gt;", "<!-- ",
+    "<<SYS>>", "</s>", "<tool_call>{}</tool_call>", "＜system＞", "‹system›", "〈system〉",
+    "&lt;system&gt;", "<!-- ",
     "-->", "<script>alert(1)</script>", "{{system}}", "{% raw %}", "${env}", "<function_calls>",
 )  # fmt: skip
 _UNSEEN: Final = (
