@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from gateway.crm.contacts import Wrong, contact_of
+from gateway.crm.contacts import MOST_ID, Wrong, contact_of
 from gateway.crm.strict_json import NotJson, decode
 from gateway.domain.contact import CrmContact, Match
 from gateway.domain.exchange import Exchange
@@ -61,6 +61,14 @@ class Alive:
     version: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Logged:
+    """The call became an activity of the CRM; or none, and `skipped` is why."""
+
+    activity_id: str | None
+    skipped: str | None = None
+
+
 def read_lookup(exchange: Exchange, phone: str) -> Found | NotFound | Failed:
     """The answer to a lookup of `phone` (E.164)."""
     if (failed := _unusable(exchange, (200, 404))) is not None:
@@ -93,6 +101,23 @@ def read_create(exchange: Exchange, phone: str) -> Kept | Failed:
     except Wrong as wrong:
         return _invalid(wrong)
     return _another() if _is_another(contact, phone) else Kept(contact, created)
+
+
+def read_sync(exchange: Exchange) -> Logged | Failed:
+    """The answer to a call that was to be logged."""
+    if exchange.status_code == 404 and exchange.error is None:
+        return _missing("/calls")
+    if (failed := _unusable(exchange, range(200, 300))) is not None:
+        return failed
+    answer = _object(exchange)
+    if isinstance(answer, Failed):
+        return answer
+    activity_id, skipped = answer.get("activity_id"), _shown(answer.get("skipped"))
+    if activity_id is None and skipped is not None:
+        return Logged(None, skipped)
+    if not isinstance(activity_id, str) or not 1 <= len(activity_id) <= MOST_ID:
+        return _invalid(Wrong("activity_id", "is required, as a text, or null with the reason in skipped"))
+    return Logged(activity_id)
 
 
 def read_ping(exchange: Exchange) -> Alive | Failed:
