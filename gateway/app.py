@@ -18,6 +18,7 @@ from gateway.config import Settings, installed_version
 from gateway.crm.wire import Calls
 from gateway.dispatch import record
 from gateway.dispatch.attempt import Attempts
+from gateway.dispatch.call_sync import CallSyncs
 from gateway.dispatch.claims import Claims
 from gateway.dispatch.dispatcher import Dispatcher
 from gateway.dispatch.later import Later
@@ -29,6 +30,7 @@ from gateway.domain.event import EventParser
 from gateway.domain.job import JobKind
 from gateway.egress.client import EgressClient
 from gateway.enrich import keeping
+from gateway.enrich.belonging import Belonging
 from gateway.enrich.caller import Callers
 from gateway.enrich.connectors import Connectors
 from gateway.enrich.creating import Creates
@@ -38,9 +40,11 @@ from gateway.errors import Overloaded
 from gateway.ingest import accept
 from gateway.ingest.accept import Accept
 from gateway.ingest.own import OwnEvents
-from gateway.manage import housekeeping, rewrap, rotations
+from gateway.manage import connectors, housekeeping, rewrap, rotations
 from gateway.manage.audit import PayloadReads
+from gateway.manage.changes import Changes
 from gateway.manage.jobs import Jobs
+from gateway.manage.pings import Pings
 from gateway.manage.ranges import RangeJobs
 from gateway.manage.redeliveries import Redeliveries
 from gateway.manage.removal import Removal
@@ -99,9 +103,15 @@ class Gateway:
         self.records = GroupCommit(
             store.transaction, {record.KIND: records, keeping.KIND: notes}, observe=self._observe
         )
+        calls = Calls(self.client, clock, cdn_loop)
+        self.keeping = Keeping(store, self.records)
+        self.creates = Creates(store, self.directory, calls, self.keeping, clock, metrics)
+        self.connectors = Connectors(calls, self.keeping, Room(), clock, metrics)
+        self.callers = Callers((self.connectors,), self.creates, clock, metrics)
+        call_syncs = CallSyncs(store, Belonging(self.connectors, self.creates, clock))
         attempts = Attempts(
-            self.directory, Payloads(store, self.directory), self.client, self.records, clock, metrics,
-            settings.retry_schedule, cdn_loop,
+            self.directory, Payloads(store, self.directory), call_syncs, self.client, self.records, clock,
+            metrics, settings.retry_schedule, cdn_loop,
         )  # fmt: skip
         self.dispatcher = Dispatcher(
             attempts, self.lease, self.directory, clock, metrics, settings.retry_schedule
@@ -116,11 +126,6 @@ class Gateway:
             {kind.value: RangeJobs(store, self.directory, kind, self.later.see) for kind in JobKind},
             look_every=LOOK_EVERY_ALONE if alone else POLL_SECONDS,
         )  # fmt: skip
-        calls = Calls(self.client, clock, cdn_loop)
-        self.keeping = Keeping(store, self.records)
-        self.creates = Creates(store, self.directory, calls, self.keeping, clock, metrics)
-        self.connectors = Connectors(calls, self.keeping, Room(), clock, metrics)
-        self.callers = Callers((self.connectors,), self.creates, clock, metrics)
         self.own_events = OwnEvents(self.directory, self.dispatcher, clock, several_nodes=not alone)
         self.accept = Accept(self.directory, self.dispatcher, clock, several_nodes=not alone)
         accepts = Kind(self.accept.apply, patience=ACCEPT_PATIENCE_SECONDS)
@@ -144,6 +149,9 @@ class Gateway:
                 max_event_bytes=settings.max_event_bytes, enforce_schemas=settings.schema_mode == "enforce"
             ),
             rules=Rules(allowed, settings.webhook_limit),
+            connector_rules=connectors.Rules(allowed, settings.connector_limit),
+            pings=Pings(store, calls),
+            changes=Changes(store),
             redeliveries=Redeliveries(store, self.dispatcher, self.jobs.wake),
             bodies=BodyBudget(),
             repeats=Repeats(store),

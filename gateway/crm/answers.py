@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from gateway.crm.contacts import MOST_ID, Wrong, contact_of
+from gateway.crm.contacts import Wrong, contact_of
 from gateway.crm.strict_json import NotJson, decode
 from gateway.domain.contact import CrmContact, Match
 from gateway.domain.exchange import Exchange
@@ -20,6 +20,7 @@ from gateway.domain.phone import contradicts
 from gateway.domain.rotation import SAYS_SIGNATURE
 
 MOST_NAME: Final = 200
+MOST_ACTIVITY_ID: Final = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,19 +55,19 @@ class Kept:
 
 
 @dataclass(frozen=True, slots=True)
+class Logged:
+    """The call is in the CRM as this activity; or the CRM has no place for it (`skipped` says why)."""
+
+    activity_id: str | None
+    skipped: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Alive:
     """The connector answers; `name` and `version` as it gave them."""
 
     name: str | None = None
     version: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Logged:
-    """The call became an activity of the CRM; or none, and `skipped` is why."""
-
-    activity_id: str | None
-    skipped: str | None = None
 
 
 def read_lookup(exchange: Exchange, phone: str) -> Found | NotFound | Failed:
@@ -103,23 +104,6 @@ def read_create(exchange: Exchange, phone: str) -> Kept | Failed:
     return _another() if _is_another(contact, phone) else Kept(contact, created)
 
 
-def read_sync(exchange: Exchange) -> Logged | Failed:
-    """The answer to a call that was to be logged."""
-    if exchange.status_code == 404 and exchange.error is None:
-        return _missing("/calls")
-    if (failed := _unusable(exchange, range(200, 300))) is not None:
-        return failed
-    answer = _object(exchange)
-    if isinstance(answer, Failed):
-        return answer
-    activity_id, skipped = answer.get("activity_id"), _shown(answer.get("skipped"))
-    if activity_id is None and skipped is not None:
-        return Logged(None, skipped)
-    if not isinstance(activity_id, str) or not 1 <= len(activity_id) <= MOST_ID:
-        return _invalid(Wrong("activity_id", "is required, as a text, or null with the reason in skipped"))
-    return Logged(activity_id)
-
-
 def read_ping(exchange: Exchange) -> Alive | Failed:
     """The answer to a ping."""
     if exchange.status_code == 404 and exchange.error is None:
@@ -132,6 +116,25 @@ def read_ping(exchange: Exchange) -> Alive | Failed:
     if answer.get("ok") is not True:
         return _invalid(Wrong("ok", "must be true"))
     return Alive(_shown(answer.get("name")), _shown(answer.get("version")))
+
+
+def read_sync(exchange: Exchange) -> Logged | Failed:
+    """The answer to a call."""
+    if exchange.status_code == 404 and exchange.error is None:
+        return _missing("/calls")
+    if (failed := _unusable(exchange, range(200, 300))) is not None:
+        return failed
+    answer = _object(exchange)
+    if isinstance(answer, Failed):
+        return answer
+    activity, skipped = answer.get("activity_id"), answer.get("skipped")
+    if "activity_id" not in answer or not (activity is None or isinstance(activity, str)):
+        return _invalid(Wrong("activity_id", "must be a text, or null with skipped"))
+    if activity is None and not isinstance(skipped, str):
+        return _invalid(Wrong("skipped", "must say why there is no activity"))
+    if activity is not None and not 0 < len(activity) <= MOST_ACTIVITY_ID:
+        return _invalid(Wrong("activity_id", f"must be 1 to {MOST_ACTIVITY_ID} characters"))
+    return Logged(activity, _shown(skipped) if activity is None else None)
 
 
 def _lookup(answer: Mapping[str, Any], phone: str) -> Found | NotFound | Failed:

@@ -140,10 +140,30 @@ def build(
         body_signature(live[0], body),
         " ".join(standard_signature(_key(secret), message_id, timestamp, body) for secret in live),
     )
-    headers = [
+    headers = request_headers(
+        event, bearer=live[0], signatures=signatures, delivery_id=delivery_id, message_id=message_id,
+        timestamp=timestamp, cdn_loop=cdn_loop,
+    )  # fmt: skip
+    if deadline_ms is not None:
+        headers.append(("X-HUM-Deadline-Ms", str(deadline_ms)))
+    return Request(connector.endpoint(event), headers, body, timestamp, signatures)
+
+
+def request_headers(
+    event: Endpoint,
+    *,
+    bearer: str,
+    signatures: tuple[str, str],
+    delivery_id: str,
+    message_id: str,
+    timestamp: int,
+    cdn_loop: str,
+) -> list[tuple[str, str]]:
+    """The headers of a request: for the wire, and again when an attempt is shown."""
+    return [
         ("Content-Type", "application/json"),
         ("User-Agent", USER_AGENT),
-        ("Authorization", f"Bearer {live[0]}"),
+        ("Authorization", f"Bearer {bearer}"),
         ("X-HUM-Signature", signatures[0]),
         ("X-HUM-Event", event),
         ("X-HUM-Delivery", delivery_id),
@@ -152,9 +172,6 @@ def build(
         ("webhook-signature", signatures[1]),
         ("CDN-Loop", cdn_loop),
     ]
-    if deadline_ms is not None:
-        headers.append(("X-HUM-Deadline-Ms", str(deadline_ms)))
-    return Request(connector.endpoint(event), headers, body, timestamp, signatures)
 
 
 @dataclass(frozen=True, slots=True)

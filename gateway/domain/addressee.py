@@ -38,6 +38,8 @@ class Addressee:
     disabled_reason: DisabledReason | None = None
     retry_schedule: tuple[int, ...] | None = None
     max_hold_seconds: int = 3600
+    rate_limit_per_second: int | None = None
+    ordered: bool = False
     profile: str = "hum"
     api_version: str = "2026-11-20"
     first_success_at: int | None = None
@@ -58,7 +60,7 @@ class Addressee:
     @property
     def one_voice(self) -> bool:
         """Whether only one node at a time may serve it: what it asks for concerns all of its requests."""
-        return False
+        return self.ordered or self.rate_limit_per_second is not None
 
     def policy(self, default_schedule: tuple[int, ...]) -> Policy:
         return Policy(self.retry_schedule or default_schedule, self.max_hold_seconds)
@@ -92,3 +94,13 @@ class Addressee:
                 for secret in self.secrets
             )
         )
+
+
+def kind_of(target_id: str) -> Kind:
+    """What stands under this id, if anything does."""
+    return "connector" if target_id.startswith("cnr_") else "webhook"
+
+
+def named(target_id: str) -> dict[str, Any]:
+    """How the gateway's own events name whom they tell of."""
+    return {f"{kind_of(target_id)}_id": target_id}

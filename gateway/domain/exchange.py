@@ -13,7 +13,7 @@ import msgspec
 
 ExchangeError = Literal[
     "dns", "connect_refused", "connect_timeout", "tls", "timeout", "reset", "protocol",
-    "target_denied", "target_unreachable", "aborted",
+    "target_denied", "target_unreachable", "aborted", "contact_lookup", "invalid_answer",
 ]  # fmt: skip
 
 STORED_BODY_BYTES: Final = 16 * 1024
@@ -37,7 +37,9 @@ class Exchange(msgspec.Struct, frozen=True):
     `error` is None exactly when a whole status line and header block arrived and the body was read up to its
     end or to as much of it as was asked for. `started_at` is wall milliseconds; `duration_ms` covers
     everything from the first look at the address. `aborted` means that the gateway itself gave up: because it
-    is stopping, or has no room.
+    is stopping, or has no room. Of connectors: `invalid_answer` is a 2xx with a body that is not the
+    contract's; `contact_lookup` says that the person of a call could not be asked for, so that nothing was
+    sent, and the rest is about that lookup.
     """
 
     started_at: int

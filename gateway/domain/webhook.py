@@ -32,8 +32,6 @@ class Webhook(Addressee):
     timeout_ms: int = 15_000
     description: str = ""
     filter: str | None = None
-    rate_limit_per_second: int | None = None
-    ordered: bool = False
     organizations: tuple[str, ...] | None = None  # of a platform's webhook: only these; None for all
     patterns: PatternSet = field(init=False, compare=False, repr=False)
     condition: Filter | None = field(init=False, compare=False, repr=False)
@@ -42,10 +40,6 @@ class Webhook(Addressee):
         object.__setattr__(self, "patterns", PatternSet(self.events))
         condition = None if self.filter is None else compile_filter(self.filter)
         object.__setattr__(self, "condition", condition)
-
-    @property
-    def one_voice(self) -> bool:
-        return self.ordered or self.rate_limit_per_second is not None
 
     def wants(self, event_type: str) -> bool:
         return self.collects and self.patterns.matches(event_type)

@@ -19,6 +19,7 @@ from gateway.crm.answers import Failed, Found, NotFound
 from gateway.crm.wire import Calls, LookupResult, Question
 from gateway.domain.connector import Connector, by_precedence
 from gateway.domain.contact import of_crm
+from gateway.domain.exchange import Exchange
 from gateway.domain.freshness import Use, expires_at, use_of
 from gateway.domain.resolution import Heard, Inquiry
 from gateway.enrich.flights import Flights
@@ -38,10 +39,11 @@ Flight = tuple[str, str, str]
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What a connector answered to a question of `asked_at` (ms)."""
+    """What a connector answered to a question of `asked_at` (ms); `exchange` None when it was not asked."""
 
     answer: Found | NotFound | Failed
     asked_at: int
+    exchange: Exchange | None = None
 
 
 class Connectors:
@@ -97,7 +99,7 @@ class Connectors:
             result = await self._calls.lookup(connector, org.id, question, deadline_ms=deadline_ms)
         self._keep(ask, result, asked_at)
         self._measure(connector, result)
-        return Said(result.answer, asked_at)
+        return Said(result.answer, asked_at, result.said.exchange)
 
     def _keep(self, ask: ConnectorAsk, result: LookupResult, asked_at: int) -> None:
         org, connector, answer = ask.org, ask.connector, result.answer

@@ -41,6 +41,8 @@ MOST_AT_ONCE: Final = 64
 REMEMBERED: Final = 10_000
 REMEMBERED_SECONDS: Final = 300.0
 
+UNDER_WAY: Final = Failed("under_way", "the contact is being created")
+
 _encode: Final = msgspec.json.Encoder().encode
 _decode: Final = msgspec.json.Decoder(Question).decode
 
@@ -83,6 +85,18 @@ class Creates:
         task = asyncio.create_task(self._create(org, wanted, inquiry, person), name="create")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    async def make(
+        self, org: OrgView, connector: Connector, inquiry: Inquiry, person: bytes
+    ) -> CreateResult | Failed | None:
+        """Makes the contact now. `UNDER_WAY` when somebody else is at it; None when it was given up, or when
+        the connector made one that it does not know any more."""
+        claimed = await self._claim(org, [connector], inquiry, person)
+        if claimed:
+            return await self._try(org, connector, claimed[0][1])
+        async with self._store.looking_up() as conn:
+            state = await rows.state_of(conn, connector.id, person)
+        return UNDER_WAY if state == "pending" else None
 
     async def run(self) -> None:
         """Until cancelled: what is due."""
@@ -163,7 +177,7 @@ class Creates:
         await self._try(org, connector, pending)
         return True
 
-    async def _try(self, org: OrgView, connector: Connector, pending: Pending) -> None:
+    async def _try(self, org: OrgView, connector: Connector, pending: Pending) -> CreateResult:
         question, asked_at = _decode(pending.inquiry), self._clock.now()
         result = await self._calls.create(connector, org.id, question, pending.delivery_id)
         self._measure(connector, pending, result)
@@ -173,11 +187,12 @@ class Creates:
         if isinstance(answer, Failed):
             self._keeping.note(Note(org.id, asked_at, log_rows, accepted=result.said.accepted))
             await self._put_off(pending)
-            return
+            return result
         kept = Kept("found", Stored(answer.contact, 1), asked_at, expires_at("found", asked_at, 0.0))
         done = (connector.id, pending.person, self._clock.now())
         found = answer_of(org, connector, pending.person, kept)
         self._keeping.note(Note(org.id, asked_at, log_rows, found, result.said.accepted, done), kept)
+        return result
 
     async def _put_off(self, pending: Pending) -> None:
         now = self._clock.now()

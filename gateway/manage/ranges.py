@@ -15,7 +15,7 @@ from typing import Any, Final
 import msgspec
 from sqlalchemy.engine import Row
 
-from gateway.domain.addressee import Addressee
+from gateway.domain.addressee import Addressee, kind_of
 from gateway.domain.delivery import LATER, later_queue
 from gateway.domain.event import Event
 from gateway.domain.filter import Filter, Reading
@@ -26,7 +26,6 @@ from gateway.domain.webhook import Webhook
 from gateway.errors import Conflict
 from gateway.manage.jobs import Part, Work
 from gateway.store import addressees, deliveries, ranges
-from gateway.store.addressees import kind_of
 from gateway.store.cipher import Cipher
 from gateway.store.deliveries import insert_deliveries
 from gateway.store.directory import Directory, OrgView

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from sqlalchemy.engine import Row
 
-from gateway.domain.addressee import Addressee
+from gateway.domain.addressee import Addressee, kind_of
 from gateway.domain.delivery import Status
 from gateway.domain.ids import new_id
 from gateway.domain.job import JobKind, Span
@@ -20,7 +20,6 @@ from gateway.domain.retry import DEFAULT_LIFETIME_MS
 from gateway.errors import Conflict, NotFound
 from gateway.manage.ranges import Matching, refuse_unless_it_takes, seal_span
 from gateway.store import addressees, deliveries, events, jobs, organizations
-from gateway.store.addressees import kind_of
 from gateway.store.deliveries import insert_deliveries
 from gateway.store.directory import OrgView
 from gateway.store.store import Store

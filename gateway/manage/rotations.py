@@ -12,13 +12,13 @@ from typing import Final
 
 from gateway.checkpoints import reached
 from gateway.clock import Clock
+from gateway.domain.addressee import kind_of
 from gateway.domain.rotation import Rotation
 from gateway.domain.secret import Secret, check_imported
 from gateway.domain.webhook import SecretRotate, Webhook
 from gateway.errors import NotFound, Overloaded
 from gateway.manage.secrets import begin, end_rotation, refuse_while_rotating, replacement, told, write
 from gateway.store import organizations, rotations, webhooks
-from gateway.store.addressees import kind_of
 from gateway.store.directory import OrgView
 from gateway.store.store import Store
 from gateway.store.transaction import Announce, Transaction

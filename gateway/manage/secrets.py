@@ -11,13 +11,12 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from gateway.clock import format_time
-from gateway.domain.addressee import Addressee
+from gateway.domain.addressee import Addressee, kind_of
 from gateway.domain.ids import new_id
 from gateway.domain.rotation import Rotation
 from gateway.domain.secret import Secret, new_secret
 from gateway.errors import Conflict, InvalidRequest
 from gateway.store import rotations
-from gateway.store.addressees import kind_of
 from gateway.store.transaction import Transaction
 
 A = TypeVar("A", bound=Addressee)

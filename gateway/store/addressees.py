@@ -3,21 +3,13 @@
 from __future__ import annotations
 
 from types import ModuleType
-from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gateway.domain.addressee import Addressee, Kind
+from gateway.domain.addressee import Addressee, kind_of
 from gateway.store import connectors, webhooks
 from gateway.store.cipher import Cipher
 from gateway.store.transaction import Transaction
-
-_CONNECTOR: Final = "cnr_"
-
-
-def kind_of(target_id: str) -> Kind:
-    """What stands under this id, if anything does."""
-    return "connector" if target_id.startswith(_CONNECTOR) else "webhook"
 
 
 async def find(

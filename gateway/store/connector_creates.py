@@ -66,6 +66,12 @@ async def claim(
     return Pending(wanted.connector_id, wanted.person, wanted.org_id, delivery_id, 1, wanted.inquiry)
 
 
+async def state_of(conn: AsyncConnection, connector_id: str, person: bytes) -> str | None:
+    """`pending`, `done` or `failed`; None for what was never claimed."""
+    query = select(table.c.state).where(*_key(connector_id, person))
+    return (await conn.execute(query)).scalar_one_or_none()
+
+
 async def some_due(conn: AsyncConnection, now: int, limit: int) -> Sequence[Row[Any]]:
     """Those whose next try may begin, the longest overdue first: to be taken with `take`."""
     query = select(table).where(table.c.state == "pending", table.c.due_at <= now)

@@ -47,8 +47,12 @@ class OrgView:
         return self.organization.id
 
     def addressee(self, target_id: str) -> Addressee | None:
-        """The webhook or connector to which deliveries are owed under this id."""
+        """The webhook or connector with this id; None when there is none any more."""
         return self.webhooks.get(target_id) or self.connectors.get(target_id)
+
+    def syncing(self) -> list[Connector]:
+        """The connectors that are to hear of calls."""
+        return [one for one in self.connectors.values() if one.sync_calls and one.collects]
 
     def owed(self, event_type: str) -> list[Webhook]:
         """The webhooks that are to hear of an event of this type."""

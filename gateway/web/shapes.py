@@ -9,6 +9,7 @@ import msgspec
 from sqlalchemy.engine import Row
 
 from gateway.clock import format_time
+from gateway.crm import wire
 from gateway.dispatch.webhook import request_headers
 from gateway.domain.addressee import Addressee
 from gateway.domain.delivery import DUE_QUEUE, Status, shown_status
@@ -231,6 +232,42 @@ def attempt(
     customer gave are masked for everybody; without `payload` the response's body stays out."""
     record = open_record(cipher, row) or Record(("", ""))
     signatures = record.signatures if whole else ("sha256=" + HIDDEN, "v1," + HIDDEN)
+    url = revision["url"] if revision else None
+    return {
+        "id": attempt_id(row.delivery_id, row.number),
+        "number": row.number,
+        "started_at": format_time(row.started_at),
+        "duration_ms": row.duration_ms,
+        "url": url if whole or url is None else shorten(url),
+        "remote_ip": row.remote_ip,
+        "request_headers": _request_headers(row, owed, about, revision, signatures, cdn_loop),
+        "status_code": row.status_code,
+        "response_headers": record.response_headers,
+        "response_body": record.response_body.decode("utf-8", "replace") if payload else None,
+        "response_truncated": row.response_truncated,
+        "error": row.error or (None if row.status_code and 200 <= row.status_code < 300 else "http_status"),
+        "error_detail": record.error_detail,
+        "held": row.held,
+        "swapped_from": row.swapped_from,
+    }
+
+
+def _request_headers(
+    row: Row[Any],
+    owed: Row[Any],
+    about: Event | None,
+    revision: Mapping[str, Any] | None,
+    signatures: tuple[str, str],
+    cdn_loop: str,
+) -> list[tuple[str, str]]:
+    """As they were sent; none of an attempt that ended before there was a request."""
+    if row.error == "contact_lookup":
+        return []
+    if owed.target_type == "connector":
+        return wire.request_headers(
+            "call.sync", bearer="[secret]", signatures=signatures, delivery_id=owed.id,
+            message_id=owed.event_id, timestamp=row.timestamp, cdn_loop=cdn_loop,
+        )  # fmt: skip
     headers = request_headers(
         event_type=owed.event_type,
         event_id=owed.event_id,
@@ -243,25 +280,7 @@ def attempt(
         cdn_loop=cdn_loop,
         test=owed.test,
     )
-    headers += [(name, "[secret]") for name in (revision["headers"] if revision else {})]
-    url = revision["url"] if revision else None
-    return {
-        "id": attempt_id(row.delivery_id, row.number),
-        "number": row.number,
-        "started_at": format_time(row.started_at),
-        "duration_ms": row.duration_ms,
-        "url": url if whole or url is None else shorten(url),
-        "remote_ip": row.remote_ip,
-        "request_headers": headers,
-        "status_code": row.status_code,
-        "response_headers": record.response_headers,
-        "response_body": record.response_body.decode("utf-8", "replace") if payload else None,
-        "response_truncated": row.response_truncated,
-        "error": row.error or (None if row.status_code and 200 <= row.status_code < 300 else "http_status"),
-        "error_detail": record.error_detail,
-        "held": row.held,
-        "swapped_from": row.swapped_from,
-    }
+    return headers + [(name, "[secret]") for name in (revision["headers"] if revision else {})]
 
 
 def organization(row: Row[Any]) -> answers.Organization:

@@ -24,6 +24,7 @@ from gateway.web.answers.deliveries import (
     DeliveryList,
     DeliveryWithAttempts,
     Envelope,
+    SyncedCall,
     Target,
 )
 from gateway.web.answers.events import (
@@ -167,6 +168,7 @@ __all__ = [
     "Scope",
     "SearchedUntil",
     "Stats",
+    "SyncedCall",
     "Target",
     "TestResult",
     "Time",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
 from sqlalchemy.engine import Row
 
+from gateway.dispatch import call_sync
+from gateway.domain.call import call_id_of
 from gateway.domain.delivery import Status
 from gateway.domain.event import Event
 from gateway.domain.trial import test_event
@@ -18,6 +20,7 @@ from gateway.store import events as event_rows
 from gateway.store import history
 from gateway.store import revisions as revision_rows
 from gateway.store import webhooks as webhook_rows
+from gateway.store.directory import OrgView
 from gateway.store.history import DeliveryFilter
 from gateway.store.organizations import PLATFORM
 from gateway.store.page import decode_cursor
@@ -49,7 +52,7 @@ _COLUMNS: Final = {
 
 
 async def list_deliveries(call: Call) -> Answer:
-    return await _list(call, None)
+    return await list_of_target(call, None)
 
 
 async def list_webhook_deliveries(call: Call) -> Answer:
@@ -57,7 +60,7 @@ async def list_webhook_deliveries(call: Call) -> Answer:
     async with call.services.store.reading() as conn:
         if not await webhook_rows.existed(conn, call.org_filter, webhook_id):
             raise NotFound(f"there is no webhook {webhook_id}")
-    return await _list(call, webhook_id)
+    return await list_of_target(call, webhook_id)
 
 
 async def get_delivery(call: Call) -> Answer:
@@ -92,9 +95,21 @@ async def get_delivery(call: Call) -> Answer:
         )
         for attempt in made
     ]
-    payload = shapes.raw(event.envelope()) if event and readable else None
+    payload = shapes.raw(await _body(call, row, view, event, made)) if event and readable else None
     content: answers.DeliveryWithAttempts = {**shapes.delivery(row), "payload": payload, "attempts": attempts}
     return Answer(content)
+
+
+async def _body(call: Call, row: Row[Any], view: OrgView, event: Event, made: Sequence[Row[Any]]) -> bytes:
+    """What is sent: a webhook gets the event; a connector the call as it stands at this moment, with the
+    contact of the latest attempt."""
+    call_id = call_id_of(event.type, event.data) if row.target_type == "connector" else None
+    if call_id is None:
+        return event.envelope()
+    state = await call_sync.state_of(call.services.store, view, call_id, event)
+    records = [attempt_rows.open_record(view.organization.cipher, attempt) for attempt in reversed(made)]
+    contact = next((record.contact for record in records if record and record.contact), b"null")
+    return call_sync.body_of(state, contact)
 
 
 async def _event(call: Call, row: Row[Any] | None) -> Event | None:
@@ -114,10 +129,11 @@ def _sample(row: Row[Any]) -> Event | None:
         return None
 
 
-async def _list(call: Call, webhook_id: str | None) -> Answer:
+async def list_of_target(call: Call, target_id: str | None) -> Answer:
+    """The deliveries to one target, or to all, as the request's parameters want them."""
     wanted = DeliveryFilter(
         org_id=call.org_filter,
-        target_id=webhook_id,
+        target_id=target_id,
         event_id=call.query.get("event_id"),
         status=choice_parameter(call, "status", [status.value for status in Status]),
         type=call.query.get("type"),
@@ -178,7 +194,7 @@ def _page(found: Found) -> Answer:
 
 
 EXPORTS: Final = (exports.CSV, exports.LINES)
-_ABOUT_LISTS: Final = (
+ABOUT_LISTS: Final = (
     "A page reads so much and no more: one that is short and has a `next_cursor` is not the last. With "
     "`Accept: text/csv` or `application/x-ndjson` the answer is a stream of every delivery that matches, for "
     "the role *admin*, without `limit`, `cursor` and `q`."
@@ -188,7 +204,7 @@ OPERATIONS = (
     Operation(
         "GET", "/api/deliveries", "listDeliveries", list_deliveries, "viewer", "manage", "read",
         "Deliveries in commit order.", query=(*PAGE_PARAMETERS, *FILTERS),
-        answers={200: answers.DeliveryList}, exports=EXPORTS, note=_ABOUT_LISTS,
+        answers={200: answers.DeliveryList}, exports=EXPORTS, note=ABOUT_LISTS,
     ),
     Operation(
         "GET", "/api/deliveries/{id}", "getDelivery", get_delivery, "viewer", "manage", "read",
@@ -199,6 +215,6 @@ OPERATIONS = (
     Operation(
         "GET", "/api/webhooks/{id}/deliveries", "listWebhookDeliveries", list_webhook_deliveries, "viewer",
         "manage", "read", "The deliveries of one webhook.", query=(*PAGE_PARAMETERS, *FILTERS),
-        answers={200: answers.DeliveryList}, exports=EXPORTS, note=_ABOUT_LISTS,
+        answers={200: answers.DeliveryList}, exports=EXPORTS, note=ABOUT_LISTS,
     ),
 )  # fmt: skip
