@@ -5,7 +5,7 @@ A command is one function in a module named after its noun. Modules import click
 
     operate      serve, migrate, keygen, status, keys, demo  (through `operator`: the socket or the database)
     events, webhooks, deliveries, history, jobs, platform,
-    organizations, audit                                     (through `connection`: the HTTP API)
+    callers, organizations, audit                            (through `connection`: the HTTP API)
     signatures   sign, verify          listen   a local receiver
     output       tables and JSON       failures   errors, hints, exit statuses
     values       durations, headers, secrets       reference   docs/cli.md
@@ -18,6 +18,7 @@ from typing import Any
 import click
 
 from gateway.cli.audit import audit
+from gateway.cli.callers import callers
 from gateway.cli.connection import JSON_WANTED
 from gateway.cli.deliveries import deliveries
 from gateway.cli.events import events
@@ -73,6 +74,7 @@ for command in (
     platform_webhooks,
     deliveries,
     jobs,
+    callers,
     organizations,
     erasures,
     audit,

@@ -20,7 +20,13 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
 from gateway.clock import Clock
 from gateway.domain.ids import new_id
 from gateway.errors import Overloaded
-from gateway.store import connector_contacts, connector_requests, organizations, people
+from gateway.store import (
+    connector_contacts,
+    connector_creates,
+    connector_requests,
+    organizations,
+    people,
+)
 from gateway.store.organizations import Organization
 from gateway.store.people import Forgotten
 from gateway.store.store import Store
@@ -129,4 +135,5 @@ async def _at_connectors(store: Store, clock: Clock, org: Organization, request:
         await organizations.lock_living(tx.conn, org.id)
         await connector_requests.forget_person(tx.conn, org.id, person)
         await connector_contacts.forget_person(tx.conn, org.id, person)
+        await connector_creates.forget_person(tx.conn, org.id, person)
         await organizations.people_erased(tx, org.id, clock.now())

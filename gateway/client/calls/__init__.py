@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gateway.client.calls.audit import AuditCalls
+from gateway.client.calls.callers import CallerCalls
 from gateway.client.calls.deliveries import DeliveryCalls
 from gateway.client.calls.events import EventCalls
 from gateway.client.calls.history import HistoryCalls
@@ -21,6 +22,7 @@ class Calls(
     DeliveryCalls,
     RedeliveryCalls,
     HistoryCalls,
+    CallerCalls,
     KeyCalls,
     OrganizationCalls,
     AuditCalls,
