@@ -40,9 +40,11 @@ from gateway.errors import Overloaded
 from gateway.ingest import accept
 from gateway.ingest.accept import Accept
 from gateway.ingest.own import OwnEvents
-from gateway.manage import housekeeping, rewrap, rotations
+from gateway.manage import connectors, housekeeping, rewrap, rotations
 from gateway.manage.audit import PayloadReads
+from gateway.manage.changes import Changes
 from gateway.manage.jobs import Jobs
+from gateway.manage.pings import Pings
 from gateway.manage.ranges import RangeJobs
 from gateway.manage.redeliveries import Redeliveries
 from gateway.manage.removal import Removal
@@ -147,6 +149,9 @@ class Gateway:
                 max_event_bytes=settings.max_event_bytes, enforce_schemas=settings.schema_mode == "enforce"
             ),
             rules=Rules(allowed, settings.webhook_limit),
+            connector_rules=connectors.Rules(allowed, settings.connector_limit),
+            pings=Pings(store, calls),
+            changes=Changes(store),
             redeliveries=Redeliveries(store, self.dispatcher, self.jobs.wake),
             bodies=BodyBudget(),
             repeats=Repeats(store),

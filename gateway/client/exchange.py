@@ -77,7 +77,7 @@ def on_the_wire(request: Request[Any]) -> dict[str, Any]:
     content = request.content
     if content is not None:
         headers["Content-Type"] = "application/json"
-    if request.method == "POST":
+    if request.method == "POST" and request.keyed:
         headers["Idempotency-Key"] = request.idempotency_key or uuid.uuid4().hex
     return {
         "method": request.method,

@@ -35,7 +35,8 @@ def data_of(answer: bytes) -> Any:
 @dataclass(frozen=True, slots=True)
 class Request(Generic[T]):
     """One exchange. `json` is a value to encode, or bytes that are JSON already and stay so; parameters that
-    are None are left out. `answers` are statuses that are an answer as good as a 2xx."""
+    are None are left out. `answers` are statuses that are an answer as good as a 2xx. A POST is `keyed`
+    unless it makes nothing."""
 
     method: str
     path: str
@@ -45,6 +46,7 @@ class Request(Generic[T]):
     read: Callable[[bytes], Any] = field(default=decode, repr=False)
     answers: tuple[int, ...] = ()
     repeat: bool = True
+    keyed: bool = True
 
     @property
     def content(self) -> bytes | None:

@@ -120,6 +120,8 @@ def read_ping(exchange: Exchange) -> Alive | Failed:
 
 def read_sync(exchange: Exchange) -> Logged | Failed:
     """The answer to a call."""
+    if exchange.status_code == 404 and exchange.error is None:
+        return _missing("/calls")
     if (failed := _unusable(exchange, range(200, 300))) is not None:
         return failed
     answer = _object(exchange)

@@ -6,6 +6,7 @@ lookup, create. What a connector does wrong comes back as a value, in words of `
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -18,7 +19,7 @@ from gateway.crm import answers
 from gateway.crm.answers import Alive, Failed, Found, Kept, NotFound
 from gateway.crm.taking import Taking, Turn
 from gateway.domain.connector import Connector, Endpoint
-from gateway.domain.exchange import Exchange, Request
+from gateway.domain.exchange import READ_BODY_BYTES, Exchange, Request
 from gateway.domain.ids import new_id
 from gateway.signing import body_signature, standard_key, standard_signature
 from gateway.store.rotations import Accepted
@@ -250,7 +251,7 @@ class Calls:
                 tries.append(Try(request, await self._send(letter, request, begun)))
             elif again and exchange.error == "reset":
                 tries.append(Try(request, await self._send(letter, request, begun)))
-        answer = read(tries[-1].exchange)
+        answer = await _read(read, tries[-1].exchange)
         accepted = None
         if turn is not None and not isinstance(answer, Failed):
             accepted = self._taking.learn(letter.connector, turn, self._clock.now())
@@ -272,6 +273,14 @@ class Calls:
     def _left(self, letter: _Letter, begun: float) -> float:
         """Seconds until the connector's time is over."""
         return letter.connector.timeout_ms / 1000 - (self._clock.monotonic() - begun)
+
+
+async def _read(read: Callable[[Exchange], T], exchange: Exchange) -> T:
+    """A long answer is read beside the event loop: a whole MiB of small objects takes it a tenth of a
+    second."""
+    if len(exchange.response_body) <= READ_BODY_BYTES:
+        return read(exchange)
+    return await asyncio.to_thread(read, exchange)
 
 
 def _json(**fields: str | None) -> bytes:

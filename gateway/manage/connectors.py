@@ -32,7 +32,7 @@ from gateway.store import connectors, deliveries, health, lanes, organizations, 
 from gateway.store.directory import OrgView
 from gateway.store.transaction import Announce, Transaction
 
-_ROOM_FOR_PATHS: Final = 32  # the contract's endpoints stand behind the base URL
+ROOM_FOR_PATHS: Final = 32  # the contract's endpoints stand behind the base URL
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +165,7 @@ async def delete(tx: Transaction, org: OrgView, connector_id: str, now: int) -> 
 
 def checked_url(text: str, org_id: str, rules: Rules) -> str:
     """The base URL in its stored form, without a slash at its end. Raises InvalidRequest."""
-    most = MAX_URL - _ROOM_FOR_PATHS
+    most = MAX_URL - ROOM_FOR_PATHS
     url = urls.check_url(text, allowed=rules.allowed, org_id=org_id, field="base_url", max_length=most).text
     if "?" in url:
         raise InvalidRequest.field("base_url", "must not have a query (?…): the endpoints' paths are added")

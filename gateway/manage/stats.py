@@ -1,4 +1,4 @@
-"""The statistics of a webhook over the last hours or days, out of the hourly counters."""
+"""The statistics of a webhook or connector over the last hours or days, out of the hourly counters."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ class Stats:
     hours: list[tuple[int, Mapping[str, int]]]
 
 
-async def of_webhook(conn: AsyncConnection, webhook_id: str, window: Window, now: int) -> Stats:
+async def of_target(conn: AsyncConnection, target_id: str, window: Window, now: int) -> Stats:
     """The counters of whole hours: the first is the one in which the window begins, the last is under way."""
     since = (now - WINDOWS[window] * HOUR_MS) // HOUR_MS * HOUR_MS
-    totals = await counters.totals(conn, webhook_id, since)
-    by_hour = await counters.hours(conn, webhook_id, since)
+    totals = await counters.totals(conn, target_id, since)
+    by_hour = await counters.hours(conn, target_id, since)
     durations = {int(bound): count for bound, count in _named(totals, "ms:").items()}
     return Stats(
         window=window,

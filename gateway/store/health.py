@@ -74,6 +74,12 @@ async def write(conn: AsyncConnection, news: Iterable[Health]) -> None:
     await _WRITE(conn, rows)
 
 
+async def latest(conn: AsyncConnection, ids: Sequence[str]) -> dict[str, Row[Any]]:
+    """What is known of the latest deliveries, by target."""
+    rows = await conn.execute(select(table).where(table.c.target_id.in_(ids)))
+    return {row.target_id: row for row in rows}
+
+
 async def recovered(conn: AsyncConnection, target_id: str) -> None:
     """A person has enabled the target again: what failed before no longer counts."""
     await conn.execute(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any, Final
 
 from sqlalchemy import func, insert, select, update
@@ -76,12 +76,6 @@ async def standing(conn: AsyncConnection, webhook_id: str) -> tuple[str, str | N
 async def count(conn: AsyncConnection, org_id: str) -> int:
     query = select(func.count()).where(webhooks.c.org_id == org_id, webhooks.c.deleted_at.is_(None))
     return int((await conn.execute(query)).scalar_one())
-
-
-async def health(conn: AsyncConnection, ids: Sequence[str]) -> dict[str, Row[Any]]:
-    """What is known of the latest deliveries, by webhook."""
-    rows = await conn.execute(select(target_health).where(target_health.c.target_id.in_(ids)))
-    return {row.target_id: row for row in rows}
 
 
 async def add(tx: Transaction, cipher: Cipher, webhook: Webhook) -> None:

@@ -25,7 +25,11 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("gateway.audit")
 
-_SINGULAR: Final = {"deliveries": "delivery", "audit": "audit_log"}
+_SINGULAR: Final = {
+    "deliveries": "delivery",
+    "audit": "audit_log",
+    "connector-requests": "connector_request",
+}
 
 
 async def perform(operation: Operation, call: Call) -> Answer:

@@ -14,7 +14,10 @@ from gateway.dispatch.trial import Trials
 from gateway.domain.event import EventParser
 from gateway.enrich.caller import Callers
 from gateway.ingest.accept import Accept
+from gateway.manage import connectors
 from gateway.manage.audit import PayloadReads
+from gateway.manage.changes import Changes
+from gateway.manage.pings import Pings
 from gateway.manage.redeliveries import Redeliveries
 from gateway.manage.removal import Removal
 from gateway.manage.webhooks import Rules
@@ -44,6 +47,9 @@ class Services:
     callers: Callers
     parser: EventParser
     rules: Rules
+    connector_rules: connectors.Rules
+    pings: Pings
+    changes: Changes
     redeliveries: Redeliveries
     bodies: BodyBudget
     repeats: Repeats

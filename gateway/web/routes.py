@@ -19,7 +19,7 @@ from gateway.domain.ids import new_id
 from gateway.errors import NotFound, Problem
 from gateway.manage.audit import verify_all
 from gateway.metrics import CONTENT_TYPE
-from gateway.web.api import OPERATIONS
+from gateway.web.api import OPERATIONS, SIGNED
 from gateway.web.call import Services
 from gateway.web.docs_page import serving as published
 from gateway.web.operation import Endpoint, Operation
@@ -62,7 +62,7 @@ def build_app(
 ) -> ASGIApp:
     """`ready()` returns None, or why the node is not ready to take requests."""
     by_path: dict[str, list[Operation]] = {}
-    for operation in OPERATIONS:
+    for operation in (*OPERATIONS, *SIGNED):
         by_path.setdefault(operation.path, []).append(operation)
     paths = {path: _Path(group, services) for path, group in by_path.items()}
     routes = [Route(path, endpoint=app) for path, app in paths.items()]

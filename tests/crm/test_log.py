@@ -87,3 +87,11 @@ def test_every_exchange_of_a_call_has_its_row() -> None:
     ]
     assert {row.delivery_id for row in rows} == {"dlv_1"}
     assert len({row.id for row in rows}) == 2
+
+
+@pytest.mark.parametrize("before", range(0, 400, 7))
+def test_no_half_secret_is_left_where_a_long_answer_is_cut(before: int) -> None:
+    for body in ((SECRET + "-") * 2_000, "x" * (16 * 1024 - before) + SECRET + "y" * 5_000):
+        kept_body = kept(said(status_code=200, response_body=b"z" * before + body.encode())).response_body
+        assert SECRET[:9].encode() not in kept_body
+        assert len(kept_body) <= 16 * 1024

@@ -14,7 +14,7 @@ from gateway.clock import SystemClock
 from gateway.domain.address import AllowedNetworks
 from gateway.domain.exchange import READ_BODY_BYTES, Exchange, ExchangeError
 from gateway.domain.headers import check_headers
-from gateway.egress.client import EgressClient
+from gateway.egress.client import ROOM_FOR_LONG_ANSWERS, EgressClient
 from gateway.egress.connection import Connection
 from gateway.errors import InvalidRequest
 from tests.support import receiver as r
@@ -324,3 +324,51 @@ async def test_unclean_headers_never_reach_the_wire(client: EgressClient, receiv
     await post(client, receiver.url(), headers=list(check_headers({"X-Env": "prod"}).items()))
     assert receiver.requests[0].header("x-env") == "prod"
     print(f"{len(unclean)} unclean headers: all 422, none on the wire")
+
+
+async def test_long_answers_are_read_as_far_as_was_asked_for(
+    client: EgressClient, receiver: Receiver
+) -> None:
+    async def read(size: int, most: int) -> Exchange:
+        receiver.respond(body=b"a" * size, times=1)
+        return await client.post(
+            receiver.url(), body=BODY, headers=[], timeout=5.0, org_id="org_1", most=most
+        )
+
+    for size, most, kept, truncated in (
+        (READ_BODY_BYTES + 1, READ_BODY_BYTES + 1, READ_BODY_BYTES + 1, False),
+        (1_000_000, 1_000_000, 1_000_000, False),
+        (1_000_001, 1_000_000, 1_000_000, True),
+        (10, 1_000_000, 10, False),
+        (READ_BODY_BYTES + 1, READ_BODY_BYTES, READ_BODY_BYTES, True),
+    ):
+        exchange = await read(size, most)
+        assert (len(exchange.response_body), exchange.response_truncated) == (kept, truncated)
+        assert exchange.error is None
+    assert client._room.free == ROOM_FOR_LONG_ANSWERS
+
+
+async def test_long_answers_share_one_room(client: EgressClient, receiver: Receiver) -> None:
+    """What is over it is refused; short answers need none of it, and what is taken is given back."""
+    client._room.free = 2_500_000
+
+    async def long_and_slow(wire: r.Wire, request: r.Received) -> bool:
+        await wire.send(b"HTTP/1.1 200 OK\r\nContent-Length: 200000\r\n\r\n" + b"a" * 150_000)
+        await receiver.wait_for(5)
+        await asyncio.sleep(0.2)  # what was sent to all must be read
+        if not wire.writer.is_closing():
+            await wire.send(b"a" * 50_000)
+        return not wire.writer.is_closing()
+
+    receiver.behave(long_and_slow, path="/long")
+    exchanges = await asyncio.gather(
+        *(
+            client.post(
+                receiver.url("/long"), body=BODY, headers=[], timeout=5.0, org_id="org_1", most=1_000_000
+            )
+            for _ in range(5)
+        )
+    )
+    assert sorted(str(exchange.error) for exchange in exchanges) == ["None"] * 2 + ["aborted"] * 3
+    assert {len(e.response_body) for e in exchanges if e.error is None} == {200_000}
+    assert client._room.free == 2_500_000

@@ -59,6 +59,14 @@ class Node:
         found: dict[str, Any] = answer.json()
         return found
 
+    async def connector(self, base_url: str, **fields: Any) -> dict[str, Any]:
+        """A new connector, as the API answers it."""
+        body = {"name": "bridge", "base_url": base_url, **fields}
+        answer = await self.call("POST", "/api/connectors", json=body)
+        assert answer.status_code == 201, answer.text
+        found: dict[str, Any] = answer.json()
+        return found
+
     async def send(self, type_: str = "test.event", data: Any = None, **fields: Any) -> dict[str, Any]:
         """An accepted event, as the API answers it."""
         body = {"type": type_, "data": data or {}, **fields}

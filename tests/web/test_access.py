@@ -83,6 +83,10 @@ async def make(node: Node, noun: str) -> str:
     if noun == "jobs":
         hook = await node.webhook("https://example.com/", ["held.back"])
         return str((await node.call("POST", f"/api/webhooks/{hook['id']}/replay")).json()["id"])
+    if noun == "connector-requests":
+        bridge = await node.connector("http://127.0.0.1:9/")
+        pinged = await node.call("POST", f"/api/connectors/{bridge['id']}/ping")
+        return str(pinged.json()["request_id"])
     path = "/api/platform/webhooks" if noun == "platform" else f"/api/{noun}"
     body = body_of(DOCUMENT["paths"][path]["post"])
     answer = await node.call("POST", path, json=body)

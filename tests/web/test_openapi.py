@@ -6,7 +6,7 @@ import ast
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from inspect import getclosurevars
 from pathlib import Path
 from typing import Any
@@ -17,10 +17,12 @@ import msgspec
 import pytest
 from openapi_spec_validator import validate
 
+from gateway.domain.connector import PATHS
 from gateway.domain.event_types import CATALOGUE
 from gateway.domain.own_types import OWN, schema
 from gateway.ingest.plan import Answer as EventAnswer
 from gateway.manage.keys import ROLES
+from gateway.signing import sign
 from gateway.web import answers
 from gateway.web.api import OPERATIONS
 from gateway.web.openapi import samples
@@ -233,6 +235,33 @@ class Tour:
         return answer.json() if answer.content and "json" in answer.headers["Content-Type"] else None
 
 
+async def _tour_connectors(ask: Callable[..., Awaitable[Any]], node: Node) -> None:
+    here = "/api/connectors/{id}"
+    bridge = await ask("POST", "/api/connectors", json={"name": "CRM", "base_url": "http://127.0.0.1:9/x"})
+    id_ = bridge["id"]
+    await ask("POST", "/api/connectors", json={"name": "CRM", "base_url": "https://10.0.0.1/"})
+    await ask("PATCH", here, id_, json={"base_url": "http://127.0.0.1:8/x"})
+    await ask("PATCH", here, id_, json={"base_url": "http://127.0.0.1:9/y", "rotate_secret": True})
+    for what in ("ping", "rotate-secret", "rotate-secret", "rotate-secret/finish", "disable"):
+        await ask("POST", f"{here}/{what}", id_)
+    await ask("POST", f"{here}/redeliver", id_)
+    await ask("POST", f"{here}/enable", id_)
+    await ask("POST", f"{here}/redeliver", id_, json={"dry_run": True})
+    await ask("POST", f"{here}/redeliver", id_)
+    await ask("GET", f"{here}/deliveries", id_, headers={"Accept": "application/x-ndjson"})
+    secret = (await ask("POST", f"{here}/rotate-secret", id_, json={"grace_period_seconds": 0}))["secret"]
+    body = b'{"phones": ["+13175550123"]}'
+    signed = sign(body, secret, id="c1", timestamp=node.gateway.clock.now() // 1000)
+    for content in (body, b"{}", body):
+        await ask("POST", f"{here}/changes", id_, content=content, headers=signed)
+    call = {"call_id": "c", "direction": "inbound", "from": "+13175550123", "to": "+13175550100"}
+    event = await node.send("call.completed", {**call, "started_at": "2026-11-20T21:05:09Z"})
+    deliveries = await node.deliveries(event_id=event["id"])
+    [owed] = [one["id"] for one in deliveries if one["target"]["id"] == id_]
+    await ask("DELETE", here, id_)
+    await ask("POST", "/api/deliveries/{id}/redeliver", owed)
+
+
 async def test_every_answer_is_as_described(node: Node) -> None:
     tour = Tour(node)
     ask = tour.ask
@@ -255,9 +284,12 @@ async def test_every_answer_is_as_described(node: Node) -> None:
     keys = [node.key, await node.new_key(None), *[await node.new_key(role) for role in ROLES]]
     org = {"X-HUM-Org": "acme"}
     replay = await ask("POST", "/api/webhooks/{id}/replay", hook["id"])
+    bridge = await ask("POST", "/api/connectors", json={"name": "CRM", "base_url": "http://127.0.0.1:9"})
+    pinged = await ask("POST", "/api/connectors/{id}/ping", bridge["id"])
     ids = {
         "events": event["id"], "webhooks": hook["id"], "deliveries": delivery, "keys": key["id"],
         "platform": ear["id"], "jobs": replay["id"], "organizations": "acme",
+        "connectors": bridge["id"], "connector-requests": pinged["request_id"],
     }  # fmt: skip
     for method, path, operation in documented():
         id_ = ids.get(path.split("/")[2], "") if path.startswith("/api/") else ""
@@ -322,6 +354,7 @@ async def test_every_answer_is_as_described(node: Node) -> None:
         await ask("POST", f"{here}/{what}", ear["id"])
     await ask("DELETE", here, ear["id"])
     await ask("POST", "/api/deliveries/{id}/redeliver", delivery)
+    await _tour_connectors(ask, node)
     await ask("DELETE", "/api/keys/{id}", key["id"])
     await ask("POST", "/api/erasures", json={"phone": "+13175550142"})
     await ask("PATCH", "/api/organizations/{id}", "acme", json={"retention_days": 7})
@@ -338,8 +371,8 @@ async def test_every_answer_is_as_described(node: Node) -> None:
     elsewhere = {
         "conflict", "idempotency_in_progress", "internal_error", "method_not_allowed",
         "overloaded", "payload_too_large", "rate_limited", "request_timeout", "storage_full",
-        "database_unavailable", "webhook_limit_reached", "payload_expired", "test_delivery", "job_running",
-        "job_over",
+        "database_unavailable", "webhook_limit_reached", "connector_limit_reached", "payload_expired",
+        "test_delivery", "job_running", "job_over",
     }  # fmt: skip
     assert tour.errors - {""} == set(CODES) - elsewhere
 
@@ -368,7 +401,7 @@ async def test_what_a_receiver_gets_is_as_described(node: Node, event_type: str)
 
 
 def test_the_data_of_a_type_is_described_as_the_catalogue_has_it() -> None:
-    assert list(DOCUMENT["webhooks"]) == [*CATALOGUE, *OWN]
+    assert list(DOCUMENT["webhooks"]) == [*CATALOGUE, *OWN, *PATHS]
     for name in (*CATALOGUE, *OWN):
         body = media(DOCUMENT["webhooks"][name]["post"]["requestBody"])["schema"]
         known = schema(name)

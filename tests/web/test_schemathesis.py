@@ -135,7 +135,8 @@ def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
         """An organization that is erased answers nothing but 410 from then on."""
 
     monkeypatch.setattr("gateway.manage.organizations.erase", only_said)
-    with serving(f"sqlite:///{tmp_path / 'gateway.db'}", webhook_limit=1000, **_NOWHERE) as served:
+    limits: dict[str, Any] = {"webhook_limit": 1000, "connector_limit": 1000}
+    with serving(f"sqlite:///{tmp_path / 'gateway.db'}", **limits, **_NOWHERE) as served:
         served.run(_seed(served))
         yield served
 

@@ -1,10 +1,13 @@
-"""The API, a module for each noun. `OPERATIONS` is all of it: routes and documents are made from it."""
+"""The API, a module for each noun. `OPERATIONS` is what an API key may do, `SIGNED` what asks for a signature
+instead: routes and documents are made from them."""
 
 from __future__ import annotations
 
 from gateway.web.api import (
     audit,
     callers,
+    connector_calls,
+    connectors,
     deliveries,
     erasures,
     events,
@@ -32,7 +35,11 @@ OPERATIONS: tuple[Operation, ...] = (
     *jobs.OPERATIONS,
     *keys.OPERATIONS,
     *organizations.OPERATIONS,
+    *connectors.OPERATIONS,
+    *connector_calls.OPERATIONS,
     *callers.OPERATIONS,
     *erasures.OPERATIONS,
     *audit.OPERATIONS,
 )
+
+SIGNED: tuple[Operation, ...] = connector_calls.SIGNED

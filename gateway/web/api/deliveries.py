@@ -52,7 +52,7 @@ _COLUMNS: Final = {
 
 
 async def list_deliveries(call: Call) -> Answer:
-    return await _list(call, None)
+    return await list_of_target(call, None)
 
 
 async def list_webhook_deliveries(call: Call) -> Answer:
@@ -60,7 +60,7 @@ async def list_webhook_deliveries(call: Call) -> Answer:
     async with call.services.store.reading() as conn:
         if not await webhook_rows.existed(conn, call.org_filter, webhook_id):
             raise NotFound(f"there is no webhook {webhook_id}")
-    return await _list(call, webhook_id)
+    return await list_of_target(call, webhook_id)
 
 
 async def get_delivery(call: Call) -> Answer:
@@ -129,10 +129,11 @@ def _sample(row: Row[Any]) -> Event | None:
         return None
 
 
-async def _list(call: Call, webhook_id: str | None) -> Answer:
+async def list_of_target(call: Call, target_id: str | None) -> Answer:
+    """The deliveries to one target, or to all, as the request's parameters want them."""
     wanted = DeliveryFilter(
         org_id=call.org_filter,
-        target_id=webhook_id,
+        target_id=target_id,
         event_id=call.query.get("event_id"),
         status=choice_parameter(call, "status", [status.value for status in Status]),
         type=call.query.get("type"),
@@ -193,7 +194,7 @@ def _page(found: Found) -> Answer:
 
 
 EXPORTS: Final = (exports.CSV, exports.LINES)
-_ABOUT_LISTS: Final = (
+ABOUT_LISTS: Final = (
     "A page reads so much and no more: one that is short and has a `next_cursor` is not the last. With "
     "`Accept: text/csv` or `application/x-ndjson` the answer is a stream of every delivery that matches, for "
     "the role *admin*, without `limit`, `cursor` and `q`."
@@ -203,7 +204,7 @@ OPERATIONS = (
     Operation(
         "GET", "/api/deliveries", "listDeliveries", list_deliveries, "viewer", "manage", "read",
         "Deliveries in commit order.", query=(*PAGE_PARAMETERS, *FILTERS),
-        answers={200: answers.DeliveryList}, exports=EXPORTS, note=_ABOUT_LISTS,
+        answers={200: answers.DeliveryList}, exports=EXPORTS, note=ABOUT_LISTS,
     ),
     Operation(
         "GET", "/api/deliveries/{id}", "getDelivery", get_delivery, "viewer", "manage", "read",
@@ -214,6 +215,6 @@ OPERATIONS = (
     Operation(
         "GET", "/api/webhooks/{id}/deliveries", "listWebhookDeliveries", list_webhook_deliveries, "viewer",
         "manage", "read", "The deliveries of one webhook.", query=(*PAGE_PARAMETERS, *FILTERS),
-        answers={200: answers.DeliveryList}, exports=EXPORTS, note=_ABOUT_LISTS,
+        answers={200: answers.DeliveryList}, exports=EXPORTS, note=ABOUT_LISTS,
     ),
 )  # fmt: skip

@@ -45,7 +45,7 @@ async def webhook_stats(call: Call) -> Answer:
     async with services.store.reading() as conn:
         if not await webhook_rows.existed(conn, call.org_filter, webhook_id):
             raise NotFound(f"there is no webhook {webhook_id}")
-        found = await statistics.of_webhook(conn, webhook_id, window, services.clock.now())
+        found = await statistics.of_target(conn, webhook_id, window, services.clock.now())
     return Answer(shapes.webhook_stats(found, webhook_id))
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from gateway.domain.addressee import Kind, kind_of
 from gateway.domain.job import DeliveryCancel, DeliveryRedeliver, JobKind, RangeRequest, Span
+from gateway.errors import NotFound
 from gateway.web import answers, shapes
 from gateway.web.call import Answer, Call
 from gateway.web.operation import Operation
@@ -23,36 +25,42 @@ async def cancel_delivery(call: Call) -> Answer:
 
 
 async def redeliver_range(call: Call) -> Answer:
-    return await _range(call, JobKind.REDELIVER)
+    return await order_range(call, JobKind.REDELIVER, "webhook")
 
 
 async def replay_range(call: Call) -> Answer:
-    return await _range(call, JobKind.REPLAY)
+    return await order_range(call, JobKind.REPLAY, "webhook")
 
 
-async def _range(call: Call, kind: JobKind) -> Answer:
-    services, org, webhook_id = call.services, call.the_org, call.path["id"]
+async def order_range(call: Call, kind: JobKind, of: Kind) -> Answer:
+    """A job over a range of what a webhook or connector was owed, or with `dry_run` how much it would be."""
+    services, org, target_id = call.services, call.the_org, call.path["id"]
+    if kind_of(target_id) != of:
+        raise NotFound(f"there is no {of} {target_id}")
     span = Span.of(call.model, services.clock.now())
     if call.model.dry_run:
         matched: answers.DryRun = {
-            "matched": await services.redeliveries.count(org, webhook_id, kind, span),
+            "matched": await services.redeliveries.count(org, target_id, kind, span),
         }
         return Answer(matched)
     actor = call.principal.actor or call.principal.key_id
     async with services.transaction() as tx:
-        job = await services.redeliveries.order(tx, org, webhook_id, kind, span, actor)
+        job = await services.redeliveries.order(tx, org, target_id, kind, span, actor)
     return Answer(shapes.job(job), 202)
 
 
 _REFUSALS = ("webhook_deleted", "webhook_disabled")
+_OF_CONNECTORS = ("connector_deleted", "connector_disabled")
 
 OPERATIONS = (
     Operation(
         "POST", "/api/deliveries/{id}/redeliver", "redeliverDelivery", redeliver_delivery, "operator",
-        "manage", "write", "Send the event of a delivery to its webhook once more.", model=DeliveryRedeliver,
-        answers={202: answers.Delivery}, errors=("payload_expired", "test_delivery", *_REFUSALS),
-        note="A new delivery with the same `webhook-id`, to the webhook's present URL and with its present "
-        "secret. A delivery that is still pending goes on as well: cancel it if it is not to be sent twice.",
+        "manage", "write", "Send the event of a delivery once more.", model=DeliveryRedeliver,
+        answers={202: answers.Delivery},
+        errors=("payload_expired", "test_delivery", *_REFUSALS, *_OF_CONNECTORS),
+        note="A new delivery with the same `webhook-id`, to the present URL and with the present secret of "
+        "the webhook or connector. A delivery that is still pending goes on as well: cancel it if it is not "
+        "to be sent twice.",
     ),
     Operation(
         "POST", "/api/deliveries/{id}/cancel", "cancelDelivery", cancel_delivery, "operator", "manage",

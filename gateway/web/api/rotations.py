@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gateway.domain.webhook import RotationFinish, SecretRotate
 from gateway.manage import rotations as manage
-from gateway.store import webhooks as rows
+from gateway.store import health
 from gateway.web import answers, shapes
 from gateway.web.call import Answer, Call
 from gateway.web.operation import Operation
@@ -16,10 +16,8 @@ async def rotate_secret(call: Call) -> Answer:
         webhook, fresh = await manage.rotate(
             tx, call.the_org, call.path["id"], call.model, services.announce, now
         )
-        health = await rows.health(tx.conn, [webhook.id])
-    shown = shapes.webhook(
-        webhook, health.get(webhook.id), whole=call.principal.sees_secrets_of_urls, now=now
-    )
+        known = await health.latest(tx.conn, [webhook.id])
+    shown = shapes.webhook(webhook, known.get(webhook.id), whole=call.principal.sees_secrets_of_urls, now=now)
     # Shown now and never again; one that the customer brought along is not repeated at all.
     content: answers.NewWebhook = {**shown, "secret": None if fresh.imported else fresh.value}
     return Answer(content)
@@ -29,9 +27,9 @@ async def finish_rotation(call: Call) -> Answer:
     services, now = call.services, call.services.clock.now()
     async with services.transaction() as tx:
         webhook = await manage.finish(tx, call.the_org, call.path["id"], now)
-        health = await rows.health(tx.conn, [webhook.id])
+        known = await health.latest(tx.conn, [webhook.id])
     whole = call.principal.sees_secrets_of_urls
-    return Answer(shapes.webhook(webhook, health.get(webhook.id), whole=whole, now=now))
+    return Answer(shapes.webhook(webhook, known.get(webhook.id), whole=whole, now=now))
 
 
 OPERATIONS = (

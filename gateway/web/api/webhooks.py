@@ -16,11 +16,11 @@ from gateway.domain.webhook import (
 )
 from gateway.errors import NotFound
 from gateway.manage import webhooks as manage
+from gateway.store import health
 from gateway.store import webhooks as rows
-from gateway.store.page import encode_cursor
 from gateway.web import answers, shapes
 from gateway.web.call import Answer, Call
-from gateway.web.lists import PAGE_PARAMETERS, list_answer, page_query
+from gateway.web.lists import PAGE_PARAMETERS, list_answer, page_of, page_query
 from gateway.web.operation import Operation
 
 
@@ -45,13 +45,9 @@ async def list_webhooks(call: Call) -> Answer:
         query = await page_query(call, conn)
         orgs = [call.the_org] if call.org else await call.services.directory.everybody()
         found = [w for org in orgs for w in await rows.of_organization(conn, org.organization.cipher, org.id)]
-        found.sort(key=lambda w: w.position, reverse=query.order == "desc")
-        found = [w for w in found if _after(w, query.after, query.order)]
-        page = found[: query.limit]
-        health = await rows.health(conn, [w.id for w in page])
-    more = len(found) > query.limit or (query.order == "asc" and page)
-    cursor = encode_cursor(query.order, page[-1].position) if more else None
-    return list_answer([_shape(call, w, health.get(w.id)) for w in page], cursor)
+        page, cursor = page_of(found, query)
+        known = await health.latest(conn, [w.id for w in page])
+    return list_answer([_shape(call, w, known.get(w.id)) for w in page], cursor)
 
 
 async def get_webhook(call: Call) -> Answer:
@@ -59,8 +55,8 @@ async def get_webhook(call: Call) -> Answer:
         webhook = await rows.find(conn, call.the_org.organization.cipher, call.the_org.id, call.path["id"])
         if webhook is None:
             raise NotFound(f"there is no webhook {call.path['id']}")
-        health = await rows.health(conn, [webhook.id])
-    return Answer(_shape(call, webhook, health.get(webhook.id)))
+        known = await health.latest(conn, [webhook.id])
+    return Answer(_shape(call, webhook, known.get(webhook.id)))
 
 
 async def update_webhook(call: Call) -> Answer:
@@ -70,9 +66,9 @@ async def update_webhook(call: Call) -> Answer:
             tx, call.the_org, call.path["id"], call.model, services.rules, services.clock.now(),
             services.announce,
         )  # fmt: skip
-        health = await rows.health(tx.conn, [webhook.id])
+        known = await health.latest(tx.conn, [webhook.id])
     content: answers.ChangedWebhook = {
-        **_shape(call, webhook, health.get(webhook.id)),
+        **_shape(call, webhook, known.get(webhook.id)),
         "warnings": _warnings(call.model.events or ()),
     }
     return Answer(content)
@@ -85,8 +81,8 @@ async def enable_webhook(call: Call) -> Answer:
             tx, call.the_org, call.path["id"], call.model, services.rules, services.clock.now(),
             services.announce,
         )  # fmt: skip
-        health = await rows.health(tx.conn, [webhook.id])
-    return Answer(_shape(call, webhook, health.get(webhook.id)))
+        known = await health.latest(tx.conn, [webhook.id])
+    return Answer(_shape(call, webhook, known.get(webhook.id)))
 
 
 async def disable_webhook(call: Call) -> Answer:
@@ -97,16 +93,16 @@ async def disable_webhook(call: Call) -> Answer:
             tx, call.the_org, call.path["id"], change, services.rules, services.clock.now(),
             services.announce,
         )  # fmt: skip
-        health = await rows.health(tx.conn, [webhook.id])
-    return Answer(_shape(call, webhook, health.get(webhook.id)))
+        known = await health.latest(tx.conn, [webhook.id])
+    return Answer(_shape(call, webhook, known.get(webhook.id)))
 
 
 async def release_webhook(call: Call) -> Answer:
     services = call.services
     async with services.transaction() as tx:
         webhook = await manage.release(tx, call.the_org, call.path["id"], services.clock.now())
-        health = await rows.health(tx.conn, [webhook.id])
-    return Answer(_shape(call, webhook, health.get(webhook.id)))
+        known = await health.latest(tx.conn, [webhook.id])
+    return Answer(_shape(call, webhook, known.get(webhook.id)))
 
 
 async def delete_webhook(call: Call) -> Answer:
@@ -124,12 +120,6 @@ def _shape(call: Call, webhook: Webhook, health: Any) -> answers.Webhook:
     return shapes.webhook(
         webhook, health, whole=call.principal.sees_secrets_of_urls, now=call.services.clock.now()
     )
-
-
-def _after(webhook: Webhook, position: int | None, order: str) -> bool:
-    if position is None:
-        return True
-    return webhook.position > position if order == "asc" else webhook.position < position
 
 
 OPERATIONS = (

@@ -11,12 +11,13 @@ import msgspec
 
 from gateway.domain.event import API_VERSION
 from gateway.web import answers
-from gateway.web.api import OPERATIONS
-from gateway.web.openapi import open_routes, outgoing, schemas
+from gateway.web.api import OPERATIONS, SIGNED
+from gateway.web.openapi import open_routes, outgoing, schemas, to_connectors
 from gateway.web.openapi.errors import CODES, examples, takes_body
 from gateway.web.openapi.fields import SendEventsItem
 from gateway.web.openapi.operations import operation_object, request_name
 from gateway.web.operation import Operation
+from gateway.web.signed import SCHEME
 
 # What begins a path, the heading it stands under, and a sentence about that.
 _NOUNS: Final = {
@@ -24,6 +25,8 @@ _NOUNS: Final = {
     "event-types": "Events",
     "webhooks": "Webhooks",
     "platform": "Platform webhooks",
+    "connectors": "Connectors",
+    "connector-requests": "Connectors",
     "deliveries": "Deliveries",
     "jobs": "Jobs",
     "keys": "Keys",
@@ -38,7 +41,10 @@ _ABOUT: Final = {
     "Webhooks": "Registered URLs, each with the types it wants to hear and a secret that signs what it gets.",
     "Platform webhooks": "The platform's own, over all organizations or listed ones: for platform keys, and "
     "seen by nobody else.",
-    "Deliveries": "An event owed to a webhook, and every attempt to deliver it.",
+    "Connectors": "The bridges to CRMs: asked who is calling, and told of calls. What a connector gets "
+    "and is to answer is described under *Requests that connectors get*.",
+    "Deliveries": "An event owed to a webhook, or a call owed to a connector, and every attempt to deliver "
+    "it.",
     "Jobs": "Long work that a person ordered, such as the redelivery of a range, and how far it has come.",
     "Keys": "API keys: an organization's have a role, the platform's have scopes.",
     "Organizations": "HUM's customers: how long their things are kept, and erasing all of it.",
@@ -50,6 +56,9 @@ _ABOUT: Final = {
     "Events that receivers get": "The requests that the gateway sends to webhooks, one for each type of the "
     "catalogue. Types outside the catalogue are delivered in the same envelope. A receiver ignores fields, "
     "headers and values that it does not know: new ones may come at any time.",
+    "Requests that connectors get": "What the gateway asks of a connector and tells it, each at its own path "
+    "behind the connector's base URL. A connector ignores fields and headers that it does not know: new "
+    "ones may come at any time. It answers within its `timeout_ms`, in JSON of at most 1 MiB.",
     "The gateway's own events": "What happens to webhooks and deliveries: ids and reasons, never payload. "
     "They go only to webhooks that name their type in full, and make no further events.",
 }
@@ -61,13 +70,14 @@ _HEADERS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
     ),
     "X-HUM-Org-Created": ("`true`: this request made the organization.", {"const": "true"}),
     "Retry-After": ("Seconds to wait before the next try.", {"pattern": "^[1-9][0-9]*$"}),
-    "WWW-Authenticate": ("How to say who you are.", {"const": "Bearer"}),
+    "WWW-Authenticate": ("How to say who you are.", {"enum": ["Bearer", SCHEME]}),
     "ETag": ("Changes when the content does.", {}),
 }
 
 
 def build(
-    operations: Sequence[Operation] = OPERATIONS, sent: Iterable[outgoing.Outgoing] = outgoing.OUTGOING
+    operations: Sequence[Operation] = (*OPERATIONS, *SIGNED),
+    sent: Iterable[outgoing.Outgoing] = (*outgoing.EVENTS, *to_connectors.REQUESTS),
 ) -> dict[str, Any]:
     sent = list(sent)
     paths: dict[str, Any] = {}
@@ -145,6 +155,14 @@ def _security() -> dict[str, Any]:
             "scheme": "bearer",
             "bearerFormat": "hum_live_…",
             "description": "An API key, in `Authorization` and nowhere else.",
+        },
+        "connectorSignature": {
+            "type": "apiKey",
+            "in": "header",
+            "name": "webhook-signature",
+            "description": "The signature of the raw body with the connector's secret, as the gateway signs "
+            "its own requests: the headers `webhook-id`, `webhook-timestamp` and `webhook-signature`, or "
+            "`X-HUM-Signature` with `timestamp` in the body.",
         },
         "metricsToken": {
             "type": "http",

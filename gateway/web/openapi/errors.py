@@ -28,6 +28,11 @@ CODES: Final[Mapping[str, Code]] = {
         Code("invalid_organization", 400, "`X-HUM-Org` has not the form of an organization's id."),
         Code("api_key_required", 401, "There is no `Authorization: Bearer …`."),
         Code("api_key_invalid", 401, "The API key is unknown, revoked or expired."),
+        Code(
+            "signature_invalid",
+            401,
+            "The request is not signed with a secret of this connector, or not now; the message says why.",
+        ),
         Code("insufficient_scope", 403, "The key's role or scopes do not allow this."),
         Code("wrong_organization", 403, "The key belongs to another organization."),
         Code("not_found", 404, "There is no such thing, or it is another organization's."),
@@ -42,9 +47,12 @@ CODES: Final[Mapping[str, Code]] = {
         ),
         Code("rotation_in_progress", 409, "The secret is being rotated: finish that first, or force it."),
         Code("webhook_limit_reached", 409, "The organization has as many webhooks as it may have."),
+        Code("connector_limit_reached", 409, "The organization has as many connectors as it may have."),
         Code("payload_expired", 409, "The event's payload is past its retention."),
         Code("webhook_deleted", 409, "The webhook was deleted."),
         Code("webhook_disabled", 409, "A person has disabled the webhook: enable it first."),
+        Code("connector_deleted", 409, "The connector was deleted."),
+        Code("connector_disabled", 409, "A person has disabled the connector: enable it first."),
         Code("test_delivery", 409, "It was a test, which is not sent again."),
         Code("delivery_over", 409, "The delivery has been delivered or has failed already."),
         Code("job_running", 409, "Another job is at work on the webhook."),
@@ -56,6 +64,11 @@ CODES: Final[Mapping[str, Code]] = {
         Code("reserved_type", 422, "The type is one of the gateway's own events."),
         Code("target_denied", 422, "The URL leads where the gateway does not send."),
         Code("headers_required", 422, "The URL has another origin: give all header values again."),
+        Code(
+            "secret_rotation_required",
+            422,
+            "The base URL has another origin: it needs `rotate_secret`, too.",
+        ),
         Code("rate_limited", 429, "Too many requests.", True),
         Code("internal_error", 500, "A fault of the gateway; report the `request_id`."),
         Code("overloaded", 503, "More arrives than can be taken.", True),
@@ -68,6 +81,7 @@ _ALWAYS: Final = (
     "api_key_required", "api_key_invalid", "insufficient_scope", "wrong_organization", "invalid_request",
     "rate_limited", "internal_error", "overloaded", "database_unavailable",
 )  # fmt: skip
+_OF_A_KEY: Final = ("api_key_required", "api_key_invalid", "insufficient_scope", "wrong_organization")
 _OF_AN_ORGANIZATION: Final = (
     "organization_required", "invalid_organization", "organization_unknown", "organization_erased",
 )  # fmt: skip
@@ -82,13 +96,15 @@ def takes_body(operation: Operation) -> bool:
 def codes_of(operation: Operation) -> list[Code]:
     """What the operation can answer, in the order of the table."""
     names = {*_ALWAYS, *operation.errors}
-    if operation.org != "none":
+    if operation.signed:
+        names -= set(_OF_A_KEY)
+    elif operation.org != "none":
         names.update(_OF_AN_ORGANIZATION)
     if takes_body(operation):
         names.update(_OF_A_BODY)
     if operation.method == "POST":
         names.update(_OF_A_REPEAT)
-    if "{" in operation.path:
+    if "{" in operation.path and not operation.signed:
         names.add("not_found")
     if "cursor" in operation.query:
         names.add("invalid_cursor")

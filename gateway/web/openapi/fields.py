@@ -10,6 +10,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from gateway.domain.connector import (
+    MOST_CHANGED_PHONES,
+    ConnectorChanges,
+    ConnectorCreate,
+    ConnectorPing,
+    ConnectorUpdate,
+)
 from gateway.domain.event import MAX_BATCH, PRIORITIES, BatchInput, EventInput
 from gateway.domain.event_types import CATALOGUE, MAX_TYPE_LENGTH, RESERVED_TYPES
 from gateway.domain.filter_tokens import MAX_LENGTH
@@ -35,6 +42,7 @@ from gateway.domain.webhook import (
     WebhookRelease,
     WebhookUpdate,
 )
+from gateway.manage.connectors import ROOM_FOR_PATHS
 from gateway.manage.erasures import ErasureCreate
 from gateway.manage.keys import KeyCreate
 from gateway.manage.organizations import LONGEST_DAYS, SHORTEST_DAYS, OrganizationUpdate
@@ -61,6 +69,7 @@ TYPE_PATTERN: Final = rf"^{_SEGMENT}(\.{_SEGMENT})+$"
 _WANTED: Final = rf"^(\*|{_SEGMENT}(\.{_SEGMENT})*\.\*|{_SEGMENT}(\.{_SEGMENT})+)$"
 # Further characters that are not printable are refused, too: no short expression holds them all.
 _PRINTABLE: Final = "^[^\\u0000-\\u001f\\u007f-\\u009f]*$"
+_VISIBLE: Final = "[^\\u0000-\\u0020\\u007f-\\u00a0]"
 _ABSENT: Final = "Not served by this version: anything but the default is refused."
 
 
@@ -233,6 +242,50 @@ _ROTATE: Final[dict[str, Meaning | None]] = {
         "as it accepted none) stays for the new grace period; the other one ends now."
     ),
 }
+_CONNECTOR: Final[dict[str, Meaning | None]] = {
+    "name": Meaning(
+        "For people; printable characters, no space at either end.",
+        whole={
+            "type": "string",
+            "minLength": 1,
+            "maxLength": 100,
+            "pattern": f"^{_VISIBLE}(({_VISIBLE}| )*{_VISIBLE})?$",
+            "examples": ["HubSpot"],
+        },
+    ),
+    "base_url": Meaning(
+        "Where the connector is: `https`, to a public address; what else is possible, the operator decides. "
+        "`/contacts/lookup`, `/contacts`, `/calls` and `/ping` are added. Without query and fragment.",
+        whole={
+            "type": "string",
+            "format": "uri",
+            "pattern": "^[Hh][Tt][Tt][Pp][Ss]?://[^?#]*$",
+            "maxLength": MAX_URL - ROOM_FOR_PATHS,
+            "examples": ["https://crm-bridge.example.com/hum"],
+        },
+    ),
+    "secret": Meaning(
+        "A secret that you bring along: `whsec_` and the base64 of 24 to 64 bytes, or 16 to 256 printable "
+        "ASCII characters. Without it a new one is made, and shown once.",
+        {
+            "pattern": "^(whsec_[A-Za-z0-9+/]{32,86}={0,2}|(?!whsec_)[!-~][ -~]{14,254}[!-~])$",
+        },
+    ),
+    "timeout_ms": Meaning(
+        "For a whole exchange. A caller's lookup is not waited for longer than it may take."
+    ),
+    "create_contacts": Meaning(
+        "Whether a caller whom no connector knows is made a contact there, once the call is under way."
+    ),
+    "sync_calls": Meaning("Whether calls are sent to it."),
+    "sync_unknown": Meaning(
+        "Whether calls of people that it does not know are sent, too, with `contact` null."
+    ),
+    "enabled": Meaning("A disabled connector is asked nothing and sent nothing."),
+    "priority": Meaning(
+        "Of several connectors that know a caller, the highest counts; among equals the oldest."
+    ),
+}
 _KEY: Final[dict[str, Meaning | None]] = {
     "platform": Meaning("A platform key, which has scopes instead of an organization and a role."),
     "scopes": Meaning(
@@ -320,6 +373,30 @@ MEANINGS: Final[Mapping[type, Mapping[str, Meaning | None]]] = {
         name: _patch(name, meaning) for name, meaning in _PLATFORM.items() if name != "secret"
     }
     | {"api_version": Meaning("The version of the envelope.", default=False)},
+    ConnectorCreate: _CONNECTOR,
+    ConnectorUpdate: {name: _patch(name, meaning) for name, meaning in _CONNECTOR.items() if name != "secret"}
+    | {
+        "rotate_secret": Meaning(
+            "Makes a new secret, from now on the only one; needed when the base URL gets another origin."
+        )
+    },
+    ConnectorPing: {},
+    ConnectorChanges: {
+        "phones": Meaning(
+            "Whose entries have changed, in E.164.",
+            whole={
+                "type": "array",
+                "minItems": 1,
+                "maxItems": MOST_CHANGED_PHONES,
+                "items": {"type": "string", "pattern": r"^\+[0-9]{6,15}$"},
+                "examples": [["+13175550123"]],
+            },
+        ),
+        "timestamp": Meaning(
+            "When the request was made: needed when it is signed with `X-HUM-Signature` alone.",
+            {"format": "date-time", "maxLength": 40, "examples": ["2026-11-20T21:05:09.123Z"]},
+        ),
+    },
     WebhookTest: {
         "type": Meaning(
             "`webhook.test`, or a type of the catalogue: its example is sent.",

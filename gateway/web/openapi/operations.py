@@ -38,16 +38,21 @@ def operation_object(operation: Operation, tag: str, everything: Iterable[Operat
         "description": _description(operation),
         "parameters": parameters_of(operation),
         "responses": _successes(operation, everything) | responses(codes_of(operation)),
-        "security": [{"apiKey": []}],
-        "x-hum-role": operation.role,
-        "x-hum-scope": operation.scope,
     }
+    if operation.signed:
+        made["security"] = [{"connectorSignature": []}]
+    else:
+        made |= {
+            "security": [{"apiKey": []}], "x-hum-role": operation.role, "x-hum-scope": operation.scope,
+        }  # fmt: skip
     if takes_body(operation):
         made["requestBody"] = _request_body(operation)
     return made
 
 
 def _description(operation: Operation) -> str:
+    if operation.signed:
+        return operation.note
     access = f"Role *{operation.role}*, scope `{operation.scope}`."
     if operation.role == PLATFORM_ONLY:
         access += " Only platform keys may."
@@ -100,7 +105,7 @@ def _headers(operation: Operation) -> dict[str, Any]:
     names = ["X-Request-Id"]
     if operation.method == "POST":
         names.append("Idempotent-Replayed")
-        if operation.org != "none":
+        if operation.org != "none" and not operation.signed:
             names.append("X-HUM-Org-Created")
     return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
 

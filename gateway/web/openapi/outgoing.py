@@ -1,7 +1,7 @@
 """What the gateway sends to others: a table, a row for each request, which becomes the section `webhooks`.
 
-A row says what is in the request and what its answer means. The events of the catalogue are rows; another
-kind of request is further rows in `OUTGOING`, with its own headers and answers.
+A row says what is in the request and what its answer means. The events of the catalogue are rows here; what
+connectors get is in `openapi.to_connectors`.
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ class Header:
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """One request that the gateway makes. `schemas` go into the components, `body` refers to them."""
+    """One request that the gateway makes. `schemas` go into the components, `body` refers to them. An answer
+    is described by a sentence, or is a whole Response Object where its body matters."""
 
     name: str
     operation_id: str
@@ -42,7 +43,7 @@ class Outgoing:
     headers: tuple[Header, ...]
     body: Mapping[str, Any]
     example: Mapping[str, Any]
-    answers: Mapping[str, str]
+    answers: Mapping[str, str | Mapping[str, Any]]
     schemas: Mapping[str, Any]
 
 
@@ -148,7 +149,7 @@ def _without_titles_and_nulls(node: Any) -> Any:
     }
 
 
-OUTGOING: Final = tuple(_event(row) for row in (*CATALOGUE.values(), *OWN.values()))
+EVENTS: Final = tuple(_event(row) for row in (*CATALOGUE.values(), *OWN.values()))
 
 
 def path_item(row: Outgoing) -> dict[str, Any]:
@@ -171,7 +172,10 @@ def path_item(row: Outgoing) -> dict[str, Any]:
                 }
             },
         },
-        "responses": {status: {"description": text} for status, text in row.answers.items()},
+        "responses": {
+            status: {"description": said} if isinstance(said, str) else dict(said)
+            for status, said in row.answers.items()
+        },
         "security": [],
     }
     return {"post": operation | ({"description": row.text} if row.text else {})}

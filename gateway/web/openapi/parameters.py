@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from gateway.domain.audit import MAX_ACTOR
 from gateway.domain.delivery import Status
 from gateway.manage.stats import WINDOWS
+from gateway.store.connector_requests import Kind as RequestKind
 from gateway.web.lists import DEFAULT, MOST
 from gateway.web.operation import Operation
 from gateway.web.search import LONGEST as SEARCH_LONGEST
@@ -44,6 +45,15 @@ QUERY: Final[Mapping[str, tuple[dict[str, Any], str]]] = {
         "for 2 seconds, newest first; then `searched_until` says how far it came. A platform key needs the "
         "scope `payload:read`.",
     ),
+    "kind": ({"type": "string", "enum": list(get_args(RequestKind))}, "Only requests of this kind."),
+    "result": (
+        {"type": "string", "enum": ["succeeded", "failed"]},
+        "Only those that were answered as the contract says, or only the others.",
+    ),
+    "status_code": (
+        {"type": "integer", "minimum": 100, "maximum": 999},
+        "Only those that were answered with this status.",
+    ),
     "window": (
         {"type": "string", "enum": list(WINDOWS), "default": "24h"},
         "How far back, rounded up to whole hours.",
@@ -56,6 +66,8 @@ QUERY: Final[Mapping[str, tuple[dict[str, Any], str]]] = {
 _NOUNS: Final = {
     "events": "event",
     "webhooks": "webhook",
+    "connectors": "connector",
+    "connector-requests": "entry",
     "deliveries": "delivery",
     "jobs": "job",
     "keys": "key",
@@ -109,6 +121,8 @@ def _path(operation: Operation) -> dict[str, Any]:
 
 def _header_names(operation: Operation) -> list[str]:
     named = set(operation.headers)
+    if operation.signed:
+        return ["Idempotency-Key"]
     if operation.org != "none":
         named.add("X-HUM-Org")
     if operation.kind == "write":

@@ -9,7 +9,7 @@ from gateway.domain import event_types, own_types
 from gateway.domain.event import API_VERSION
 from gateway.domain.event_types import CATALOGUE
 from gateway.web import answers
-from gateway.web.openapi import samples_callers
+from gateway.web.openapi import samples_callers, samples_connectors
 
 _AT: Final = "2026-11-20T21:05:09.123Z"
 _EVENT_ID: Final = "evt_01k9h3v5q8x2m4n6p7r9s1t3w5"
@@ -229,6 +229,7 @@ def requests() -> Mapping[str, Mapping[str, Any]]:
         },
         "finishRotation": {"nothing": {}},
         "explainWebhook": {"event": {"event_id": _EVENT_ID}},
+        **samples_connectors.requests(),
         "createKey": {
             "organization": {"role": "viewer", "name": "dashboard", "expires_in": 7776000},
             "platform": {"platform": True, "scopes": ["events:write"], "name": "voice core"},
@@ -320,6 +321,7 @@ def responses() -> Mapping[str, Mapping[int, Any]]:
         "getJob": {200: job},
         "cancelJob": {200: {**job, "cancel_requested": True}},
         "listWebhookDeliveries": {200: _deliveries()},
+        **samples_connectors.responses(_deliveries(), ordered, _stats()),
         "createKey": {201: new_key},
         "listKeys": {200: _page(key)},
         "listOrganizations": {200: _page(organization)},
