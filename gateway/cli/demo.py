@@ -52,7 +52,8 @@ def run(keep: bool) -> int:
             " which is not installed: pip install 'hum-gateway[demo]'"
         )
     from gateway.demo import report
-    from gateway.demo.child import ChildGateway
+    from gateway.demo.child import ChildConnector, ChildGateway
+    from gateway.demo.crm import CONTACTS, CrmStory, new_secret
     from gateway.demo.receiver import Receiver
     from gateway.demo.story import Story
 
@@ -62,14 +63,17 @@ def run(keep: bool) -> int:
         tempfile.TemporaryDirectory(prefix="hum-demo-", ignore_cleanup_errors=True) as directory,
         Receiver() as receiver,
         ChildGateway(Path(directory)) as gateway,
+        ChildConnector(Path(directory), secret := new_secret(), CONTACTS) as connector,
     ):
         story = Story(gateway, receiver)
         _tell(console, story, gateway, receiver)
         found = story.find()
         report.show(console, found, story.attempts(found.retried[0].id) if found.retried else [])
+        told = CrmStory(gateway, connector, secret).tell(story.keys["platform"])
+        report.show_crm(console, told)
         if keep:
             _stay(console, story, gateway, receiver)
-    return 1 if found.problems else 0
+    return 1 if found.problems or told.problems else 0
 
 
 def _tell(console: Console, story: Story, gateway: ChildGateway, receiver: Receiver) -> None:

@@ -295,11 +295,25 @@ class Envelope(_Envelope, total=False):
     test: bool
 
 
+class SyncedContact(TypedDict):
+    """Whose call it is, by the CRM's own id."""
+
+    id: str
+    phone: str | None
+
+
+class SyncedCall(TypedDict):
+    """What a connector is told of a call; `contact` None for a person the CRM does not know."""
+
+    call: dict[str, Any]
+    contact: SyncedContact | None
+
+
 class DeliveryWithAttempts(Delivery):
     """One delivery with what was sent and what came back. The payload is None when it is past its retention
     or not open to this key."""
 
-    payload: Envelope | None
+    payload: Envelope | SyncedCall | None
     attempts: list[Attempt]
 
 

@@ -1,98 +1,59 @@
-"""The gateway of the demonstration: a child process with its own environment and a temporary database."""
+"""The processes of the demonstration: the gateway on a temporary database, a connector to a CRM in memory."""
 
 from __future__ import annotations
 
+import json
 import os
-import re
 import subprocess
 import sys
-import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Final
+from typing import Any, Final
 
+from gateway.demo.process import Child
 from gateway.errors import StartupError
 
 SETTINGS: Final[Mapping[str, str]] = {
     "ALLOW_NETWORKS": "127.0.0.0/8,::1/128",
     "RETRY_SCHEDULE": "1,2,3",
 }
-START_SECONDS: Final = 30.0
-STOP_SECONDS: Final = 30.0
-
-_LISTENING: Final = re.compile(r"listening on (http://\S+)")
+_SECRET: Final = "HUM_DEMO_SECRET"  # noqa: S105 - the name of a variable
 
 
-class ChildGateway:
-    """`serve` on a port that the system chooses, in `directory`. A context manager: the child is ended by its
-    process id when the block is left, however it is left."""
+class ChildGateway(Child):
+    """`hum-gateway serve` in `directory`, with its own environment."""
 
     def __init__(self, directory: Path) -> None:
-        self.log = directory / "gateway.log"
-        self.url = ""
-        self._directory = directory
-        own = {name: value for name, value in os.environ.items() if not name.startswith("HUM_GATEWAY_")}
         self.settings = dict(SETTINGS) | {"DATABASE_URL": f"sqlite:///{directory / 'gateway.db'}"}
-        self._environ = own | {f"HUM_GATEWAY_{name}": value for name, value in self.settings.items()}
-        self._process: subprocess.Popen[bytes] | None = None
-
-    @property
-    def pid(self) -> int:
-        assert self._process is not None
-        return self._process.pid
-
-    def __enter__(self) -> ChildGateway:
-        try:
-            self._start()
-        except BaseException:
-            self._end()
-            raise
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._end()
+        given = {f"HUM_GATEWAY_{name}": value for name, value in self.settings.items()}
+        command = [sys.executable, "-m", "gateway", "serve", "--port", "0"]
+        super().__init__("gateway", command, environ=_environ() | given, directory=directory)
 
     def platform_key(self) -> str:
         """A key with every scope, made as an operator makes the first one: by a command on this machine."""
         command = [sys.executable, "-m", "gateway", "keys", "create", "--platform", "--scopes", "all"]
         done = subprocess.run(  # noqa: S603 - our own command line
-            command, env=self._environ, cwd=self._directory, capture_output=True, text=True, check=False
+            command, env=self.environ, cwd=self.directory, capture_output=True, text=True, check=False
         )
         if done.returncode != 0:
             raise StartupError(f"no key could be made:\n{done.stderr}")
         return done.stdout.strip().splitlines()[-1]
 
-    def _start(self) -> None:
-        with self.log.open("wb") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "gateway", "serve", "--port", "0"],
-                env=self._environ,
-                cwd=self._directory,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-            )
-        deadline = time.monotonic() + START_SECONDS
-        while time.monotonic() < deadline and self._process.poll() is None:
-            found = _LISTENING.search(self._said())
-            if found:
-                self.url = found[1]
-                return
-            time.sleep(0.02)
-        raise StartupError(f"the gateway did not start:\n{self._said()}")
 
-    def _said(self) -> str:
-        return self.log.read_text("utf-8", "replace")
+class ChildConnector(Child):
+    """`hum-connector serve memory` with these contacts and this secret."""
 
-    def _end(self) -> None:
-        if self._process is None or self._process.poll() is not None:
-            return
-        self._process.terminate()
-        try:
-            self._process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+    def __init__(self, directory: Path, secret: str, contacts: Sequence[Mapping[str, Any]]) -> None:
+        seed = directory / "contacts.json"
+        seed.write_text(json.dumps(contacts))
+        command = [
+            sys.executable, "-m", "connectors", "serve", "memory", "--port", "0", "--secret-env", _SECRET,
+            "--seed", str(seed), "--ledger", str(directory / "connector.db"),
+        ]  # fmt: skip
+        environ = _environ() | {_SECRET: secret}
+        super().__init__("connector", command, environ=environ, directory=directory)
+
+
+def _environ() -> dict[str, str]:
+    """This process's, without what a user has set for another gateway."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("HUM_GATEWAY_")}

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from gateway.client.types import Attempt
+from gateway.demo.crm import CrmFindings
 from gateway.demo.findings import Findings, percentile
 from gateway.demo.samples import BATCH_SIZE, BIG_BYTES
 
@@ -21,6 +22,34 @@ def show(console: Console, found: Findings, attempts: Sequence[Attempt]) -> None
     _retried(console, found, attempts)
     _speed(console, found)
     _verdict(console, found)
+
+
+def show_crm(console: Console, found: CrmFindings) -> None:
+    """Who the callers were, what an agent would be told, and what became of their calls."""
+    console.print(f"\n[bold]A CRM[/] through a connector; its ping took {found.ping_ms} ms")
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for title in ("caller", "status", "name", "answered after"):
+        table.add_column(title, no_wrap=True)
+    for who, answer in found.callers.items():
+        name = answer["contact"]["name"] if answer["contact"] else None
+        table.add_row(who, answer["status"], name or "-", f"{answer['elapsed_ms']} ms")
+    console.print(table)
+    known = next(iter(found.callers.values()), None)
+    if known is not None:
+        console.print("what the agent is told of the first:")
+        for line in known["context"].splitlines():
+            console.print(f"  {line}", markup=False)
+    for call_id, call in found.calls.items():
+        contact = (call.get("contact") or {}).get("id")
+        console.print(
+            f"logged    {call_id} as activity {call.get('activity_id')} of contact {contact}", soft_wrap=True
+        )
+    if found.problems:
+        console.print("\n[bold red]Not good:[/]")
+        for problem in found.problems:
+            console.print(f"  {problem}")
+    else:
+        console.print("[bold green]Callers resolved, calls logged, each once.[/]")
 
 
 def _by_type(console: Console, found: Findings) -> None:

@@ -34,7 +34,8 @@ class Story:
 
     def make_keys(self) -> None:
         """The first key comes from the command line; it makes an admin's and an operator's over the API."""
-        with Client(self._gateway.url, self._gateway.platform_key()) as platform:
+        self.keys["platform"] = self._gateway.platform_key()
+        with Client(self._gateway.url, self.keys["platform"]) as platform:
             roles: tuple[Role, ...] = ("admin", "operator")
             for role in roles:
                 made = platform.create_key(org_id=ORG, role=role, name=f"demo {role}")

@@ -210,3 +210,10 @@ def _found(pattern: str, text: str) -> str:
     match = re.search(pattern, text)
     assert match is not None, text
     return match[1]
+
+
+def test_a_crm_that_forgets_is_noticed(place: Path) -> None:
+    """The control of the CRM's chapter: a caller who should be known is not."""
+    done = broken(place, "from gateway.demo import crm\ncrm.CONTACTS = ()")
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "known to the CRM: not_found instead of found" in done.stdout
