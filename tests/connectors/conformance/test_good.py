@@ -220,6 +220,4 @@ def test_the_connector_that_is_served_by_name_passes(tmp_path: Path) -> None:
         *("HUM-MAT-001", "HUM-MAT-002", "HUM-MAT-003", "HUM-MAT-004", "HUM-MAT-008", "HUM-MAT-009"),
         *("HUM-MAT-010", "HUM-CAL-019", "HUM-CAL-020", "HUM-CAL-021", "HUM-CAL-022"),
     }
-    print(
-        f"hum-connector serve memory: {len(report.passed)} checks passed, 0 failed, {report.requests} requests"
-    )
+    print(f"hum-connector serve memory: {len(report.passed)} passed, 0 failed, {report.requests} requests")
