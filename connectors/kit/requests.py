@@ -14,7 +14,7 @@ from starlette.requests import ClientDisconnect, Request
 from connectors.kit.answers import Problem
 from connectors.kit.verify import Refused, Verified, verify
 
-LONGEST_BODY: Final = 4_718_592  # bytes: a call as long as the longest event (4 MiB), and what stands around it
+LONGEST_BODY: Final = 4_718_592  # bytes: a call as long as HUM's longest event, 4 MiB, and its frame
 SLOWEST_BODY: Final = 10  # seconds
 
 _DELIVERY = re.compile(r"[A-Za-z0-9_.:-]{1,128}\Z", re.ASCII)
