@@ -23,9 +23,13 @@ LAST_WORDS = 25  # seconds for what is under way when the signal comes
 
 
 def run(connector: Connector, secrets: Sequence[str], *, host: str, port: int, ledger: Path) -> None:
-    """Serves until SIGINT or SIGTERM. Raises click.ClickException when ledger or address cannot be had."""
+    """Serves until SIGINT or SIGTERM. Raises click.ClickException when something needed is not there."""
     log_to_standard_error()
     asyncio.run(_try_out(ledger))
+    try:
+        served = application(connector, secrets, ledger)
+    except ValueError as error:
+        raise click.ClickException(str(error)) from error
     listener = _listener(host, port)
     shown = f"[{host}]" if ":" in host else host
     click.echo(
@@ -33,7 +37,7 @@ def run(connector: Connector, secrets: Sequence[str], *, host: str, port: int, l
     )
     click.echo(f"the ledger is {ledger}", err=True)
     config = uvicorn.Config(
-        application(connector, secrets, ledger),
+        served,
         log_config=None,
         access_log=False,
         server_header=False,

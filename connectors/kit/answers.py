@@ -23,6 +23,7 @@ from starlette.responses import Response
 from connectors.kit.failures import Failure, NotSupported
 
 LONGEST_ANSWER: Final = 1024 * 1024  # bytes; HUM reads no more
+LONGEST_MESSAGE: Final = 500  # characters
 LONGEST_WAIT: Final = 3_600  # seconds of Retry-After
 _OF_A_CRM: Final = frozenset((429, 500, 501, 502, 503, 504))
 _SECONDS = re.compile(r"[0-9]{1,9}\Z", re.ASCII)
@@ -45,7 +46,8 @@ class Problem(Exception):
         headers = {"Retry-After": str(self.retry_after)} if self.retry_after is not None else {}
         if self.status == 401:
             headers["WWW-Authenticate"] = "Bearer"
-        return answer({"error": self.code, "message": self.message}, self.status, headers)
+        said = self.message[:LONGEST_MESSAGE].encode("utf-8", "replace").decode()  # an author's, perhaps
+        return answer({"error": self.code, "message": said}, self.status, headers)
 
 
 def answer(body: object, status: int = 200, headers: dict[str, str] | None = None) -> Response:

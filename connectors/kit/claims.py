@@ -44,7 +44,7 @@ class Claims:
     def open(self) -> None:
         """Raises OSError when the file cannot be made."""
         if self._path is not None and _locks is not None and self._file is None:
-            self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            self._file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
 
     def close(self) -> None:
         if self._file is not None:

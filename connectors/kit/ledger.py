@@ -156,7 +156,7 @@ class Ledger:
     def _connect(self) -> None:
         if self._path is not None:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+            os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600))
             self._claims.open()
         connection = sqlite3.connect(self._path or ":memory:", timeout=5, isolation_level=None)
         self._connection = connection

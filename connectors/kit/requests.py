@@ -12,7 +12,7 @@ import msgspec
 from starlette.requests import ClientDisconnect, Request
 
 from connectors.kit.answers import Problem
-from connectors.kit.verify import Refused, verify
+from connectors.kit.verify import Refused, Verified, verify
 
 LONGEST_BODY: Final = 1024 * 1024  # bytes
 SLOWEST_BODY: Final = 10  # seconds
@@ -63,10 +63,10 @@ async def read(request: Request) -> bytes:
     return bytes(body)
 
 
-def admit(request: Request, body: bytes, secrets: Sequence[str], event: str, now: float) -> None:
-    """Raises Problem unless it is HUM's request, of the event that belongs here, and JSON."""
+def admit(request: Request, body: bytes, secrets: Sequence[str], event: str, now: float) -> Verified:
+    """What was proved. Raises Problem unless it is HUM's request, of the event that belongs here, in JSON."""
     try:
-        verify(request.headers.raw, body, secrets, now=now)
+        verified = verify(request.headers.raw, body, secrets, now=now)
     except Refused as refused:
         raise Problem(401, refused.reason, str(refused)) from refused
     given = request.headers.get("x-hum-event")
@@ -75,6 +75,7 @@ def admit(request: Request, body: bytes, secrets: Sequence[str], event: str, now
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/json":
         raise Problem(415, "unsupported_media_type", "Content-Type is application/json")
+    return verified
 
 
 def decode(body: bytes, model: type[T]) -> T:

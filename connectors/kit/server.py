@@ -111,16 +111,19 @@ class _Endpoints:
             started = time.perf_counter()
             given = envelope(request)
             problem: Problem | None = None
+            told = event
             try:
                 body = await read(request)
-                admit(request, body, self._secrets, event, self._clock())
+                verified = admit(request, body, self._secrets, event, self._clock())
+                if len(self._secrets) > 1:  # whoever rotates wants to know when the old one is no longer used
+                    told += f" secret={verified.secret_index + 1}"
                 response = await self._within(given, started, work, decode(body, model))
             except Exception as error:  # noqa: BLE001 - whatever an author's code raises has an answer
                 problem = problem_of(error)
                 response = problem.response()
                 if problem.ours:
                     _tell(error)
-            _log(event, given, problem, response.status_code, started)
+            _log(told, given, problem, response.status_code, started)
             return response
 
         return Route(path, endpoint, methods=["POST"])

@@ -93,6 +93,14 @@ class TestServe:
         assert result.exit_code == 1
         assert "cannot listen on 127.0.0.1 port" in result.output
 
+    def test_a_country_that_is_none(self, tmp_path: Path) -> None:
+        run("new", "acme", "--dir", str(tmp_path))
+        ledger = str(tmp_path / "ledger.db")
+        words = ("serve", str(tmp_path / "connector.py"), "--secret-env", "SECRET", "--ledger", ledger)
+        result = run(*words, ACME_COUNTRY="Germany")
+        assert result.exit_code == 1
+        assert "country: 'Germany' is not a country's two letters" in result.output
+
     def test_a_ledger_that_cannot_be_used(self, tmp_path: Path) -> None:
         file = tmp_path / "ledger.db"
         file.write_text("no database, and longer than the header of one, which has a hundred bytes" * 2)

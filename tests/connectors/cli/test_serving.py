@@ -56,6 +56,8 @@ def test_either_secret_is_taken_while_hum_swaps(process: ConnectorProcess, secre
     headers = signed(LOOKUP, "contact.lookup", secret)
     answer = httpx.post(f"{process.url}/contacts/lookup", content=LOOKUP, headers=headers)
     assert (answer.status_code, answer.json()["contact"]["name"]) == (200, "Ann Example")
+    place = [SECRET, OTHER_SECRET].index(secret) + 1
+    assert f"event=contact.lookup secret={place} status=200" in process.log.read_text()
 
 
 @pytest.mark.parametrize(
@@ -101,9 +103,31 @@ def test_the_log_says_what_happened_and_not_to_whom(process: ConnectorProcess) -
     headers = signed(LOOKUP, "contact.lookup", SECRET, delivery="dlv_in_the_log")
     httpx.post(f"{process.url}/contacts/lookup", content=LOOKUP, headers=headers)
     text = process.log.read_text()
-    assert "delivery=dlv_in_the_log event=contact.lookup status=200 ms=" in text
+    assert "delivery=dlv_in_the_log event=contact.lookup secret=1 status=200 ms=" in text
     for personal in ("3175550142", "555-0142", "Ann", SECRET, OTHER_SECRET):
         assert personal not in text
+
+
+TALKATIVE = """
+import httpx
+from connectors.kit.connector import Connector
+
+class Talkative(Connector):
+    async def lookup(self, phone):
+        answered = httpx.MockTransport(lambda request: httpx.Response(200, json=[]))
+        async with httpx.AsyncClient(transport=answered) as client:
+            return (await client.get("http://crm/contacts", params={"phone": phone.digits})).json()
+"""
+
+
+def test_the_addresses_that_a_crm_is_asked_at_are_not_logged(tmp_path: Path) -> None:
+    (tmp_path / "talkative.py").write_text(TALKATIVE)
+    with ConnectorProcess("talkative:Talkative", tmp_path) as process:
+        headers = signed(LOOKUP, "contact.lookup", SECRET)
+        answer = httpx.post(f"{process.url}/contacts/lookup", content=LOOKUP, headers=headers)
+    assert answer.json() == {"found": False}
+    assert "status=200" in process.log.read_text()
+    assert "3175550142" not in process.log.read_text()
 
 
 def test_a_call_survives_stop_and_start(tmp_path: Path) -> None:

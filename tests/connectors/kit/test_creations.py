@@ -40,9 +40,13 @@ async def test_another_delivery_hears_that_it_exists() -> None:
 
 
 async def test_a_contact_that_was_always_there() -> None:
-    async with Trial(Crm()) as hum:
-        answer = await hum.create("+13175550142", "Somebody")
-    assert (answer.status, answer.body["contact"]["id"]) == (409, "1")
+    crm = Crm()
+    async with Trial(crm) as hum:
+        first = await hum.create("+13175550142", "Somebody", delivery="dlv_1")
+        assert (first.status, first.body["contact"]["id"]) == (409, "1")
+        crm.contacts.clear()
+        again = await hum.create("+13175550142", "Somebody", delivery="dlv_1")
+    assert (again.status, again.body) == (first.status, first.body)
 
 
 async def test_a_search_that_lags_behind_makes_no_duplicate() -> None:

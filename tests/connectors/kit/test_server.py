@@ -268,6 +268,11 @@ class TestTrouble:
         assert set(answer.body) == {"error", "message"}
         assert "317555" not in answer.body["message"]
 
+    async def test_the_words_of_a_failure_are_bounded(self, hum: Trial, crm: Crm) -> None:
+        crm.before["ping"] = fails_with(Unavailable("\ud800" + "x" * 10**7))
+        answer = await hum.ping()
+        assert (answer.status, len(answer.body["message"])) == (503, 500)
+
     async def test_what_a_connector_has_not_is_not_supported(self) -> None:
         class Bare(Connector):
             async def lookup(self, phone: Any) -> list[Any]:
