@@ -6,6 +6,11 @@ from collections.abc import Sequence
 from typing import Final
 
 from connectors.kit.conformance.check import Check, Group
+from connectors.kit.conformance.checks import (  # noqa: F401 - these add to the groups below
+    call_contents,
+    everywhere,
+    lookup_mistakes,
+)
 from connectors.kit.conformance.checks.bearer import AUTH
 from connectors.kit.conformance.checks.calls import CAL
 from connectors.kit.conformance.checks.create import CRE
@@ -21,6 +26,8 @@ from connectors.kit.conformance.checks.repeats import IDM
 from connectors.kit.conformance.checks.signature import SIG
 
 GROUPS: Final[Sequence[Group]] = (SIG, AUTH, EVT, LKP, MAT, CRE, CAL, PNG, IDM, DEA, HTTP, ERR, PRV)
+for _group in GROUPS:  # which may stand in several modules
+    _group.checks.sort(key=lambda check: check.id)
 CHECKS: Final[Sequence[Check]] = tuple(check for group in GROUPS for check in group.checks)
 
 

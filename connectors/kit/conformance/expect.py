@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from connectors.kit.conformance.exchange import Answer
+from connectors.kit.conformance.verdict import Skipped
 
 MOST_ID: Final = 256
 _BAD_REQUEST: Final = (400, 413, 415, 422)
@@ -83,6 +84,7 @@ def contact(answer: Answer) -> dict[str, Any]:
 
 def created(answer: Answer) -> tuple[dict[str, Any], bool]:
     """The contact, and whether it was made now. 409: it existed; compatible: also 200, `"created": false`."""
+    supported(answer)
     if answer.status in (200, 201):
         flag = answer.data.get("created")
         if flag is True or (flag is False and answer.status == 200 and not answer.strict):
@@ -91,6 +93,12 @@ def created(answer: Answer) -> tuple[dict[str, Any], bool]:
     if answer.status == 409:
         return contact(answer), False
     raise answer.failed('HTTP 201 (or 200) and {"contact": …, "created": true}, or 409 with the contact')
+
+
+def supported(answer: Answer) -> None:
+    """Raises Skipped when the CRM cannot create contacts: HUM is then told not to ask for it."""
+    if answer.status == 501 and answer.is_object and answer.data.get("error") == "not_supported":
+        raise Skipped('a CRM in which contacts can be created: this one answers 501 "not_supported"')
 
 
 def logged(answer: Answer) -> str | None:

@@ -119,7 +119,7 @@ class Hum:
         return exchange.answer
 
     async def send_all(self, requests: Iterable[Request]) -> list[Answer]:
-        """All at once; the answers in the order of the requests."""
+        """All at once, each of them once; the answers in the order of the requests."""
         exchanges = await asyncio.gather(*(self._wire.send(request) for request in requests))
         self.last = next((e for e in exchanges if e.answer is None), exchanges[-1])
         if self.last.answer is None:

@@ -15,6 +15,7 @@ from connectors.kit.conformance import signing
 from connectors.kit.conformance.catalogue import CHECKS, chosen
 from connectors.kit.conformance.check import Check
 from connectors.kit.conformance.hum import Hum, Identity, is_crowded
+from connectors.kit.conformance.masking import mask
 from connectors.kit.conformance.numbers import Numbers
 from connectors.kit.conformance.options import SHORTEST_SECRET, Options
 from connectors.kit.conformance.report import Failure, Report, Result, failure_of, left_behind
@@ -26,12 +27,8 @@ BROKEN: Final = "This is a fault of the check, not of the connector: please repo
 NO_WRITES: Final = "it would write: give --allow-writes"
 
 _CLUES: Final = {
-    401: "The connector refuses a good ping with 401: is it the same secret on both sides? Most failures "
-    "below "
-    "follow from that.",
-    404: "There is no POST /ping behind this address: is the base URL right, with its path? Most failures "
-    "below "
-    "follow from that.",
+    401: "The connector refuses a good ping with 401: is it the same secret on both sides?",
+    404: "There is no POST /ping behind this address: is the base URL right, with its path?",
 }
 
 
@@ -114,7 +111,7 @@ class _Run:
         """Whether anybody is there; what a good ping tells about all that follows."""
         exchange = await self._wire.reach(self._hum().ping())
         clue = _CLUES.get(exchange.answer.status) if exchange.answer is not None else None
-        return [clue] if clue is not None else []
+        return [f"{clue} Most failures below follow from that."] if clue is not None else []
 
     async def _all(self) -> None:
         places = asyncio.Semaphore(self._options.concurrency)
@@ -139,7 +136,8 @@ class _Run:
             failure = failure_of(verdict, check, hum.last, self._secret)
             self._results[check.id] = Result(check, "failed", seconds, failure)
         elif isinstance(verdict, Skipped):
-            self._results[check.id] = Result(check, "skipped", seconds, reason=f"it needs {verdict}")
+            reason = mask(f"it needs {verdict}", self._secret)
+            self._results[check.id] = Result(check, "skipped", seconds, reason=reason)
         else:
             self._results[check.id] = Result(check, "passed", seconds)
 

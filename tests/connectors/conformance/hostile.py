@@ -24,7 +24,9 @@ async def serving(act: Streams) -> AsyncIterator[Server]:
     tasks: set[asyncio.Task[None]] = set()
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        tasks.add(task := asyncio.current_task())  # type: ignore[arg-type]
+        task = asyncio.current_task()
+        assert task is not None
+        tasks.add(task)
         try:
             await reader.readuntil(b"\r\n\r\n")
             there.requests += 1
@@ -32,7 +34,7 @@ async def serving(act: Streams) -> AsyncIterator[Server]:
         except (OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
             pass
         finally:
-            tasks.discard(task)  # type: ignore[arg-type]
+            tasks.discard(task)
             writer.close()
 
     server = await asyncio.start_server(connected, "127.0.0.1", 0)

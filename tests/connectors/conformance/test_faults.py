@@ -15,7 +15,7 @@ from connectors.kit.conformance.catalogue import CHECKS, GROUPS, group_of
 from tests.connectors.conformance.faults import FAULTS, Fault
 from tests.connectors.conformance.reference import checked
 
-for _name in ("admission", "lookups", "writing", "answers"):
+for _name in ("admission", "lookups", "creating", "telling", "repeating", "answers"):
     importlib.import_module(f"tests.connectors.conformance.faults.{_name}")
 
 pytestmark = [pytest.mark.anyio, pytest.mark.proof]

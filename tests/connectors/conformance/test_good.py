@@ -6,24 +6,34 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 import uvicorn
 
-from connectors.kit.conformance import Options, Report, Seed, in_process, run, run_async
+from connectors import registry
+from connectors.beginning import begin
+from connectors.kit.conformance import Options, Report, Seed, in_process, read_seed, run, run_async
 from connectors.kit.conformance.catalogue import CHECKS
 from connectors.kit.server import application
 from connectors.memory.connector import MemoryConnector
 from tests.connectors.conformance.plain import Plain, Tolerable
 from tests.connectors.conformance.reference import EXACT, PEOPLE, SEED, checked
+from tests.connectors.process import ConnectorProcess
 from tests.connectors.signing import SECRET
 
 BASE = "http://127.0.0.1"
 
 
+def no_time() -> float:
+    """A clock for tests that are not about speed."""
+    return 0.0
+
+
 async def check(app: Any, **options: Any) -> Report:
-    return await run_async(BASE, SECRET, Options(transport=in_process(app), settle=0, **options))
+    given = Options(transport=in_process(app), settle=0, clock=no_time, **options)
+    return await run_async(BASE, SECRET, given)
 
 
 @contextmanager
@@ -146,6 +156,21 @@ SKIPPED = {"activity_id": None, "skipped": "not_supported"}
 
 
 @pytest.mark.anyio
+@pytest.mark.parametrize("profile", ["lookup", "full"])
+async def test_a_connector_that_was_just_begun_passes_with_its_seed(tmp_path: Path, profile: str) -> None:
+    """It has neither create nor calls: in the full profile that is said, and nothing fails."""
+    begin("acme", tmp_path)
+    connector = registry.make(registry.find(str(tmp_path / "connector.py")), {})
+    seed = read_seed((tmp_path / "seed.json").read_text("utf-8"))
+    report = await check(application(connector, [SECRET]), profile=profile, seed=seed, allow_writes=True)
+    assert not report.failures
+    reasons = " ".join(report.skipped_by_reason())
+    assert ("contacts can be created" in reasons) == ("CRM that has calls" in reasons) == (profile == "full")
+    assert not report.left
+    assert not report.skipped or profile == "full"
+
+
+@pytest.mark.anyio
 async def test_two_runs_on_one_connector_do_not_meet() -> None:
     app = application(MemoryConnector(), [SECRET])
     for _ in range(2):
@@ -178,6 +203,21 @@ def test_over_sockets_with_a_path_and_a_query_in_the_base_url() -> None:
 
     app = Starlette(routes=[Mount("/crm/hum", application(MemoryConnector(PEOPLE), [SECRET]))])
     with served(app) as url:
-        report = run(f"{url}/crm/hum?tenant=7", SECRET, Options(seed=SEED, allow_writes=True, settle=0))
+        options = Options(seed=SEED, allow_writes=True, settle=0, timeout=20, clock=no_time)
+        report = run(f"{url}/crm/hum?tenant=7", SECRET, options)
     assert not report.failures
     assert report.url.endswith("/crm/hum?tenant=7")
+
+
+@pytest.mark.proof
+def test_the_connector_that_is_served_by_name_passes(tmp_path: Path) -> None:
+    """`hum-connector serve memory`, as a process of its own."""
+    with ConnectorProcess("memory", tmp_path) as served_one:
+        options = Options(allow_writes=True, settle=0, timeout=20, clock=no_time)
+        report = run(served_one.url, SECRET, options)
+    assert not report.failures
+    assert {result.check.id for result in report.skipped} == {
+        *("HUM-MAT-001", "HUM-MAT-002", "HUM-MAT-003", "HUM-MAT-004", "HUM-MAT-008", "HUM-MAT-009"),
+        *("HUM-MAT-010", "HUM-CAL-019", "HUM-CAL-020", "HUM-CAL-021", "HUM-CAL-022"),
+    }
+    print(f"hum-connector serve memory: {len(report.passed)} passed, 0 failed, {report.requests} requests")

@@ -57,6 +57,21 @@ def test_requests_verify_with_the_connectors_side_and_the_library(secret: str) -
         assert dict(headers)["Authorization"] == f"Bearer {secret}"
 
 
+def connector_vectors() -> list[dict[str, Any]]:
+    return json.loads((ROOT / "fixtures" / "connector" / "accepted.json").read_text("utf-8"))["vectors"]
+
+
+@pytest.mark.parametrize("vector", connector_vectors(), ids=lambda vector: vector["name"])
+def test_requests_to_connectors(vector: dict[str, Any]) -> None:
+    given = {name.lower(): value for name, value in vector["headers"]}
+    secret = given["authorization"].split()[-1]
+    body = vector["body"].encode()
+    assert signing.body_signature(secret, body) == given["x-hum-signature"]
+    if "webhook-id" in given:
+        made = signing.standard_signature(secret, given["webhook-id"], int(given["webhook-timestamp"]), body)
+        assert made in given["webhook-signature"].split()
+
+
 def test_behind_whsec_there_must_be_base64() -> None:
     with pytest.raises(ValueError, match="base64"):
         signing.standard_key("whsec_no base64 at all")

@@ -1,4 +1,7 @@
-"""AUTH: the bearer is checked as well, whole, on every endpoint, and whatever the signature says."""
+"""AUTH: the bearer is checked as well, whole, and whatever the signature says.
+
+All of this is tried on lookups; `everywhere` has the other endpoints.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,9 @@ from typing import Final
 
 from connectors.kit.conformance import expect, rules
 from connectors.kit.conformance.check import Group
-from connectors.kit.conformance.checks.signature import EVERYWHERE, OTHER_SECRET
+from connectors.kit.conformance.checks.signature import OTHER_SECRET
 from connectors.kit.conformance.hum import Hum
-from connectors.kit.conformance.request import CALLS, CREATE, LOOKUP, Endpoint
+from connectors.kit.conformance.request import LOOKUP
 from connectors.kit.conformance.stage import Stage
 
 AUTH: Final = Group("AUTH", "Bearer")
@@ -133,46 +136,6 @@ async def two_bearers(hum: Hum, stage: Stage) -> None:
 async def consistently_wrong(hum: Hum, stage: Stage) -> None:
     body = hum.lookup(await stage.unknown()).body
     expect.refused(await hum.send(hum.signed(LOOKUP, body, secret=OTHER_SECRET)))
-
-
-async def _endpoint_refuses(hum: Hum, endpoint: Endpoint) -> None:
-    good = hum.signed(endpoint, [])
-    expect.refused(await hum.send(good.without("Authorization")))
-    expect.refused(await hum.send(good.having("Authorization", f"Bearer {OTHER_SECRET}")))
-
-
-@AUTH.check(
-    "HUM-AUTH-013",
-    "A ping without or with another bearer is refused",
-    rule=rules.UNAUTHORIZED,
-    hint=EVERYWHERE,
-)
-async def ping(hum: Hum, stage: Stage) -> None:
-    good = hum.ping()
-    expect.refused(await hum.send(good.without("Authorization")))
-    expect.refused(await hum.send(good.having("Authorization", f"Bearer {OTHER_SECRET}")))
-
-
-@AUTH.check(
-    "HUM-AUTH-014",
-    "A create without or with another bearer is refused",
-    rule=rules.UNAUTHORIZED,
-    hint=EVERYWHERE,
-    profile="full",
-)
-async def create(hum: Hum, stage: Stage) -> None:
-    await _endpoint_refuses(hum, CREATE)
-
-
-@AUTH.check(
-    "HUM-AUTH-015",
-    "A call without or with another bearer is refused",
-    rule=rules.UNAUTHORIZED,
-    hint=EVERYWHERE,
-    profile="full",
-)
-async def call(hum: Hum, stage: Stage) -> None:
-    await _endpoint_refuses(hum, CALLS)
 
 
 @AUTH.check(

@@ -1,7 +1,6 @@
-"""SIG: the signature is checked, over the bytes that came, with the whole secret, on every endpoint.
+"""SIG: the signature is checked, over the bytes that came, with the whole secret.
 
-What must be refused goes to `/contacts` and `/calls` with the body `[]`: nothing to be written, even
-by a connector that is at fault.
+All of this is tried on lookups; `everywhere` has the other endpoints.
 """
 
 from __future__ import annotations
@@ -12,8 +11,8 @@ from typing import Final
 
 from connectors.kit.conformance import expect, rules, signing
 from connectors.kit.conformance.check import Group
-from connectors.kit.conformance.hum import Hum, to_json
-from connectors.kit.conformance.request import CALLS, CREATE, LOOKUP, Endpoint, Request
+from connectors.kit.conformance.hum import Hum
+from connectors.kit.conformance.request import LOOKUP, Endpoint, Request
 from connectors.kit.conformance.stage import Stage
 
 SIG: Final = Group("SIG", "Signature")
@@ -25,7 +24,6 @@ RAW: Final = (
     "Read the body as bytes, compute HMAC-SHA256 over exactly these, compare in constant time, and parse "
     "only then."
 )
-EVERYWHERE: Final = "Verify in one place, in front of all endpoints, so that none can be forgotten."
 
 
 def wrongly_signed(hum: Hum, request: Request) -> Request:
@@ -280,59 +278,3 @@ async def clocks_differ(hum: Hum, stage: Stage) -> None:
     phone = await stage.unknown()
     for age in (60, -60):
         expect.not_found(await hum.send(hum.signed(LOOKUP, hum.lookup(phone).body, age=age)))
-
-
-@SIG.check("HUM-SIG-022", "A ping without a signature is refused", rule=rules.UNAUTHORIZED, hint=EVERYWHERE)
-async def unsigned_ping(hum: Hum, stage: Stage) -> None:
-    expect.refused(await hum.send(hum.ping().without(*SIGNATURES)))
-
-
-@SIG.check(
-    "HUM-SIG-023", "A ping signed with another secret is refused", rule=rules.UNAUTHORIZED, hint=EVERYWHERE
-)
-async def ping_other_secret(hum: Hum, stage: Stage) -> None:
-    expect.refused(await hum.send(wrongly_signed(hum, hum.ping())))
-
-
-@SIG.check(
-    "HUM-SIG-024",
-    "A create without a signature is refused",
-    rule=rules.UNAUTHORIZED,
-    hint=EVERYWHERE,
-    profile="full",
-)
-async def unsigned_create(hum: Hum, stage: Stage) -> None:
-    expect.refused(await hum.send(hum.signed(CREATE, []).without(*SIGNATURES)))
-
-
-@SIG.check(
-    "HUM-SIG-025",
-    "A create signed with another secret is refused",
-    rule=rules.UNAUTHORIZED,
-    hint=EVERYWHERE,
-    profile="full",
-)
-async def create_other_secret(hum: Hum, stage: Stage) -> None:
-    expect.refused(await hum.send(wrongly_signed(hum, hum.signed(CREATE, []))))
-
-
-@SIG.check(
-    "HUM-SIG-026",
-    "A call without a signature is refused",
-    rule=rules.UNAUTHORIZED,
-    hint=EVERYWHERE,
-    profile="full",
-)
-async def unsigned_call(hum: Hum, stage: Stage) -> None:
-    expect.refused(await hum.send(hum.signed(CALLS, []).without(*SIGNATURES)))
-
-
-@SIG.check(
-    "HUM-SIG-027",
-    "A call signed with another secret is refused",
-    rule=rules.UNAUTHORIZED,
-    hint=EVERYWHERE,
-    profile="full",
-)
-async def call_other_secret(hum: Hum, stage: Stage) -> None:
-    expect.refused(await hum.send(wrongly_signed(hum, hum.signed(CALLS, to_json([])))))

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.connectors.conformance.reference import Run
+from tests.connectors.conformance.reference import Asked, Run, World
 
 
 @dataclass(frozen=True)
@@ -42,3 +42,8 @@ def fault(
         return run
 
     return declare
+
+
+def is_good(asked: Asked, world: World, path: str) -> bool:
+    """Whether it is a request of HUM to this path, as far as bearer and signature say."""
+    return asked.path == path and asked.method == "POST" and world.is_admitted(asked)

@@ -15,6 +15,7 @@ from tests.connectors.conformance.reference import (
     Ask,
     Asked,
     Reply,
+    Run,
     World,
 )
 
@@ -173,16 +174,16 @@ async def impatient(asked: Asked, ask: Ask, world: World) -> Reply:
     return UNAUTHORIZED if timestamp and abs(int(timestamp) - NOW) > 10 else await ask(asked)
 
 
-def _unsigned_at(path: str) -> object:
+def _unsigned_at(path: str) -> Run:
     async def run(asked: Asked, ask: Ask, world: World) -> Reply:
         return await ask(world.sign(asked) if asked.path == path else asked)
 
     return run
 
 
-fault("ping does not check the signature", "SIG-022", "SIG-023")(_unsigned_at("/ping"))  # type: ignore[arg-type]
-fault("create does not check the signature", "SIG-024", "SIG-025")(_unsigned_at("/contacts"))  # type: ignore[arg-type]
-fault("calls do not check the signature", "SIG-026", "SIG-027")(_unsigned_at("/calls"))  # type: ignore[arg-type]
+fault("ping does not check the signature", "SIG-022", "SIG-023")(_unsigned_at("/ping"))
+fault("create does not check the signature", "SIG-024", "SIG-025")(_unsigned_at("/contacts"))
+fault("calls do not check the signature", "SIG-026", "SIG-027")(_unsigned_at("/calls"))
 
 
 @fault(
@@ -256,16 +257,16 @@ async def bearer_is_key(asked: Asked, ask: Ask, world: World) -> Reply:
     return await ask(world.admit(asked) if own and not world.is_admitted(asked) else asked)
 
 
-def _unborne_at(path: str) -> object:
+def _unborne_at(path: str) -> Run:
     async def run(asked: Asked, ask: Ask, world: World) -> Reply:
         return await ask(world.bear(asked) if asked.path == path else asked)
 
     return run
 
 
-fault("ping does not check the bearer", "AUTH-013")(_unborne_at("/ping"))  # type: ignore[arg-type]
-fault("create does not check the bearer", "AUTH-014")(_unborne_at("/contacts"))  # type: ignore[arg-type]
-fault("calls do not check the bearer", "AUTH-015")(_unborne_at("/calls"))  # type: ignore[arg-type]
+fault("ping does not check the bearer", "AUTH-013")(_unborne_at("/ping"))
+fault("create does not check the bearer", "AUTH-014")(_unborne_at("/contacts"))
+fault("calls do not check the bearer", "AUTH-015")(_unborne_at("/calls"))
 
 
 @fault("ten wrong secrets in a row lock everybody out", "AUTH-016", also=None)

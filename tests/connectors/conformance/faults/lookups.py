@@ -15,6 +15,7 @@ from tests.connectors.conformance.reference import (
     Ask,
     Asked,
     Reply,
+    Run,
     World,
     says,
 )
@@ -147,7 +148,9 @@ async def creates(asked: Asked, ask: Ask, world: World) -> Reply:
     return reply
 
 
-def _refusing(*known: str, path: str) -> Any:
+def refusing(*known: str, path: str) -> Run:
+    """Refuses fields that are not known."""
+
     async def run(asked: Asked, ask: Ask, world: World) -> Reply:
         fields = asked.fields.get("call") if path == "/calls" else asked.fields
         unknown = set(fields if isinstance(fields, dict) else {}) - set(known)
@@ -159,7 +162,7 @@ def _refusing(*known: str, path: str) -> Any:
 
 
 fault("unknown fields of a lookup are refused", "LKP-014", also="EVT-006 HTTP-014")(
-    _refusing("phone", "org_id", "call_id", "direction", path="/contacts/lookup")
+    refusing("phone", "org_id", "call_id", "direction", path="/contacts/lookup")
 )
 
 
