@@ -13,6 +13,7 @@ from typing import Any
 
 import asyncpg
 import pytest
+import sqlalchemy as sa
 
 from connectors.kit.contract import Agent, Call, ContactRef, CreateRequest, Turn
 from connectors.kit.failures import NotSupported, Refused, Unavailable
@@ -462,7 +463,7 @@ async def test_a_search_that_takes_too_long_is_broken_off_in_the_database(
     book: AddressBook, connect: Connect
 ) -> None:
     endless = (
-        "WITH RECURSIVE s (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < 1000000000)"
+        "WITH RECURSIVE s (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < 200000000)"
         " SELECT n AS id, CAST(n AS TEXT) AS number FROM s"
     )
     await book.run(f"CREATE VIEW endless AS {endless}")
@@ -473,6 +474,16 @@ async def test_a_search_that_takes_too_long_is_broken_off_in_the_database(
             with pytest.raises(Unavailable):
                 await connector.lookup(phone("+13179999999"))
     await connector.ping()
+
+
+@pytest.mark.parametrize("kind", ["postgresql"], indirect=True)
+async def test_postgresql_itself_keeps_the_limit(connector: Sql) -> None:
+    """For drivers whose statements cannot be broken off from here."""
+
+    def limit(connection: sa.Connection) -> object:
+        return connection.execute(sa.text("SHOW statement_timeout")).scalar()
+
+    assert await connector._database.read(limit) == await connector._database.write(limit) == "30s"
 
 
 @asynccontextmanager
