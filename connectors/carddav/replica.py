@@ -95,7 +95,7 @@ class Replica:
         if self._clock() - self._discovered > BOOKS_KEPT:
             began, books = self._clock(), await address_books(self._dav, self._only)
             known = {copy.book.name: copy for copy in self._copies}
-            self._copies = [known.pop(book.name, None) or _Copy(book) for book in books]
+            self._copies = [known.pop(book.name) if book.name in known else _Copy(book) for book in books]
             for copy, book in zip(self._copies, books, strict=True):
                 copy.book = book
             for gone in known.values():

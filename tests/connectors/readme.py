@@ -33,7 +33,10 @@ def follow(page: Path, directory: Path, ports: Mapping[int, int], *, timeout: fl
     script = _BEGIN + "\n".join(followed)
     for port, other in ports.items():
         script = script.replace(f":{port}", f":{other}").replace(f"--port {port}", f"--port {other}")
-    script = script.replace("hum-connector serve ", f"hum-connector serve --port {ports[9100]} ")
+        script = script.replace(f"PORT={port}", f"PORT={other}")
+    script = script.replace("~/hum-gateway", str(ROOT)).replace(
+        "hum-connector serve ", f"hum-connector serve --port {ports[9100]} "
+    )
     process = subprocess.Popen(
         ["bash", "-c", script], cwd=directory, text=True, start_new_session=True,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT,

@@ -11,9 +11,12 @@ from pathlib import Path
 
 import uvicorn
 
-from connectors.kit.conformance import Options, Report, run_async
+from connectors.kit.conformance import Options, Report, Result, run_async
 from connectors.kit.connector import Connector
 from connectors.kit.server import application
+
+# Judged by the clock, and a machine that runs a test suite has none: the long forms of proofs ask for them.
+TIMED = frozenset({"HUM-DEA-001", "HUM-DEA-005"})
 
 
 @asynccontextmanager
@@ -37,11 +40,15 @@ async def conforming(connector: Connector, ledger: Path, options: Options) -> Re
         return await run_async(url, secret, options)
 
 
+def failures(report: Report, *, timed: bool) -> list[Result]:
+    return [result for result in report.failures if timed or result.check.id not in TIMED]
+
+
 def told(report: Report) -> str:
     """The figure, and each failure."""
     figure = (
         f"{len(report.passed)} checks passed, {len(report.failures)} failed, {len(report.skipped)} skipped, "
         f"{report.requests} requests in {report.seconds:.1f} s"
     )
-    failures = (f"  {result.check.id} {result.check.title}: {result.failure}" for result in report.failures)
-    return "\n".join([figure, *failures])
+    failed = (f"  {result.check.id} {result.check.title}: {result.failure}" for result in report.failures)
+    return "\n".join([figure, *failed])

@@ -15,7 +15,7 @@ from connectors.kit.conformance import Known, Options, Seed
 from connectors.kit.connector import Candidate
 from connectors.kit.phones import Phone
 from tests.connectors.carddav.servers import Book
-from tests.support.conforming import conforming, told
+from tests.support.conforming import conforming, failures, told
 
 pytestmark = [pytest.mark.anyio, pytest.mark.proof]
 
@@ -45,7 +45,8 @@ def seeded(book: Book) -> Seed:
     )
 
 
-async def test_every_check_against_a_running_server(book: Book, tmp_path: Path) -> None:
+@pytest.mark.parametrize("timed", [False, pytest.param(True, marks=pytest.mark.long)])
+async def test_every_check_against_a_running_server(book: Book, tmp_path: Path, timed: bool) -> None:
     async def show(activity: str) -> str:
         name, _, call = activity.partition("#")
         card = await asyncio.to_thread(book.card, name)
@@ -54,7 +55,7 @@ async def test_every_check_against_a_running_server(book: Book, tmp_path: Path) 
     options = Options(seed=seeded(book), allow_writes=True, show_activity=show, timeout=20, total=240)
     report = await conforming(book.connector(), tmp_path / "ledger.sqlite", options)
     print(f"CardDAV, {book.server.kind}: {told(report)}")
-    assert report.failures == []
+    assert failures(report, timed=timed) == []
     assert report.skipped == []
 
 

@@ -17,7 +17,7 @@ from connectors.tryton import mapping
 from connectors.tryton.connector import TrytonConnector
 from connectors.tryton.mapping import MECHANISM, MECHANISM_FIELDS, NOTE
 from tests.connectors.tryton.server import Crm
-from tests.support.conforming import conforming, told
+from tests.support.conforming import conforming, failures, told
 
 pytestmark = [pytest.mark.anyio, pytest.mark.proof]
 
@@ -55,7 +55,8 @@ def seeded(crm: Crm) -> Seed:
     )
 
 
-async def test_every_check_against_a_running_server(crm: Crm, tmp_path: Path) -> None:
+@pytest.mark.parametrize("timed", [False, pytest.param(True, marks=pytest.mark.long)])
+async def test_every_check_against_a_running_server(crm: Crm, tmp_path: Path, timed: bool) -> None:
     async def show(activity: str) -> str:
         party, _, call = activity.partition("#")
         notes = await asyncio.to_thread(crm.notes, party)
@@ -64,7 +65,7 @@ async def test_every_check_against_a_running_server(crm: Crm, tmp_path: Path) ->
     options = Options(seed=seeded(crm), allow_writes=True, show_activity=show, timeout=20, total=240)
     report = await conforming(crm.connector(), tmp_path / "ledger.sqlite", options)
     print(f"Tryton: {told(report)}")
-    assert report.failures == []
+    assert failures(report, timed=timed) == []
     assert report.skipped == []
 
 
