@@ -121,7 +121,7 @@ async def test_what_connectors_are_trusted_with_is_found_nowhere(
     assert [one for one in keys if one in read] == []
     assert read.count("[secret]") > 10 * CONNECTORS
     print(
-        f"E3: {len(planted)} secrets, addresses, names and numbers of {CONNECTORS} connectors that repeat them:"
+        f"E3: {len(planted)} secrets, addresses, names, numbers of {CONNECTORS} connectors that repeat them:"
         f" in none of {len(places)} places; of {len(keys)} secrets none in what an admin reads"
     )
 
