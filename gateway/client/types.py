@@ -303,15 +303,15 @@ class SyncedContact(TypedDict):
 
 
 class SyncedCall(TypedDict):
-    """What a connector is told of a call; `contact` None for a person the CRM does not know."""
+    """The body of a `call.sync`; the contact is None for a person the CRM does not know."""
 
     call: dict[str, Any]
     contact: SyncedContact | None
 
 
 class DeliveryWithAttempts(Delivery):
-    """One delivery with what was sent and what came back. The payload is None when it is past its retention
-    or not open to this key."""
+    """One delivery with what was sent and what came back; a connector gets the call as it stands. The payload
+    is None when it is past its retention or not open to this key."""
 
     payload: Envelope | SyncedCall | None
     attempts: list[Attempt]
