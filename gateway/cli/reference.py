@@ -32,9 +32,10 @@ print tables, or JSON with `--json`: of a list, the bare array of its rows. On a
 width: times are short and in UTC, and the least important columns are left out first; in a pipe it has every
 column and whole times. They try twice within a second when nobody listens, five times at most when the
 gateway is overloaded or does not answer, and say on standard error what they wait for. What cannot be undone
-(deleting a webhook, discarding what it has collected, revoking a key) asks first; where nobody can be asked,
-it needs `--yes`.
-`webhooks create` and `update` have a `--url` of their own; the gateway's is `--gateway-url` everywhere.
+(deleting a webhook or connector, discarding what it has collected, revoking a key) asks first; where nobody
+can be asked, it needs `--yes`.
+`create` and `update` of webhooks and connectors have a `--url` of their own; the gateway's is `--gateway-url`
+everywhere.
 """
 
 

@@ -67,10 +67,9 @@ class Durations(TypedDict):
     p99: int | None
 
 
-class WebhookStats(TypedDict):
-    """What came of the attempts to a webhook, by whole hours."""
+class Stats(TypedDict):
+    """What came of attempts, by whole hours."""
 
-    webhook_id: str
     window: Literal["1h", "24h", "7d", "30d"]
     since: str
     until: str
@@ -80,3 +79,9 @@ class WebhookStats(TypedDict):
     errors: dict[str, int]
     duration_ms: Durations
     hours: list[HourResults]
+
+
+class WebhookStats(Stats):
+    """What came of the attempts to a webhook, by whole hours."""
+
+    webhook_id: str

@@ -6,8 +6,9 @@ import re
 
 import pytest
 
+from gateway.domain.connector import ConnectorCreate
 from gateway.domain.webhook import WebhookCreate
-from gateway.web.api import OPERATIONS
+from gateway.web.api import OPERATIONS, SIGNED
 from gateway.web.openapi.document import build
 from gateway.web.openapi.errors import CODES
 from gateway.web.operation import Operation
@@ -27,7 +28,7 @@ def named(operation: Operation) -> str:
 
 
 def test_the_page_has_every_operation_and_no_other() -> None:
-    assert set(sections()) == {named(operation) for operation in OPERATIONS}
+    assert set(sections()) == {named(operation) for operation in (*OPERATIONS, *SIGNED)}
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=named)
@@ -39,7 +40,7 @@ def test_an_operation_is_explained(operation: Operation) -> None:
         assert f"`{name}`" in text, name
 
 
-@pytest.mark.parametrize("operation", OPERATIONS, ids=named)
+@pytest.mark.parametrize("operation", [*OPERATIONS, *SIGNED], ids=named)
 def test_an_operation_has_an_example(operation: Operation) -> None:
     example = re.search(r"```sh\n(.+?)```", sections()[named(operation)], re.DOTALL)
     assert example is not None
@@ -55,6 +56,12 @@ def test_every_field_of_a_webhook_is_explained() -> None:
         line.split("|")[1] for line in sections()["POST /api/webhooks"].splitlines() if line.startswith("| `")
     ]
     assert set(re.findall(r"`(\w+)`", " ".join(rows))) == set(WebhookCreate.model_fields)
+
+
+def test_every_field_of_a_connector_is_explained() -> None:
+    table = sections()["POST /api/connectors"].splitlines()
+    rows = [line.split("|")[1] for line in table if line.startswith("| `")]
+    assert set(re.findall(r"`(\w+)`", " ".join(rows))) == set(ConnectorCreate.model_fields)
 
 
 def test_every_error_is_in_the_table_under_its_status() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from gateway.client.calls.audit import AuditCalls
 from gateway.client.calls.callers import CallerCalls
+from gateway.client.calls.connectors import ConnectorCalls
 from gateway.client.calls.deliveries import DeliveryCalls
 from gateway.client.calls.events import EventCalls
 from gateway.client.calls.history import HistoryCalls
@@ -19,6 +20,7 @@ class Calls(
     EventCalls,
     WebhookCalls,
     PlatformCalls,
+    ConnectorCalls,
     DeliveryCalls,
     RedeliveryCalls,
     HistoryCalls,

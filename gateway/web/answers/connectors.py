@@ -119,7 +119,10 @@ class ConnectorRequest(TypedDict):
         Meta(description="`changes` is what the connector's side told the gateway."),
     ]
     delivery_id: Annotated[
-        DeliveryId, Meta(description="As in `X-HUM-Delivery`: the same for all tries of one request.")
+        DeliveryId | None,
+        Meta(
+            description="As in `X-HUM-Delivery`: the same for all tries of one request. Null for `changes`."
+        ),
     ]
     at: Time
     duration_ms: Milliseconds

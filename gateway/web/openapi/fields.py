@@ -245,7 +245,10 @@ _ROTATE: Final[dict[str, Meaning | None]] = {
 _CONNECTOR: Final[dict[str, Meaning | None]] = {
     "name": Meaning(
         "For people; printable characters, no space at either end.",
-        {
+        whole={
+            "type": "string",
+            "minLength": 1,
+            "maxLength": 100,
             "pattern": f"^{_VISIBLE}(({_VISIBLE}| )*{_VISIBLE})?$",
             "examples": ["HubSpot"],
         },
