@@ -1,4 +1,4 @@
-"""Plans that do not fit, users who may only read, databases that hang or go away: said, and bounded in time."""
+"""Plans that do not fit, users who may only read, databases that hang or go away: said, bounded in time."""
 
 from __future__ import annotations
 
