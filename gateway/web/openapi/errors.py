@@ -56,7 +56,7 @@ CODES: Final[Mapping[str, Code]] = {
         Code("test_delivery", 409, "It was a test, which is not sent again."),
         Code("delivery_over", 409, "The delivery has been delivered or has failed already."),
         Code("job_running", 409, "Another job is at work on the webhook."),
-        Code("job_over", 409, "The job has failed already."),
+        Code("job_over", 409, "The job has failed already, or was an erasure."),
         Code("organization_erased", 410, "The organization was erased, for good."),
         Code("payload_too_large", 413, "The body is larger than it may be."),
         Code("unsupported_media_type", 415, "The body is not `application/json`."),
