@@ -75,6 +75,8 @@ class CardDavConnector(Connector):
         if values["CARDDAV_LOG_CALLS"] not in ("note", "off"):
             raise ValueError("CARDDAV_LOG_CALLS must be note or off")
         user, password = values["CARDDAV_USER"], values["CARDDAV_PASSWORD"]
+        if password and not user:
+            raise ValueError("CARDDAV_PASSWORD needs CARDDAV_USER")
         dav = Dav(
             _address("CARDDAV_URL", values["CARDDAV_URL"]),
             auth=(user, password) if user else None,

@@ -22,7 +22,7 @@ TIMEOUT: Final = 30.0  # seconds for one exchange, however slowly it trickles
 MOST_BYTES: Final = 64 * 1024 * 1024
 REDIRECTS: Final = 5
 CONNECTIONS: Final = 4  # small servers take few: Radicale closes what is beyond eight
-LOCKED: Final = 423  # Xandikos says so while it writes for somebody else
+MOMENTARY: Final = (423, 500)  # what Xandikos says of a PUT while it writes for somebody else
 PAUSES: Final = (0.02, 0.05, 0.1, 0.2, 0.4, 0.8)  # seconds between the tries
 
 _PATH = "/~!$&'()*+,;=:@"  # left as they are in a path, RFC 3986
@@ -112,21 +112,24 @@ class Dav:
         return await self._put(name, text, {"If-Match": etag.removeprefix("W/")})
 
     async def _put(self, name: str, text: str, condition: dict[str, str]) -> str | None:
-        body, refusals = text.encode("utf-8", "surrogateescape"), (403, 409, 412, LOCKED)
-        for pause in PAUSES:
-            answer = await self._send("PUT", name, body, {**_VCARD, **condition}, expected=refusals)
-            if answer.status_code != LOCKED:
-                break
-            await asyncio.sleep(pause)
-        if answer.status_code == LOCKED:
-            raise Unavailable("the CardDAV server has the contact locked", retry_after=1)
-        if answer.status_code in refusals:
+        answer = await self._put_patiently(name, text, {**_VCARD, **condition})
+        if not answer.is_success:
             named = multistatus.conditions(answer.content)
             if _somebody_was_faster(answer.status_code, named):
                 raise Changed
             raise Denied("PUT", answer.status_code, named)
         etag: str | None = answer.headers.get("etag")
         return etag
+
+    async def _put_patiently(self, name: str, text: str, headers: dict[str, str]) -> httpx.Response:
+        """A success or a refusal. The condition among the headers makes it harmless to try again."""
+        body = text.encode("utf-8", "surrogateescape")
+        for pause in (0.0, *PAUSES):
+            await asyncio.sleep(pause)
+            answer = await self._send("PUT", name, body, headers, expected=(403, 409, 412, *MOMENTARY))
+            if answer.status_code not in MOMENTARY:
+                return answer
+        raise Unavailable("the CardDAV server is busy writing", retry_after=1)
 
     async def _follow(
         self, method: str, name: str, body: bytes, headers: dict[str, str]
@@ -206,7 +209,7 @@ def failure(method: str, answer: httpx.Response) -> Failure:
         return Refused("the CardDAV server does not take the user name and password")
     if status == 429:
         return RateLimited("the CardDAV server asks for fewer requests", retry_after=_seconds(answer))
-    if status >= 500 and status != 507:
+    if status >= 500 and status not in (501, 507):
         return Unavailable(f"the CardDAV server answered {status}", retry_after=_seconds(answer))
     return Denied(method, status, multistatus.conditions(answer.content))
 

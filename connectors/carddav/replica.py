@@ -19,20 +19,18 @@ from typing import Final
 import httpx
 
 from connectors.carddav import mapping, multistatus, vcard
+from connectors.carddav.changes import changes, is_card
 from connectors.carddav.dav import Dav, Denied
 from connectors.carddav.discovery import Book, address_books
 from connectors.carddav.multistatus import DATA, ETAG, Multistatus
 from connectors.kit.connector import Candidate
-from connectors.kit.failures import Unavailable
 from connectors.kit.phones import Phone
 
 BATCH: Final = 100  # cards asked for at once
 BOOKS_KEPT: Final = 900.0  # seconds until it is asked again which address books there are
-PAGES: Final = 1_000  # of one synchronization, for servers that answer in pieces
 
 _NEVER: Final = float("-inf")
 _EVER: Final = -sys.float_info.max
-_FORGOTTEN = (400, 403, 404, 409, 410, 412)  # how servers say that they do not know a token any more
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,11 +117,11 @@ class Replica:
             usual = name == self._dav.name(name)
         except httpx.InvalidURL:
             return False
-        return usual and any(_is_card(name, copy.book) for copy in self._copies)
+        return usual and any(is_card(name, copy.book) for copy in self._copies)
 
     def put(self, name: str, etag: str | None, text: str) -> list[Candidate]:
         """What this connector itself has written, or read alone; the contact that it is."""
-        copy = next(copy for copy in self._copies if _is_card(name, copy.book))
+        copy = next(copy for copy in self._copies if is_card(name, copy.book))
         kept = self._read(name, etag, text)
         copy.written.add(name)
         self._keep(copy, name, kept)
@@ -154,53 +152,16 @@ class Replica:
     async def _bring_up_to_date(self, copy: _Copy) -> None:
         written, copy.written = copy.written, set()
         try:
-            listed, gone, token = await self._differences(copy)
-            wanted = [name for name, etag in listed.items() if not _same(copy.cards.get(name), etag)]
-            await self._fetch(copy, [*wanted, *(written - set(listed) - gone)])
+            found = await changes(self._dav, copy.book, copy.token)
+            wanted = [name for name, etag in found.listed.items() if not _same(copy.cards.get(name), etag)]
+            unsaid = set() if found.complete else written - set(found.listed) - found.gone
+            await self._fetch(copy, [*wanted, *unsaid])
         except BaseException:
             copy.written |= written
             raise
-        for name in gone:
+        for name in set(copy.cards) - set(found.listed) if found.complete else found.gone:
             self._keep(copy, name, None)
-        copy.token = token
-
-    async def _differences(self, copy: _Copy) -> tuple[dict[str, str | None], set[str], str]:
-        """The ETags of what may have changed, what is gone, and the token of this state."""
-        if copy.book.syncs and copy.token:
-            try:
-                return await self._since(copy.book, copy.token)
-            except Denied as denied:
-                if denied.http_status not in _FORGOTTEN:
-                    raise
-        if copy.book.syncs:
-            listed, _, token = await self._since(copy.book, "")
-        else:
-            entries = (await self._dav.propfind(copy.book.name, [ETAG], depth=1)).entries
-            etags = {entry.href: entry.text(ETAG) for entry in entries}
-            listed, token = {name: etag for name, etag in etags.items() if _is_card(name, copy.book)}, ""
-        return listed, set(copy.cards) - set(listed), token
-
-    async def _since(self, book: Book, token: str) -> tuple[dict[str, str | None], set[str], str]:
-        listed: dict[str, str | None] = {}
-        gone: set[str] = set()
-        for _ in range(PAGES):
-            answer = await self._dav.report(book.name, multistatus.sync_collection(token), depth=0)
-            for entry in answer.entries:
-                name = entry.href
-                if not _is_card(name, book):
-                    continue
-                if entry.status in (404, 410):
-                    gone.add(name)
-                    listed.pop(name, None)
-                else:
-                    gone.discard(name)
-                    listed[name] = entry.text(ETAG)
-            before, token = token, answer.sync_token or ""
-            if not any(entry.status == 507 for entry in answer.entries):
-                return listed, gone, token
-            if token in ("", before):
-                break
-        raise Unavailable("the CardDAV server does not come to the end of what changed")
+        copy.token = found.token
 
     async def _fetch(self, copy: _Copy, names: list[str]) -> None:
         """Reads these cards; those that are not there are forgotten."""
@@ -208,9 +169,16 @@ class Replica:
             batch = names[start : start + BATCH]
             asked = multistatus.multiget(self._dav.path(name) for name in batch)
             answer = await self._dav.report(copy.book.name, asked, depth=1)
-            read = self._cards(answer)
+            read, gone = self._cards(answer), {e.href for e in answer.entries if e.status in (404, 410)}
             for name in batch:
-                self._keep(copy, name, read.get(name))
+                known = name in read or name in gone
+                self._keep(copy, name, read.get(name) if known else await self._alone(name))
+
+    async def _alone(self, name: str) -> Kept | None:
+        """A card that the server passed over when it was asked for many. To take it for none would be to say
+        of somebody who is there that nobody is."""
+        resource = await self._dav.get(name)
+        return None if resource is None else self._read(name, resource.etag, resource.text)
 
     def _cards(self, answer: Multistatus) -> dict[str, Kept]:
         found = {}
@@ -250,11 +218,6 @@ class Replica:
             for key in kept.keys:
                 self._by_phone[key].add(name)
             self._by_call.update(dict.fromkeys(kept.calls, name))
-
-
-def _is_card(name: str, book: Book) -> bool:
-    rest = name.removeprefix(book.name)
-    return rest not in ("", name) and "/" not in rest
 
 
 def _same(kept: Kept | None, etag: str | None) -> bool:

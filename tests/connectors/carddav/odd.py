@@ -27,11 +27,14 @@ _NS = 'xmlns="DAV:" xmlns:C="urn:ietf:params:xml:ns:carddav"'
 @dataclass
 class OddServer:
     """`answer` may take a request over by returning a response. `page`: cards per answer; `syncs`: whether it
-    knows RFC 6578."""
+    says that it knows RFC 6578, `refuses_sync`: and then does not; `passes_over`: a card that it leaves out
+    when several are asked for."""
 
     syncs: bool = True
     page: int = 1_000
     weak: bool = False
+    refuses_sync: bool = False
+    passes_over: str = ""
     home: str = "/dav/books/"
     url: str = ""
     answer: Callable[[str, Request], Response | None] = lambda method, request: None
@@ -103,6 +106,8 @@ class OddServer:
         return f"<supported-report-set>{report if self.syncs else ''}</supported-report-set>"
 
     def _sync(self, body: str) -> Response:
+        if self.refuses_sync:
+            return Response("", 501)
         token = re.search(r"sync-token>(\d+)<", body)
         since = int(token[1]) if token else 0
         end = min(since + self.page, len(self.changes))
@@ -126,7 +131,7 @@ class OddServer:
                     name, f"{self._tag(name)}<C:address-data>{escape(self.cards[name][1])}</C:address-data>"
                 )
                 for name in wanted
-                if name in self.cards
+                if name in self.cards and name != f"{BOOK}{self.passes_over}.vcf"
             )
         )
 

@@ -157,11 +157,28 @@ async def test_a_token_that_the_server_has_forgotten() -> None:
         assert await name_of(connector, "+13175550143") == "Bob"
 
 
+async def test_a_server_that_says_it_synchronizes_and_does_not() -> None:
+    async with odd_server() as odd, odd.connector() as connector:
+        odd.refuses_sync = True
+        odd.put("ann", "FN:Ann", "TEL:+13175550142")
+        assert await name_of(connector) == "Ann"
+        odd.delete("ann")
+        assert await name_of(connector) is None
+
+
+async def test_a_card_that_is_passed_over_among_many_is_read_alone() -> None:
+    async with odd_server(passes_over="bob") as odd, odd.connector() as connector:
+        odd.put("ann", "FN:Ann", "TEL:+13175550142")
+        odd.put("bob", "FN:Bob", "TEL:+13175550143")
+        assert await name_of(connector) == "Ann"
+        assert await name_of(connector, "+13175550143") == "Bob"
+
+
 async def test_an_address_book_that_goes_away_and_comes_back() -> None:
     async with odd_server() as odd, odd.connector() as connector:
         odd.put("ann", "FN:Ann", "TEL:+13175550142")
         assert await name_of(connector) == "Ann"
-        odd.answer = lambda method, request: Response("", 404) if method == "REPORT" else None
+        odd.answer = lambda method, request: Response("", 404) if request.url.path.startswith(BOOK) else None
         with pytest.raises(Failure):
             await connector.lookup(phone())
         odd.answer = lambda method, request: None
@@ -260,11 +277,12 @@ async def test_a_contact_that_never_rests() -> None:
         assert odd.count("PUT") == carddav.TRIES
 
 
-async def test_a_contact_that_is_locked_for_a_moment() -> None:
+@pytest.mark.parametrize("status", [423, 500])
+async def test_a_contact_that_cannot_be_written_for_a_moment(status: int) -> None:
     async with odd_server() as odd, odd.connector() as connector:
         odd.put("ann", "FN:Ann", "TEL:+13175550142")
-        locked = iter([Response("", 423)] * 2)
-        odd.answer = lambda method, request: next(locked, None) if method == "PUT" else None
+        refusals = iter([Response("", status)] * 2)
+        odd.answer = lambda method, request: next(refusals, None) if method == "PUT" else None
         await connector.log_call(CALL, ContactRef(f"{BOOK}ann.vcf"), None)
         assert odd.count("PUT") == 3
 
@@ -299,6 +317,7 @@ async def test_a_book_that_may_only_be_read() -> None:
     [
         ("URL", "dav.example.com", "CARDDAV_URL must be an address"),
         ("URL", "https://hum:secret@dav.example.com", "without a password"),
+        ("PASSWORD", "secret", "CARDDAV_PASSWORD needs CARDDAV_USER"),
         ("LOG_CALLS", "yes", "CARDDAV_LOG_CALLS must be note or off"),
         ("KEEP_CALLS", "0", "CARDDAV_KEEP_CALLS must be a whole number, at least 1"),
         ("FRESH_SECONDS", "٣", "CARDDAV_FRESH_SECONDS must be a whole number"),

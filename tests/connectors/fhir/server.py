@@ -19,6 +19,7 @@ from connectors.fhir.connector import FhirConnector
 from tests.support.foreign import free_port, running
 
 VERSION = "4.5.2"  # the last one for Node 20
+OLDEST_NODE = (20, 19)
 PACKAGES = [f"@medplum/{name}@{VERSION}" for name in ("fhir-router", "core", "definitions")]
 
 
@@ -61,7 +62,11 @@ class Clinic:
 def missing() -> str | None:
     """What is not there to run it with; None when everything is."""
     absent = [name for name in ("node", "npm") if shutil.which(name) is None]
-    return f"{' and '.join(absent)} not installed" if absent else None
+    if absent:
+        return f"{' and '.join(absent)} not installed"
+    told = subprocess.run(["node", "--version"], capture_output=True, text=True, check=True).stdout.strip()
+    version = tuple(int(part) for part in told.lstrip("v").split(".")[:2])
+    return f"Node is {told}, and 20.19 or newer is needed" if version < OLDEST_NODE else None
 
 
 @contextmanager
