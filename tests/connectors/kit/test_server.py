@@ -61,7 +61,7 @@ class TestAnswers:
         assert (answer.status, answer.body) == (200, {"found": False})
 
     @pytest.mark.parametrize(
-        "phone", ["", "anonymous", "911", "sip:1001@pbx", "+13175550142' OR 1=1 --", *WITHHELD]
+        "phone", ["", "anonymous", "911", "sip:1001@pbx", "+13175550142' OR 1=1 --", *sorted(WITHHELD)]
     )
     async def test_a_number_that_is_nobodys_is_not_looked_up(self, hum: Trial, crm: Crm, phone: str) -> None:
         answer = await hum.lookup(phone)
