@@ -13,6 +13,7 @@ The way of an event, file by file:
     dispatch/dispatcher.py   the committed deliveries wait in memory, fairly, bounded
     dispatch/attempt.py      look up, load, build, send, judge, record
     dispatch/webhook.py      the signed request
+    dispatch/call_sync.py    what a connector is told of a call: its state, and whose it is
     egress/client.py         the only way out: guarded, bounded, never an exception
     domain/outcome.py        what the answer means
     dispatch/record.py       the outcome becomes rows, fenced by the lease
