@@ -16,7 +16,7 @@ from gateway.domain.webhook import Webhook
 class Lane:
     """`elsewhere`: another node had it when it was asked for last. `freed` holds the keys of which a delivery
     has left this node's memory; `behind` says that something waits behind others of its key, and `after` up
-    to which key that has been looked through."""
+    to which key that has been looked through. `aside`: a job has put something aside for it."""
 
     ordered: bool = False
     bucket: Bucket | None = None
@@ -25,6 +25,7 @@ class Lane:
     freed: dict[str, None] = field(default_factory=dict)
     behind: bool = False
     after: str = ""
+    aside: bool = False
 
     @property
     def sought(self) -> bool:
@@ -44,7 +45,7 @@ class Lane:
 
     def own(self, monotonic: float) -> None:
         """This node serves it from now on. How often the owner before has called is not known: one token."""
-        self.owned, self.elsewhere, self.after = True, False, ""
+        self.owned, self.elsewhere, self.aside, self.after = True, False, False, ""
         self.behind = self.ordered
         if self.bucket is not None:
             self.bucket = Bucket(self.bucket.rate, monotonic)
