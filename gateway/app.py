@@ -15,8 +15,10 @@ from typing import Any, Final
 from gateway.checkpoints import reached
 from gateway.clock import Clock, SystemClock
 from gateway.config import Settings, installed_version
+from gateway.crm.wire import Calls
 from gateway.dispatch import record
 from gateway.dispatch.attempt import Attempts
+from gateway.dispatch.call_sync import CallSyncs
 from gateway.dispatch.claims import Claims
 from gateway.dispatch.dispatcher import Dispatcher
 from gateway.dispatch.later import Later
@@ -27,6 +29,13 @@ from gateway.domain.address import AllowedNetworks
 from gateway.domain.event import EventParser
 from gateway.domain.job import JobKind
 from gateway.egress.client import EgressClient
+from gateway.enrich import keeping
+from gateway.enrich.belonging import Belonging
+from gateway.enrich.caller import Callers
+from gateway.enrich.connectors import Connectors
+from gateway.enrich.creating import Creates
+from gateway.enrich.keeping import Keeping
+from gateway.enrich.room import Room
 from gateway.errors import Overloaded
 from gateway.ingest import accept
 from gateway.ingest.accept import Accept
@@ -88,10 +97,19 @@ class Gateway:
         records = Kind(
             partial(record.apply, announce=self._announce_all), patience=None, linger=RECORD_LINGER_SECONDS
         )
-        self.records = GroupCommit(store.transaction, {record.KIND: records}, observe=self._observe)
+        notes = Kind(keeping.apply, keeping.PATIENCE_SECONDS, keeping.LINGER_SECONDS)
+        self.records = GroupCommit(
+            store.transaction, {record.KIND: records, keeping.KIND: notes}, observe=self._observe
+        )
+        calls = Calls(self.client, clock, cdn_loop)
+        self.keeping = Keeping(store, self.records)
+        self.creates = Creates(store, self.directory, calls, self.keeping, clock, metrics)
+        self.connectors = Connectors(calls, self.keeping, Room(), clock, metrics)
+        self.callers = Callers((self.connectors,), self.creates, clock, metrics)
+        call_syncs = CallSyncs(store, Belonging(self.connectors, self.creates, clock))
         attempts = Attempts(
-            self.directory, Payloads(store, self.directory), self.client, self.records, clock, metrics,
-            settings.retry_schedule, cdn_loop,
+            self.directory, Payloads(store, self.directory), call_syncs, self.client, self.records, clock,
+            metrics, settings.retry_schedule, cdn_loop,
         )  # fmt: skip
         self.dispatcher = Dispatcher(
             attempts, self.lease, self.directory, clock, metrics, settings.retry_schedule
@@ -124,6 +142,7 @@ class Gateway:
             accept=self.accept,
             announce=self.own_events.announce,
             trials=Trials(store, self.client, clock, cdn_loop),
+            callers=self.callers,
             parser=EventParser(
                 max_event_bytes=settings.max_event_bytes, enforce_schemas=settings.schema_mode == "enforce"
             ),
@@ -157,6 +176,7 @@ class Gateway:
             ("later", self.later.run()),
             ("jobs", self.jobs.run()),
             ("slow", self.dispatcher.part_the_slow()),
+            ("creates", self.creates.run()),
             ("housekeeping", housekeeping.run(self.store, self.clock, self._announce_all)),
             ("rewrap", rewrap.run(self.store, self.clock)),
             ("removal", self.services.removal.run()),
@@ -182,6 +202,8 @@ class Gateway:
         self.drain()
         await self.jobs.stop()
         await self.dispatcher.stop(patience)
+        for asking in (self.callers, self.creates, self.connectors, self.keeping):
+            await asking.stop()
         for commits in self._committers():
             await commits.close()
         for task in self._tasks:

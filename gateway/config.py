@@ -223,6 +223,7 @@ class Settings(BaseModel):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["text", "json"] = "text"
     webhook_limit: Annotated[int, Field(ge=1, le=100_000), Whole] = 50
+    connector_limit: Annotated[int, Field(ge=1, le=1000), Whole] = 10
     dns_servers: Annotated[tuple[str, ...], BeforeValidator(_dns_servers)] = ()
     warnings: tuple[str, ...] = Field(default=(), repr=False)
 

@@ -75,6 +75,13 @@ class Metrics:
         self.accept_to_delivered_seconds = histogram(
             "accept_to_delivered_seconds", "From the commit of an event to a 2xx of the receiver.", _DELIVERED
         )
+        self.caller_resolves = counter("caller_resolves", "Callers resolved.", "status", "source")
+        self.caller_resolve_seconds = histogram(
+            "caller_resolve_seconds", "From a request to resolve a caller to its answer.", _SHORT
+        )
+        self.connector_request_seconds = histogram(
+            "connector_request_seconds", "Direct calls to connectors.", _ATTEMPT, "kind", "outcome"
+        )
         self.queue_depth = gauge("queue_depth", "Deliveries waiting in memory.")
         self.in_flight = gauge("in_flight", "Attempts open at this moment.")
         self.backlog_targets = gauge("backlog_targets", "Targets with more due than memory holds.")

@@ -1,4 +1,4 @@
-"""One attempt as a pipeline: look up, load, build, send, judge, record.
+"""One attempt as a pipeline: load, look up, prepare, build, send, judge, record.
 
 A remote failure is a value on its way through; exceptions are this gateway's own trouble, and leave the
 delivery leased, to be taken up again when the lease ends.
@@ -17,19 +17,22 @@ import msgspec
 
 from gateway.checkpoints import reached
 from gateway.clock import Clock, format_time
+from gateway.dispatch import call_sync
+from gateway.dispatch.call_sync import NOTHING_SENT, CallSyncs, Sync
 from gateway.dispatch.payloads import Payloads
 from gateway.dispatch.record import KIND, Recording, recording
 from gateway.dispatch.rotating import Turn, turn_of, turn_since
 from gateway.dispatch.target import Target
-from gateway.dispatch.webhook import Request, build_request
+from gateway.dispatch.webhook import build_request
 from gateway.domain import outcome as outcomes
-from gateway.domain.delivery import Status, Step, after
+from gateway.domain.addressee import Addressee
+from gateway.domain.connector import Connector
+from gateway.domain.delivery import Reason, Status, Step, after
 from gateway.domain.event import Event
-from gateway.domain.exchange import Exchange
+from gateway.domain.exchange import Exchange, Request
 from gateway.domain.outcome import Outcome, Verdict
 from gateway.domain.owed import Owed
 from gateway.domain.rotation import may_be_refusal
-from gateway.domain.webhook import Webhook
 from gateway.metrics import Metrics
 from gateway.store.directory import Directory, OrgView
 from gateway.store.group_commit import GroupCommit
@@ -60,12 +63,18 @@ class Post(Protocol):
 
 
 class Asked(NamedTuple):
-    """What was sent last, as the webhook was then, and what came back; `turn` during a rotation."""
+    """What was sent last, as the addressee was then, and what came back; `turn` during a rotation, `contact`
+    of a connector."""
 
-    webhook: Webhook
+    addressee: Addressee
     request: Request
     exchange: Exchange
     turn: Turn | None
+    contact: bytes = b""
+
+
+# What a request is built from: an event as it is, or the sync of a call.
+Letter = Event | Sync
 
 
 @dataclass(slots=True)
@@ -75,6 +84,7 @@ class Attempts:
 
     directory: Directory
     payloads: Payloads
+    call_syncs: CallSyncs
     client: Post
     commits: GroupCommit
     clock: Clock
@@ -87,21 +97,27 @@ class Attempts:
     async def make(self, owed: Owed, target: Target, learned: Callable[[], None]) -> Outcome | None:
         """Returns the outcome that was recorded; None when it was stale or the delivery is no more."""
         try:
-            # Before the webhook is looked up: from then until it is signed, nothing of it may change.
+            # Before the addressee is looked up: from then until it is signed, nothing of it may change.
             if owed.event is not None and self._outdated(owed):
                 owed.event = None
             event = owed.event or await self.payloads.get(owed.event_id)
-            webhook, org = await self._look_up(owed)
-            if webhook is None or org is None:
+            addressee, org = await self._look_up(owed)
+            if addressee is None or org is None:
                 return await self._drop(owed, target)
             if self.clock.now() >= owed.expires_at:
                 return await self._record(Recording(owed, outcomes.expire(owed.progress), self.clock.now()))
-            if not webhook.enabled:
+            if not addressee.enabled:
                 target.enabled = False
                 return await self.put_back(owed, target)
             if event is None:
                 return await self._record(Recording(owed, outcomes.expire(owed.progress), self.clock.now()))
-            asked = await self._ask(webhook, event, owed, target)
+            if isinstance(addressee, Connector):
+                asked = await self._tell_of_call(addressee, org, event, owed, target)
+            else:
+                asked = await self._ask(addressee, event, owed, target)
+            if isinstance(asked, Reason):
+                skipped = outcomes.skip(owed.progress, asked)
+                return await self._record(Recording(owed, skipped, self.clock.now()))
             made = self._judge(owed, target, org, asked)
         finally:
             learned()
@@ -120,47 +136,70 @@ class Attempts:
             task.cancel()
         return len(self.sending)
 
-    async def _look_up(self, owed: Owed) -> tuple[Webhook | None, OrgView | None]:
-        """The webhook as it is now: current URL, headers and secrets."""
+    async def _look_up(self, owed: Owed) -> tuple[Addressee | None, OrgView | None]:
+        """The addressee as it is now: current URL, headers and secrets."""
         org = self.directory.known(owed.org_id) or await self.directory.organization(owed.org_id)
-        return (org.webhooks.get(owed.target_id) if org else None), org
+        return (org.addressee(owed.target_id) if org else None), org
 
     def _outdated(self, owed: Owed) -> bool:
         """Whether its payload must be read anew: a person of the organization was erased since."""
         org = self.directory.known(owed.org_id)
         return org is None or org.organization.outdated(owed.created_at)
 
-    async def _ask(self, webhook: Webhook, event: Event, owed: Owed, target: Target) -> Asked:
-        """One exchange. While the webhook's secret is being rotated, and the receiver refuses the one that
+    async def _tell_of_call(
+        self, connector: Connector, org: OrgView, event: Event, owed: Owed, target: Target
+    ) -> Asked | Reason:
+        """What a connector makes of the call; or why it is not told."""
+        sync = await self.call_syncs.prepare(connector, org, event)
+        if isinstance(sync, Reason):
+            return sync
+        if isinstance(sync, Exchange):
+            return Asked(connector, NOTHING_SENT, sync, None)
+        asked = await self._ask(connector, sync, owed, target)
+        return asked._replace(exchange=call_sync.read(asked.exchange), contact=sync.contact)
+
+    async def _ask(self, addressee: Addressee, letter: Letter, owed: Owed, target: Target) -> Asked:
+        """One exchange. While the addressee's secret is being rotated, and the receiver refuses the one that
         leads, a second one with the other: of the same attempt, and within its time."""
         begun = self.clock.monotonic()
-        turn = turn_of(target, webhook, owed, self.clock.now())
-        request = self._build(webhook, event, owed, turn)
-        exchange = await self._send(request, owed, webhook.timeout_ms / 1000)
-        first = Asked(webhook, request, exchange, turn)
+        turn = turn_of(target, addressee, owed, self.clock.now())
+        request = self._build(addressee, letter, owed, turn)
+        exchange = await self._send(request, owed, addressee.timeout_ms / 1000)
+        first = Asked(addressee, request, exchange, turn)
         if not may_be_refusal(exchange.status_code):
             return first
         current, _ = await self._look_up(owed)  # a rotation may have begun or ended meanwhile
-        turn = turn or turn_since(target, webhook, current, owed, self.clock.now())
-        left = webhook.timeout_ms / 1000 - (self.clock.monotonic() - begun)
+        turn = turn or turn_since(target, addressee, current, owed, self.clock.now())
+        left = addressee.timeout_ms / 1000 - (self.clock.monotonic() - begun)
         if current is None or turn is None or left <= 0:
             return first
         if not turn.asks_again(exchange, current, self.clock.now()):
             return first
         turn.swap()
         reached("attempt.between_exchanges")
-        request = self._build(current, event, owed, turn, timestamp=request.timestamp)
+        request = self._build(current, letter, owed, turn, timestamp=request.timestamp)
         second = await self._send(request, owed, left)
         elapsed = round((self.clock.monotonic() - begun) * 1000)
         both = msgspec.structs.replace(second, started_at=exchange.started_at, duration_ms=elapsed)
         return Asked(current, request, both, turn)
 
     def _build(
-        self, webhook: Webhook, event: Event, owed: Owed, turn: Turn | None, timestamp: int | None = None
+        self,
+        addressee: Addressee,
+        letter: Letter,
+        owed: Owed,
+        turn: Turn | None,
+        timestamp: int | None = None,
     ) -> Request:
         leading = None if turn is None else turn.leading
-        return build_request(
-            webhook, event, owed, now=self.clock.now(), cdn_loop=self.cdn_loop, leading=leading,
+        if isinstance(letter, Event):
+            return build_request(
+                addressee, letter, owed, now=self.clock.now(), cdn_loop=self.cdn_loop, leading=leading,
+                timestamp=timestamp,
+            )  # fmt: skip
+        assert isinstance(addressee, Connector)
+        return call_sync.build(
+            addressee, letter, owed, now=self.clock.now(), cdn_loop=self.cdn_loop, leading=leading,
             timestamp=timestamp,
         )  # fmt: skip
 
@@ -188,12 +227,12 @@ class Attempts:
         return exchange
 
     def _judge(self, owed: Owed, target: Target, org: OrgView, asked: Asked) -> Recording:
-        webhook, request, exchange, turn = asked
+        addressee, request, exchange, turn, contact = asked
         now = self.clock.now()
         outcome = outcomes.judge(
             exchange,
             owed.progress,
-            webhook.policy(self.default_schedule),
+            addressee.policy(self.default_schedule),
             now=now,
             holds_in_a_row=target.holds_in_a_row,
             chance=self.chance(),
@@ -203,8 +242,8 @@ class Attempts:
             target.learn(exchange, outcome, self.clock.monotonic())
         news = self._news(owed, target, exchange, outcome, now, first=target.proven and not proven_before)
         made = recording(
-            owed, outcome, now, webhook, request, exchange, org.organization.cipher,
-            None if turn is None else turn.swapped_from,
+            owed, outcome, now, addressee, request, exchange, org.organization.cipher,
+            None if turn is None else turn.swapped_from, contact,
         )  # fmt: skip
         made.accepted = None if turn is None else turn.learn(exchange, now)
         made.news = news
@@ -243,7 +282,7 @@ class Attempts:
         return made.outcome if counted else None
 
     async def _drop(self, owed: Owed, target: Target) -> Outcome | None:
-        """The webhook was deleted, which has cancelled, or is cancelling, what it was owed."""
+        """The addressee was deleted, which has cancelled, or is cancelling, what it was owed."""
         progress = owed.progress
         cancelled = Outcome(
             Verdict.FAILED,
@@ -255,7 +294,7 @@ class Attempts:
         return await self._record(Recording(owed, cancelled, self.clock.now()))
 
     async def put_back(self, owed: Owed, target: Target) -> Outcome | None:
-        """A disabled webhook keeps its deliveries in its own queue in the database."""
+        """A disabled addressee keeps its deliveries in its own queue in the database."""
         now = self.clock.now()
         outcome = await self._record(
             Recording(owed, outcomes.give_back(owed.progress, now), now, queue=owed.home)
@@ -286,7 +325,7 @@ class Attempts:
             "attempt",
             extra={
                 "org": owed.org_id,
-                "webhook": owed.target_id,
+                "target": owed.target_id,
                 "event": owed.event_id,
                 "delivery": owed.id,
                 "attempt": owed.attempts_made + 1,

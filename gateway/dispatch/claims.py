@@ -169,9 +169,9 @@ class Claims:
             async with self._store.looking_up() as conn:
                 org_id = await deliveries.organization_of_queue(conn, target_id)
             view = await self._directory.organization(org_id) if org_id else None
-            webhook = view.webhooks.get(target_id) if view else None
-            if webhook is not None:
-                self._dispatcher.target(webhook)
+            addressee = view.addressee(target_id) if view else None
+            if addressee is not None:
+                self._dispatcher.target(addressee)
             elif org_id is not None:
                 # Its target was deleted while this was being accepted.
                 async with self._store.transaction() as tx:
@@ -271,5 +271,5 @@ class Claims:
         if target is not None:
             return target
         view = await self._directory.organization(row.org_id)
-        webhook = view.webhooks.get(row.target_id) if view else None
-        return self._dispatcher.target(webhook) if webhook else None
+        addressee = view.addressee(row.target_id) if view else None
+        return self._dispatcher.target(addressee) if addressee else None

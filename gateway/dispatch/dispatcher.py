@@ -24,9 +24,9 @@ from gateway.dispatch.lease import NodeLease
 from gateway.dispatch.places import SLOW_AFTER, Place, Places
 from gateway.dispatch.stock import Stock
 from gateway.dispatch.target import Target
+from gateway.domain.addressee import Addressee
 from gateway.domain.delivery import DUE_QUEUE
 from gateway.domain.owed import Owed
-from gateway.domain.webhook import Webhook
 from gateway.errors import Overloaded
 from gateway.metrics import Metrics
 from gateway.store.directory import Directory
@@ -86,12 +86,12 @@ class Dispatcher:
 
     # What ingest asks (ingest.plan.Handover).
 
-    def reserve(self, webhook: Webhook) -> str:
+    def reserve(self, addressee: Addressee) -> str:
         """This node's lease, with a place kept in memory; or the queue in which the delivery is to wait."""
-        target = self.target(webhook)
-        if not webhook.enabled or target.backlog:
+        target = self.target(addressee)
+        if not addressee.enabled or target.backlog:
             return target.id
-        if webhook.one_voice and not (target.owned and not webhook.ordered):
+        if addressee.one_voice and not (target.owned and not addressee.ordered):
             return target.id  # its order comes from the database, its pace from the node that serves it
         if self.stopping or not self._lease.holds():
             return DUE_QUEUE
@@ -124,12 +124,12 @@ class Dispatcher:
 
     # What claims asks.
 
-    def target(self, webhook: Webhook) -> Target:
+    def target(self, addressee: Addressee) -> Target:
         """The memory of a target, made when it is first needed."""
-        target = self.targets.get(webhook.id)
+        target = self.targets.get(addressee.id)
         if target is None:
-            target = self.targets[webhook.id] = Target(webhook.id, webhook.org_id)
-            self._apply(target, webhook)
+            target = self.targets[addressee.id] = Target(addressee.id, addressee.org_id)
+            self._apply(target, addressee)
             self._holds.apply(target)
         return target
 
@@ -284,17 +284,17 @@ class Dispatcher:
 
     # Changes from outside.
 
-    def _apply(self, target: Target, webhook: Webhook) -> bool:
+    def _apply(self, target: Target, addressee: Addressee) -> bool:
         """True when what waits in memory was taken up under rules that do not hold any more."""
-        first_wait = (webhook.retry_schedule or self._default_schedule)[0]
-        target.membership = self._places.join(urlsplit(webhook.url).netloc, target.org_id)
-        if webhook.enabled and not target.enabled:
+        first_wait = (addressee.retry_schedule or self._default_schedule)[0]
+        target.membership = self._places.join(urlsplit(addressee.url).netloc, target.org_id)
+        if addressee.enabled and not target.enabled:
             target.start_slowly()
-        target.enabled = webhook.enabled
-        target.proven = target.proven or webhook.first_success_at is not None
-        target.failing = webhook.failing_since is not None
+        target.enabled = addressee.enabled
+        target.proven = target.proven or addressee.first_success_at is not None
+        target.failing = addressee.failing_since is not None
         target.breaker.pause = min(float(first_wait), LONGEST_PAUSE_SECONDS)
-        target.lane, stricter = followed(target.lane, webhook, self._clock.monotonic())
+        target.lane, stricter = followed(target.lane, addressee, self._clock.monotonic())
         return stricter
 
     def _organization_changed(self, org_id: str) -> None:
@@ -310,12 +310,12 @@ class Dispatcher:
             except Overloaded:  # a change that is never seen would leave a target disabled for ever
                 await self._clock.sleep(PAUSE_AFTER_TROUBLE_SECONDS)
         for target in affected:
-            webhook = view.webhooks.get(target.id) if view else None
-            if webhook is None:
+            addressee = view.addressee(target.id) if view else None
+            if addressee is None:
                 self._stock.empty(target)  # its deliveries are cancelled
                 self._forget_if_idle(target)
                 continue
-            if self._apply(target, webhook) or not target.enabled:
+            if self._apply(target, addressee) or not target.enabled:
                 self._send_home(target)
             self._resume(target)
         if any(target.held_until > self._clock.now() for target in affected):

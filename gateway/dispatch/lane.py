@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from gateway.domain.addressee import Addressee
 from gateway.domain.rate import Bucket
-from gateway.domain.webhook import Webhook
 
 
 @dataclass(slots=True, eq=False)
@@ -32,10 +32,10 @@ class Lane:
         """Whether this node should try to become its owner."""
         return not self.owned and not self.elsewhere
 
-    def apply(self, webhook: Webhook, monotonic: float) -> None:
-        """Follows the webhook's settings."""
-        self.ordered = webhook.ordered
-        rate = webhook.rate_limit_per_second
+    def apply(self, addressee: Addressee, monotonic: float) -> None:
+        """Follows its settings."""
+        self.ordered = addressee.ordered
+        rate = addressee.rate_limit_per_second
         if rate is None:
             self.bucket = None
         elif self.bucket is None:
@@ -77,12 +77,12 @@ class Lane:
         return self.bucket.seconds_until_one(monotonic)
 
 
-def followed(lane: Lane | None, webhook: Webhook, monotonic: float) -> tuple[Lane | None, bool]:
-    """The lane as the webhook's settings want it, if they do; and whether what is in memory was taken up
+def followed(lane: Lane | None, addressee: Addressee, monotonic: float) -> tuple[Lane | None, bool]:
+    """The lane as its settings want it, if they do; and whether what is in memory was taken up
     under rules that are not strict enough any more."""
-    if not webhook.one_voice:
+    if not addressee.one_voice:
         return None, False
-    stricter = lane is None or (webhook.ordered and not lane.ordered)
+    stricter = lane is None or (addressee.ordered and not lane.ordered)
     lane = lane or Lane()
-    lane.apply(webhook, monotonic)
+    lane.apply(addressee, monotonic)
     return lane, stricter

@@ -122,9 +122,9 @@ class Later:
         async with self._store.looking_up() as conn:
             org_id = await deliveries.organization_of_queue(conn, queue)
         view = await self._directory.organization(org_id) if org_id else None
-        webhook = view.webhooks.get(target_id) if view else None
-        if webhook is not None:
-            return self._dispatcher.target(webhook)
+        addressee = view.addressee(target_id) if view else None
+        if addressee is not None:
+            return self._dispatcher.target(addressee)
         if org_id is not None:
             async with self._store.transaction() as tx:
                 await deliveries.cancel_pending(tx.conn, target_id, self._clock.now())

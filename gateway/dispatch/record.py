@@ -15,13 +15,12 @@ import msgspec
 from gateway.checkpoints import reached
 from gateway.dispatch import telling
 from gateway.dispatch.tally import Tally
-from gateway.dispatch.webhook import Request
+from gateway.domain.addressee import Addressee
 from gateway.domain.delivery import DUE_QUEUE, Status
-from gateway.domain.exchange import STORED_BODY_BYTES, Exchange
+from gateway.domain.exchange import STORED_BODY_BYTES, Exchange, Request
 from gateway.domain.outcome import Outcome, Verdict
 from gateway.domain.owed import Owed
 from gateway.domain.secret import holds_any, mask
-from gateway.domain.webhook import Webhook
 from gateway.store import attempts, deliveries, health, lanes, people, rotations, stats
 from gateway.store.cipher import Cipher
 from gateway.store.health import Health
@@ -56,16 +55,17 @@ def recording(
     owed: Owed,
     outcome: Outcome,
     ended_at: int,
-    webhook: Webhook,
+    addressee: Addressee,
     request: Request,
     exchange: Exchange,
     cipher: Cipher,
     swapped_from: str | None = None,
+    contact: bytes = b"",
 ) -> Recording:
     """The recording of an attempt; `swapped_from` is the secret that its first exchange was led by."""
     attempt = None
     if outcome.verdict is not Verdict.ABORTED:
-        attempt = _attempt_row(owed, outcome, webhook, request, exchange, cipher, swapped_from)
+        attempt = _attempt_row(owed, outcome, addressee, request, exchange, cipher, swapped_from, contact)
     return Recording(
         owed, outcome, ended_at, True, exchange.started_at, exchange.duration_ms, exchange.status_code,
         error_word(exchange), attempt,
@@ -171,30 +171,33 @@ def error_word(exchange: Exchange) -> str | None:
 def _attempt_row(
     owed: Owed,
     outcome: Outcome,
-    webhook: Webhook,
+    addressee: Addressee,
     request: Request,
     exchange: Exchange,
     cipher: Cipher,
     swapped_from: str | None,
+    contact: bytes,
 ) -> tuple[Any, ...]:
     number = owed.attempts_made + 1
     body = exchange.response_body
     return (
-        owed.id, number, owed.org_id, webhook.revision_id, exchange.started_at, exchange.duration_ms,
+        owed.id, number, owed.org_id, addressee.revision_id, exchange.started_at, exchange.duration_ms,
         request.timestamp, exchange.remote_ip, exchange.status_code, exchange.error,
         exchange.response_truncated or len(body) > STORED_BODY_BYTES, outcome.verdict is Verdict.HELD,
         swapped_from,
-        attempts.seal_record(cipher, owed.id, number, masked(request, exchange, webhook)),
+        attempts.seal_record(cipher, owed.id, number, masked(request, exchange, addressee, contact)),
     )  # fmt: skip
 
 
-def masked(request: Request, exchange: Exchange, webhook: Webhook) -> attempts.Record:
-    """What is kept of the exchange, with no secret of the webhook in it."""
-    hidden = (*(secret.value for secret in webhook.secrets), *webhook.headers.values())
+def masked(
+    request: Request, exchange: Exchange, addressee: Addressee, contact: bytes = b""
+) -> attempts.Record:
+    """What is kept of the exchange, with no secret of the addressee in it."""
+    hidden = (*(secret.value for secret in addressee.secrets), *addressee.headers.values())
     detail, headers, body = exchange.error_detail, exchange.response_headers, exchange.response_body
     values = [value for _, value in headers]
     # Nearly always there is nothing to mask, which one look at all of it together tells.
     if holds_any("\n".join([detail, *values]).encode() + b"\n" + body, hidden):
         detail, body = mask(detail, hidden), mask(body, hidden)
         headers = [(name, mask(value, hidden)) for name, value in headers]
-    return attempts.Record(request.signatures, detail, headers, body[:STORED_BODY_BYTES])
+    return attempts.Record(request.signatures, detail, headers, body[:STORED_BODY_BYTES], contact)

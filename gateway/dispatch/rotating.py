@@ -9,10 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
+from gateway.domain.addressee import Addressee
 from gateway.domain.exchange import Exchange
 from gateway.domain.owed import Owed
 from gateway.domain.rotation import Rotation, Which, other
-from gateway.domain.webhook import Webhook
 from gateway.store.rotations import Accepted
 
 if TYPE_CHECKING:
@@ -69,13 +69,13 @@ class Turn:
         """The id of the secret that leads the next exchange."""
         return self.memory.rotation.secret_id(self.tried)
 
-    def asks_again(self, exchange: Exchange, webhook: Webhook, now: int) -> bool:
-        """Whether the other secret is to be tried, and still signs for the webhook as it is now."""
+    def asks_again(self, exchange: Exchange, addressee: Addressee, now: int) -> bool:
+        """Whether the other secret is to be tried, and still signs for the addressee as it is now."""
         rotation, retry = self.memory.rotation, self.owed.attempts_made > 0
         if not rotation.asks_again(self.tried, exchange.status_code, now, retry=retry):
             return False
         wanted = rotation.secret_id(other(self.tried))
-        return webhook.enabled and any(secret.id == wanted for secret in webhook.live_secrets(now))
+        return addressee.enabled and any(secret.id == wanted for secret in addressee.live_secrets(now))
 
     def swap(self) -> None:
         self.tried, self.swapped_from = other(self.tried), self.tried
@@ -90,9 +90,9 @@ class Turn:
         )
 
 
-def turn_of(target: Target, webhook: Webhook, owed: Owed, now: int) -> Turn | None:
-    """None unless the webhook's secret is being rotated."""
-    rotation = webhook.rotating(now)
+def turn_of(target: Target, addressee: Addressee, owed: Owed, now: int) -> Turn | None:
+    """None unless the addressee's secret is being rotated."""
+    rotation = addressee.rotating(now)
     if rotation is None:
         target.rotation = None
         return None
@@ -104,7 +104,9 @@ def turn_of(target: Target, webhook: Webhook, owed: Owed, now: int) -> Turn | No
     return Turn(memory, owed, memory.rotation.leading(now))
 
 
-def turn_since(target: Target, before: Webhook, after: Webhook | None, owed: Owed, now: int) -> Turn | None:
+def turn_since(
+    target: Target, before: Addressee, after: Addressee | None, owed: Owed, now: int
+) -> Turn | None:
     """The turn of an attempt that was sent `before` the rotation began, signed with the old secret alone."""
     turn = None if after is None else turn_of(target, after, owed, now)
     if turn is None or turn.memory.rotation.old_secret_id not in {secret.id for secret in before.secrets}:

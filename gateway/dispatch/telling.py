@@ -1,5 +1,5 @@
-"""What the recording of outcomes sets off beyond the deliveries themselves: webhooks that are warned about or
-disabled, and the gateway's own events that say so.
+"""What the recording of outcomes sets off beyond the deliveries themselves: webhooks and connectors that are
+warned about or disabled, and the gateway's own events that say so.
 
 All of it happens in the transaction that records the outcomes: after a crash both are there, or neither.
 Where nothing fails this costs nothing.
@@ -8,21 +8,27 @@ Where nothing fails this costs nothing.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy.engine import Row
 
 from gateway.clock import format_time
 from gateway.domain import failing as rule
+from gateway.domain.addressee import kind_of, named
 from gateway.domain.delivery import Status
 from gateway.domain.event_types import is_reserved
 from gateway.domain.failing import DAY_MS, Failing, Warn
 from gateway.domain.outcome import Verdict
-from gateway.store import health, organizations, webhooks
+from gateway.store import addressees, health, organizations
 from gateway.store.transaction import AnnounceAll, Told, Transaction
 
 if TYPE_CHECKING:
     from gateway.dispatch.record import Recording
+
+
+_SAID_GONE: Final = {
+    "failing_since": None, "failures": 1, "last_status_code": 410, "last_error": "http_status",
+}  # fmt: skip
 
 
 async def prepare(tx: Transaction, recordings: Sequence[Recording]) -> set[str]:
@@ -62,8 +68,8 @@ async def _gone(tx: Transaction, recordings: Sequence[Recording]) -> list[Told]:
     for recording in recordings:
         if recording.outcome.verdict is Verdict.GONE:
             owed = recording.owed
-            if await webhooks.disable(tx, owed.org_id, owed.target_id, "gone", recording.ended_at):
-                told.append(_disabled(owed.org_id, owed.target_id, "gone"))
+            if await addressees.disable(tx, owed.org_id, owed.target_id, "gone", recording.ended_at):
+                told.append(_disabled(owed.org_id, owed.target_id, "gone", _SAID_GONE))
     return told
 
 
@@ -77,9 +83,9 @@ async def _failing_for_days(
         decision = rule.decide(_failing(row), now)
         if isinstance(decision, Warn):
             warned[row.target_id] = decision.day
-            told.append((row.org_id, "webhook.failing", _warning(row, decision.day)))
-        elif decision is not None and await webhooks.disable(tx, row.org_id, row.target_id, "failing", now):
-            told.append(_disabled(row.org_id, row.target_id, "failing"))
+            told.append(_warning(row, decision.day))
+        elif decision is not None and await addressees.disable(tx, row.org_id, row.target_id, "failing", now):
+            told.append(_disabled(row.org_id, row.target_id, "failing", _standing(row)))
     await health.mark_warned(tx.conn, warned)
     return told
 
@@ -90,10 +96,15 @@ def _failing(row: Row[Any], *, more: int = 0) -> Failing:
     return Failing(row.failing_since, row.failures + more, days, row.warned_day)
 
 
-def _warning(row: Row[Any], day: int) -> dict[str, Any]:
+def _warning(row: Row[Any], day: int) -> Told:
+    told = {**named(row.target_id), "day": day, **_standing(row)}
+    if kind_of(row.target_id) == "connector":
+        return (row.org_id, "connector.failing", {**told, "disabled_reason": None})
+    return (row.org_id, "webhook.failing", told)
+
+
+def _standing(row: Row[Any]) -> dict[str, Any]:
     return {
-        "webhook_id": row.target_id,
-        "day": day,
         "failing_since": format_time(row.failing_since),
         "failures": row.failures,
         "last_status_code": row.last_status_code,
@@ -101,8 +112,11 @@ def _warning(row: Row[Any], day: int) -> dict[str, Any]:
     }
 
 
-def _disabled(org_id: str, webhook_id: str, reason: str) -> Told:
-    return (org_id, "webhook.disabled", {"webhook_id": webhook_id, "reason": reason})
+def _disabled(org_id: str, target_id: str, reason: str, standing: dict[str, Any]) -> Told:
+    if kind_of(target_id) == "webhook":
+        return (org_id, "webhook.disabled", {"webhook_id": target_id, "reason": reason})
+    told = {**named(target_id), "day": None, **standing, "disabled_reason": reason}
+    return (org_id, "connector.failing", told)
 
 
 def _is_news(recording: Recording) -> bool:
@@ -119,7 +133,7 @@ def _failed(recording: Recording) -> Told:
             "delivery_id": owed.id,
             "event_id": owed.event_id,
             "event_type": owed.event_type,
-            "webhook_id": owed.target_id,
+            **named(owed.target_id),
             "reason": outcome.reason.value if outcome.reason else None,
             "attempts_made": outcome.attempts_made,
             "last_status_code": recording.status_code,

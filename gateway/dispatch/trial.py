@@ -6,7 +6,6 @@ Nothing else knows of it: no queue, no retry, no breaker, no hold, no health, no
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -23,6 +22,7 @@ from gateway.domain.exchange import STORED_BODY_BYTES
 from gateway.domain.ids import delivery_id, new_id
 from gateway.domain.outcome import Outcome, Verdict
 from gateway.domain.owed import Owed
+from gateway.domain.pace import Pace
 from gateway.domain.retry import DEFAULT_LIFETIME_MS
 from gateway.domain.trial import test_event
 from gateway.domain.webhook import Webhook
@@ -55,7 +55,7 @@ class Trials:
         self._clock = clock
         self._cdn_loop = cdn_loop
         self._under_way: set[str] = set()
-        self._recent: dict[str, deque[float]] = {}
+        self._pace = Pace(MOST_PER_SECOND, clock.monotonic)
 
     async def send(self, webhook: Webhook, cipher: Cipher, event_type: str) -> Result:
         """Returns when the receiver has answered, or its time is over. Raises RateLimited."""
@@ -101,23 +101,13 @@ class Trials:
     def _place(self, webhook: Webhook) -> Iterator[None]:
         if webhook.id in self._under_way:
             raise RateLimited("a test delivery to this webhook is under way", retry_after=1)
-        if len(self._under_way) >= MOST_AT_ONCE or not self._allows(webhook.org_id):
+        if len(self._under_way) >= MOST_AT_ONCE or not self._pace.allows(webhook.org_id):
             raise RateLimited("too many test deliveries at once", retry_after=1)
         self._under_way.add(webhook.id)
         try:
             yield
         finally:
             self._under_way.discard(webhook.id)
-
-    def _allows(self, org_id: str) -> bool:
-        """Whether the organization has had few enough in the last second; counts this one."""
-        now = self._clock.monotonic()
-        self._recent = {org: times for org, times in self._recent.items() if times[-1] > now - 1}
-        times = self._recent.setdefault(org_id, deque(maxlen=MOST_PER_SECOND))
-        if len(times) == MOST_PER_SECOND and times[0] > now - 1:
-            return False
-        times.append(now)
-        return True
 
 
 def _owed(webhook: Webhook, event: Event, now: int) -> Owed:

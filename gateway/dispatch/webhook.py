@@ -5,29 +5,17 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Final
 
-import msgspec
-
+from gateway.domain.addressee import Addressee
 from gateway.domain.event import Event
+from gateway.domain.exchange import Request
 from gateway.domain.owed import Owed
-from gateway.domain.webhook import Webhook
 from gateway.signing import body_signature, standard_key, standard_signature
 
 USER_AGENT: Final = "bluehive-hum-webhooks/1.0"
 
 
-class Request(msgspec.Struct, frozen=True):
-    """What goes onto the wire. `timestamp` in seconds is what `webhook-timestamp` says; `signatures` are the
-    values of `X-HUM-Signature` and `webhook-signature`, kept because the secrets may go."""
-
-    url: str
-    headers: list[tuple[str, str]]
-    body: bytes
-    timestamp: int
-    signatures: tuple[str, str]
-
-
 def build_request(
-    webhook: Webhook,
+    addressee: Addressee,
     event: Event,
     owed: Owed,
     *,
@@ -40,7 +28,7 @@ def build_request(
     secret is being rotated, `leading` is the id of the one that leads."""
     body = event.envelope()
     timestamp = now // 1000 if timestamp is None else timestamp
-    secrets = webhook.live_secrets(now)
+    secrets = addressee.live_secrets(now)
     if leading is not None:  # first also in `webhook-signature`: there are receivers that look no further
         secrets.sort(key=lambda secret: secret.id != leading)
     live = [secret.value for secret in secrets]
@@ -60,8 +48,8 @@ def build_request(
         cdn_loop=cdn_loop,
         test=event.test,
     )
-    headers += webhook.headers.items()
-    return Request(webhook.url, headers, body, timestamp, signatures)
+    headers += addressee.headers.items()
+    return Request(addressee.url, headers, body, timestamp, signatures)
 
 
 def request_headers(

@@ -33,10 +33,13 @@ class Step(StrEnum):
 
 
 class Reason(StrEnum):
-    """Why a delivery failed."""
+    """Why a delivery failed; why the sync of a call was cancelled without a request."""
 
     EXHAUSTED = "exhausted"
     EXPIRED = "expired"
+    UNKNOWN_CALL = "unknown_call"  # only an outcome was heard of, of a call nobody has told of yet
+    UNUSABLE_NUMBER = "unusable_number"  # the other party withheld its number, or it is none
+    UNKNOWN_CONTACT = "unknown_contact"  # the CRM does not know the person, and is to hear of no such calls
 
 
 TRANSITIONS: Final[dict[tuple[Status, Step], Status]] = {

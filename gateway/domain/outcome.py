@@ -28,6 +28,7 @@ class Verdict(StrEnum):
     FAILED = "failed"
     GONE = "gone"
     ABORTED = "aborted"
+    SKIPPED = "skipped"
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -95,6 +96,12 @@ def expire(progress: Progress) -> Outcome:
         progress.steps_used,
         reason=Reason.EXPIRED,
     )
+
+
+def skip(progress: Progress, reason: Reason) -> Outcome:
+    """There is nothing to send, for a reason that stays."""
+    attempts, steps = progress.attempts_made, progress.steps_used
+    return Outcome(Verdict.SKIPPED, _then(Step.CANCEL), None, attempts, steps, reason=reason)
 
 
 def _hold(

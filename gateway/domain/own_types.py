@@ -15,6 +15,8 @@ from gateway.domain.event_types import example as catalogue_example
 from gateway.domain.event_types import schema as catalogue_schema
 
 WebhookId = Annotated[str, Meta(description="The webhook it is about")]
+OfWebhook = Annotated[str | None, Meta(description="The webhook it is about, if it is one")]
+OfConnector = Annotated[str | None, Meta(description="The connector it is about, if it is one")]
 Moment = Annotated[str, Meta(description="ISO 8601 in UTC, such as 2026-11-20T21:05:09.123Z")]
 StatusCode = Annotated[int | None, Meta(description="What the receiver answered last; null: nothing")]
 ErrorWord = Annotated[str | None, Meta(description="As in an attempt, such as timeout or http_status")]
@@ -51,11 +53,56 @@ class WebhookDisabled(Struct, kw_only=True):
     ]
 
 
-class DeliveryFailed(Struct, kw_only=True):
+class RotationUnconfirmed(Struct, kw_only=True, omit_defaults=True):
+    webhook_id: OfWebhook = None
+    connector_id: OfConnector = None
+    started_at: Moment
+    ends_at: Annotated[str, Meta(description="When the old secret ends")]
+    takes: Annotated[
+        str | None,
+        Meta(
+            description="The secret that was accepted last since it began: old; null: none", examples=["old"]
+        ),
+    ]
+
+
+class SecretRotated(Struct, kw_only=True, omit_defaults=True):
+    webhook_id: OfWebhook = None
+    connector_id: OfConnector = None
+    started_at: Moment
+    ends_at: Annotated[str, Meta(description="When the old secret ends")]
+
+
+class ConnectorFailing(Struct, kw_only=True):
+    connector_id: Annotated[str, Meta(description="The connector it is about")]
+    day: Annotated[
+        int | None,
+        Meta(description="For how many days it has been failing: 1, then 3; null: it was disabled"),
+    ]
+    failing_since: Annotated[str | None, Meta(description="ISO 8601 in UTC")]
+    failures: Annotated[int, Meta(ge=1, description="Since then")]
+    last_status_code: StatusCode
+    last_error: ErrorWord
+    disabled_reason: Annotated[
+        str | None,
+        Meta(
+            description="Set when it was disabled: failing, after failing for days; gone, after a 410",
+            examples=["failing", "gone"],
+        ),
+    ]
+
+
+class ContactErased(Struct, kw_only=True):
+    id: Annotated[str, Meta(description="The erasure's job")]
+    person: Annotated[str, Meta(description="A keyed hash of the number: the same for the same person")]
+
+
+class DeliveryFailed(Struct, kw_only=True, omit_defaults=True):
     delivery_id: str
     event_id: str
     event_type: str
-    webhook_id: WebhookId
+    webhook_id: OfWebhook = None
+    connector_id: OfConnector = None
     reason: Annotated[
         str | None, Meta(description="exhausted: its schedule is used up; expired: its time was over")
     ]
@@ -73,6 +120,20 @@ _EXAMPLES: Final[dict[str, Struct]] = {
         last_status_code=500, last_error="http_status",
     ),
     "webhook.disabled": WebhookDisabled(webhook_id=_WEBHOOK, reason="failing"),
+    "webhook.rotation_unconfirmed": RotationUnconfirmed(
+        webhook_id=_WEBHOOK, started_at="2026-11-20T09:00:00.000Z", ends_at="2026-11-21T09:00:00.000Z",
+        takes="old",
+    ),
+    "secret.rotated": SecretRotated(
+        webhook_id=_WEBHOOK, started_at="2026-11-20T09:00:00.000Z", ends_at="2026-11-21T09:00:00.000Z",
+    ),
+    "connector.failing": ConnectorFailing(
+        connector_id="cnr_01k9h3w2m8a1c3e5g7j9k2m4n6", day=3, failing_since="2026-11-17T20:41:30.002Z",
+        failures=41, last_status_code=503, last_error="http_status", disabled_reason=None,
+    ),
+    "contact.erased": ContactErased(
+        id="job_01k9h4a1b3c5d7e9f1g3h5j7k9", person="6c1f0d2b9a3e4f58a7b0c9d8e1f2a3b4",
+    ),
     "delivery.failed": DeliveryFailed(
         delivery_id="dlv_01k9h3v5q8a7c9e1g3j5k7m9n1", event_id="evt_01k9h3v5q8x2m4n6p7r9s1t3w5",
         event_type="sms.received", webhook_id=_WEBHOOK, reason="exhausted", attempts_made=10,
@@ -87,6 +148,10 @@ OWN: Final = {
         ("webhook.updated", "Something about a webhook was changed"),
         ("webhook.failing", "A webhook has been failing for one day, or three"),
         ("webhook.disabled", "A webhook was disabled, by a person or by itself"),
+        ("webhook.rotation_unconfirmed", "A rotated secret was never accepted, and the old one ends soon"),
+        ("secret.rotated", "A secret was rotated"),
+        ("connector.failing", "A connector has been failing for one day, or three, or was disabled for it"),
+        ("contact.erased", "A person was erased"),
         ("delivery.failed", "A delivery was given up"),
     )
 }

@@ -11,6 +11,7 @@ import html
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, NamedTuple, TypeVar
 from urllib.parse import quote, quote_plus
@@ -26,6 +27,17 @@ _Text = TypeVar("_Text", str, bytes)
 
 _FOREIGN: Final = re.compile(r"[ -~]{16,256}\Z")
 _SCHEME: Final = re.compile(r"(?:bearer|basic|token|apikey)\s+(\S+)\Z", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """One signing secret in the clear, as the dispatcher holds it. `ends_at` ends a grace period (ms)."""
+
+    id: str
+    value: str
+    created_at: int
+    imported: bool = False
+    ends_at: int | None = None
 
 
 def new_secret(randomness: Callable[[int], bytes]) -> str:

@@ -6,63 +6,33 @@ everything else by name.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from typing import Annotated, Any, Final, Literal
+from dataclasses import dataclass, field
+from typing import Annotated, ClassVar, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
+from gateway.domain.addressee import Addressee
 from gateway.domain.filter import Filter, check_filter, compile_filter
-from gateway.domain.outcome import Policy
 from gateway.domain.pattern import PatternSet, check_pattern
 from gateway.domain.rate import HIGHEST, LOWEST
 from gateway.domain.retry import check_schedule
-from gateway.domain.rotation import DEFAULT_GRACE_SECONDS, MAX_GRACE_SECONDS, Rotation
+from gateway.domain.rotation import DEFAULT_GRACE_SECONDS, MAX_GRACE_SECONDS
 from gateway.errors import Detail, InvalidRequest
 
 MAX_PATTERNS: Final = 100
 
 
-@dataclass(frozen=True, slots=True)
-class Secret:
-    """One signing secret in the clear, as the dispatcher holds it. `ends_at` ends a grace period (ms)."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Webhook(Addressee):
+    """A webhook as it is now, decrypted."""
 
-    id: str
-    value: str
-    created_at: int
-    imported: bool = False
-    ends_at: int | None = None
+    kind: ClassVar = "webhook"
 
-
-@dataclass(frozen=True, slots=True)
-class Webhook:
-    """A webhook as it is now, decrypted. `revision_id` names the immutable row that attempts refer to."""
-
-    id: str
-    org_id: str
-    position: int
-    revision_id: str
-    url: str
-    headers: Mapping[str, str]
     events: tuple[str, ...]
-    secrets: tuple[Secret, ...]
+    timeout_ms: int = 15_000
     description: str = ""
     filter: str | None = None
-    status: Literal["enabled", "disabled"] = "enabled"
-    disabled_reason: Literal["by_user", "gone", "failing"] | None = None
-    timeout_ms: int = 15_000
-    rate_limit_per_second: int | None = None
-    retry_schedule: tuple[int, ...] | None = None
-    max_hold_seconds: int = 3600
-    ordered: bool = False
-    profile: str = "hum"
-    api_version: str = "2026-11-20"
-    first_success_at: int | None = None
-    failing_since: int | None = None
-    created_at: int = 0
-    updated_at: int = 0
     organizations: tuple[str, ...] | None = None  # of a platform's webhook: only these; None for all
-    rotation: Rotation | None = None
     patterns: PatternSet = field(init=False, compare=False, repr=False)
     condition: Filter | None = field(init=False, compare=False, repr=False)
 
@@ -71,49 +41,12 @@ class Webhook:
         condition = None if self.filter is None else compile_filter(self.filter)
         object.__setattr__(self, "condition", condition)
 
-    @property
-    def enabled(self) -> bool:
-        return self.status == "enabled"
-
-    @property
-    def collects(self) -> bool:
-        """Whether it is owed deliveries: one that a person disabled is not, one that failed still is."""
-        return self.enabled or self.disabled_reason != "by_user"
-
-    @property
-    def one_voice(self) -> bool:
-        """Whether only one node at a time may serve it: what it asks for concerns all of its requests."""
-        return self.ordered or self.rate_limit_per_second is not None
-
     def wants(self, event_type: str) -> bool:
         return self.collects and self.patterns.matches(event_type)
 
     def covers(self, org_id: str) -> bool:
         """Whether a platform's webhook hears of this organization."""
         return self.organizations is None or org_id in self.organizations
-
-    def policy(self, default_schedule: tuple[int, ...]) -> Policy:
-        return Policy(self.retry_schedule or default_schedule, self.max_hold_seconds)
-
-    def live_secrets(self, now: int) -> list[Secret]:
-        """Those that sign at `now`; the others are kept only to be masked."""
-        return [secret for secret in self.secrets if secret.ends_at is None or now < secret.ends_at]
-
-    def rotating(self, now: int) -> Rotation | None:
-        """The rotation of its secret, while the grace period lasts."""
-        return None if self.rotation is None or self.rotation.over(now) else self.rotation
-
-    def changed(self, **values: Any) -> Webhook:
-        return replace(self, **values)
-
-    def with_secrets_ended(self, ends: Mapping[str, int]) -> Webhook:
-        """With the ends (ms) that these secrets are given, by id."""
-        return self.changed(
-            secrets=tuple(
-                replace(secret, ends_at=ends[secret.id]) if secret.id in ends else secret
-                for secret in self.secrets
-            )
-        )
 
 
 def _pattern(text: str) -> str:

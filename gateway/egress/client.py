@@ -9,17 +9,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from typing import Final
 
 from gateway.clock import Clock
 from gateway.domain.address import AllowedNetworks
 from gateway.domain.exchange import READ_BODY_BYTES, Exchange
 from gateway.egress import failure
-from gateway.egress.connection import Answer, Connection
+from gateway.egress.connection import Answer, Connection, Room
 from gateway.egress.dial import Dialer, parse_proxy, tls_context
 from gateway.egress.guard import Guard, Listeners
 from gateway.egress.pool import Pool
 from gateway.egress.resolver import DnsLookup, Resolve
 from gateway.egress.target import Target, parse_target, request_head
+
+ROOM_FOR_LONG_ANSWERS: Final = 64 * 1024 * 1024
 
 
 class EgressClient:
@@ -55,6 +58,7 @@ class EgressClient:
         self._separate = allowed.organizations()
         self._pool = Pool()
         self._busy: set[Connection] = set()
+        self._room = Room(ROOM_FOR_LONG_ANSWERS)
 
     async def post(
         self,
@@ -64,9 +68,10 @@ class EgressClient:
         headers: Sequence[tuple[str, str]],
         timeout: float,  # noqa: ASYNC109 - kept by a timer of the connection, cheaper than a context manager
         org_id: str,
+        most: int = READ_BODY_BYTES,
     ) -> Exchange:
         """One try. `url` as `check_url` wrote it; header names go out in the case given; `timeout` in seconds
-        over everything, from the lookup to the last byte read.
+        over everything, from the lookup to the last byte read; `most` bytes of the answer's body are read.
 
         Never raises for what the remote does; only CancelledError passes.
         """
@@ -78,7 +83,7 @@ class EgressClient:
         except ValueError:
             answer = Answer(problem=failure.UNSENDABLE)
         else:
-            answer, remote_ip = await self._exchange(target, head, body, timeout, org_id)
+            answer, remote_ip = await self._exchange(target, head, body, timeout, org_id, most)
         duration = round((self._clock.monotonic() - begun) * 1000)
         return _told(answer, started_at, duration, remote_ip)
 
@@ -93,7 +98,7 @@ class EgressClient:
         await asyncio.sleep(0)  # transports close in the loop's next turn
 
     async def _exchange(
-        self, target: Target, head: bytes, body: bytes, seconds: float, org_id: str
+        self, target: Target, head: bytes, body: bytes, seconds: float, org_id: str, most: int
     ) -> tuple[Answer, str | None]:
         """Over a kept connection, if there is one. When the other side closes that one before a byte of an
         answer, over a new one: most likely the request crossed with the end of its patience."""
@@ -102,7 +107,7 @@ class EgressClient:
         ends = asyncio.get_running_loop().time() + seconds
         kept = self._pool.take(key)
         if kept is not None:
-            answer = await self._over(kept, key, head, body, seconds)
+            answer = await self._over(kept, key, head, body, seconds, most)
             if answer.began or answer.problem is None or answer.problem[0] != "reset":
                 return answer, kept.remote_ip
         dialed: list[str] = []
@@ -114,19 +119,27 @@ class EgressClient:
             where = dialed[-1] if dialed else None
             return Answer(problem=failure.not_connected(problem, literal=target.literal)), where
         rest = max(ends - asyncio.get_running_loop().time(), 0)
-        return await self._over(connection, key, head, body, rest), connection.remote_ip
+        return await self._over(connection, key, head, body, rest, most), connection.remote_ip
 
     async def _over(
-        self, connection: Connection, key: tuple[object, ...], head: bytes, body: bytes, seconds: float
+        self,
+        connection: Connection,
+        key: tuple[object, ...],
+        head: bytes,
+        body: bytes,
+        seconds: float,
+        most: int,
     ) -> Answer:
         self._busy.add(connection)
+        connection.room = self._room
         try:
-            answer = await connection.exchange(head, body, seconds)
+            answer = await connection.exchange(head, body, seconds, most)
         except asyncio.CancelledError:
             connection.abort()
             raise
         finally:
             self._busy.discard(connection)
+            self._room.give_back(connection.took())
         if connection.reusable:
             self._pool.keep(key, connection)
         else:
@@ -151,6 +164,6 @@ def _told(answer: Answer, started_at: int, duration: int, remote_ip: str | None)
         detail,
         remote_ip,
         [(name.decode("latin-1"), value.decode("utf-8", "replace")) for name, value in answer.headers],
-        b"".join(answer.body)[:READ_BODY_BYTES],
+        b"".join(answer.body)[: answer.limit],
         answer.truncated,
     )

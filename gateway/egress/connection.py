@@ -21,17 +21,34 @@ MAX_HEAD_BYTES: Final = 64 * 1024  # interim answers included
 MAX_HEADER_LINES: Final = 100
 MAX_HEADER_BYTES: Final = 16 * 1024
 MAX_INTERIM: Final = 10
-# Chunk sizes, extensions and trailers are read as well; together with the body no more than this.
-MAX_BODY_ON_WIRE: Final = READ_BODY_BYTES + 32 * 1024
 READ_AT_ONCE: Final = 16 * 1024
 
 _read_buffer = memoryview(bytearray(READ_AT_ONCE))
 """All connections share it: what is read into it is parsed before the loop reads again."""
 
 
+class Room:
+    """How many bytes of answers longer than READ_BODY_BYTES are held at once, over all connections."""
+
+    def __init__(self, size: int) -> None:
+        self.free = size
+
+    def take(self, size: int) -> bool:
+        """Whether there was room; what was taken is given back when the answer is told."""
+        if size > self.free:
+            return False
+        self.free -= size
+        return True
+
+    def give_back(self, size: int) -> None:
+        self.free += size
+
+
 @dataclass(slots=True)
 class Answer:
-    """What came back. `status` is None until a whole header block is there; `began`: a byte came."""
+    """What came back. `status` is None until a whole header block is there; `began`: a byte came. `limit` is
+    how much of the body is read, `most` how much of it would be, and `taken` what that has taken of the room
+    for long answers."""
 
     status: int | None = None
     headers: list[tuple[bytes, bytes]] = field(default_factory=list)
@@ -44,6 +61,9 @@ class Answer:
     interim: int = 0
     head_bytes: int = 0
     body_bytes: int = 0
+    limit: int = READ_BODY_BYTES
+    most: int = READ_BODY_BYTES
+    taken: int = 0
 
 
 class Connection(asyncio.BufferedProtocol):
@@ -51,6 +71,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def __init__(self, remote_ip: str) -> None:
         self.remote_ip = remote_ip
+        self.room: Room | None = None
         self.lost: Callable[[Connection], None] | None = None
         self.idle_since = 0.0
         self.closed = False
@@ -65,9 +86,12 @@ class Connection(asyncio.BufferedProtocol):
         self._timer: asyncio.TimerHandle | None = None
         self._keep = False
 
-    def exchange(self, head: bytes, body: bytes, seconds: float) -> asyncio.Future[Answer]:
-        """Sends a request; resolves to its answer, never to an exception, within `seconds`."""
-        self._answer = Answer()
+    def exchange(
+        self, head: bytes, body: bytes, seconds: float, most: int = READ_BODY_BYTES
+    ) -> asyncio.Future[Answer]:
+        """Sends a request; resolves to its answer, never to an exception, within `seconds`. `most` bytes of
+        its body are read; beyond READ_BODY_BYTES only while there is room."""
+        self._answer = Answer(most=most)
         self._done = done = self._loop.create_future()
         self._keep = False
         if self.closed or self._transport.is_closing():
@@ -78,6 +102,13 @@ class Connection(asyncio.BufferedProtocol):
         if len(body) >= 65536:
             self._transport.write(body)
         return done
+
+    def took(self) -> int:
+        """What the latest answer has taken of the room for long ones; to be given back once."""
+        taken, answer = 0, self._answer
+        if answer is not None:
+            taken, answer.taken = answer.taken, 0
+        return taken
 
     @property
     def reusable(self) -> bool:
@@ -172,18 +203,27 @@ class Connection(asyncio.BufferedProtocol):
         if (answer := self._answer) is not None:
             answer.body.append(body)
             answer.size += len(body)
+            if answer.size > answer.limit < answer.most:
+                self._take_room(answer)
 
     def on_message_complete(self) -> None:
         answer = self._answer
         if answer is not None and answer.status is not None and self._done and not self._done.done():
-            answer.truncated = answer.size > READ_BODY_BYTES
+            answer.truncated = answer.size > answer.limit
             self._keep = self._parser.should_keep_alive() and not answer.truncated
             self._end(None)
+
+    def _take_room(self, answer: Answer) -> None:
+        if self.room is None or not self.room.take(answer.most):
+            raise _TooMuchError(failure.NO_ROOM)
+        answer.limit = answer.taken = answer.most
 
     # Ends.
 
     def _judge_progress(self, answer: Answer) -> None:
-        if answer.size > READ_BODY_BYTES or answer.body_bytes > MAX_BODY_ON_WIRE:
+        # Chunk sizes, extensions and trailers are read as well: with the body no more than half as much
+        # again.
+        if answer.size > answer.limit or answer.body_bytes > answer.limit * 3 // 2:
             answer.truncated = True
             self._keep = False
             self._end(None)

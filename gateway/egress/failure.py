@@ -38,6 +38,7 @@ LONG_HEADER: Final[Failure] = ("protocol", "a header of the answer is too long")
 LARGE_HEAD: Final[Failure] = ("protocol", "the header block of the answer is too large")
 INTERIM: Final[Failure] = ("protocol", "the receiver sent interim answers (1xx) without end")
 SHORTAGE: Final[Failure] = ("aborted", "the gateway itself has no room for a further connection")
+NO_ROOM: Final[Failure] = ("aborted", "the gateway itself has no room for so long an answer at present")
 
 # OpenSSL's X509_V_ERR_* codes (x509_vfy.h).
 _CERTIFICATE: Final = {

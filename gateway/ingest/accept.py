@@ -140,7 +140,10 @@ def _rows(acceptance: Acceptance) -> int:
     """How many rows it will write: its events and what they are owed to."""
     kinds = Counter((view.id, new.type) for view, new in acceptance.events)
     views = {view.id: view for view, _ in acceptance.events}
-    return sum(count * (1 + len(views[org].owed(type_))) for (org, type_), count in kinds.items())
+    return sum(
+        count * (1 + len(views[org].owed(type_)) + len(views[org].connectors))
+        for (org, type_), count in kinds.items()
+    )
 
 
 def _earlier_requests(acceptances: list[Acceptance], standing: repeat.Standing) -> dict[int, Any]:

@@ -1,7 +1,9 @@
-"""The rows of an event: itself, the people it names, and one delivery for each webhook that is owed it."""
+"""The rows of an event: itself, the people it names and the call it tells of, and one delivery for each
+webhook and connector that is owed it."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -9,6 +11,8 @@ import msgspec
 
 from gateway.checkpoints import reached
 from gateway.clock import format_time
+from gateway.domain.addressee import Addressee
+from gateway.domain.call import call_id_of
 from gateway.domain.event import Event, NewEvent, people
 from gateway.domain.ids import delivery_id
 from gateway.domain.owed import Owed
@@ -25,7 +29,7 @@ from gateway.store.transaction import Transaction
 class Handover(Protocol):
     """The dispatcher, as far as ingest knows it."""
 
-    def reserve(self, webhook: Webhook) -> str:
+    def reserve(self, addressee: Addressee) -> str:
         """The queue for a new delivery: this node's lease, with a place kept in its memory, or the target."""
 
     def release(self, queue: str, target_id: str) -> None:
@@ -75,13 +79,13 @@ class Rows:
         if not fresh:
             return
         events = [as_event(plan.id, plan.at, plan.org.id, plan.new) for plan in fresh]
-        receivers = [_receivers(plan, event) for plan, event in zip(fresh, events, strict=True)]
+        receivers = [self._addressees(plan, event) for plan, event in zip(fresh, events, strict=True)]
         position = await tx.positions.take(tx, len(fresh) + sum(map(len, receivers)))
-        for plan, event, webhooks in zip(fresh, events, receivers, strict=True):
-            self._add_event(plan, event, position, _own(plan.org, webhooks))
-            for offset, webhook in enumerate(webhooks, 1):
-                self._add_delivery(plan, event, webhook, position + offset)
-            position += 1 + len(webhooks)
+        for plan, event, addressees in zip(fresh, events, receivers, strict=True):
+            self._add_event(plan, event, position, _own(plan.org, addressees))
+            for offset, addressee in enumerate(addressees, 1):
+                self._add_delivery(plan, event, addressee, position + offset)
+            position += 1 + len(addressees)
         reached("accept.before_insert")
         await event_rows.insert_events(tx.conn, self.events)
         reached("accept.after_events")
@@ -97,6 +101,17 @@ class Rows:
         for owed in self.owed:
             self.handover.release(owed.queue, owed.target_id)
 
+    def _addressees(self, plan: Planned, event: Event) -> Sequence[Addressee]:
+        """To whom the event is owed. An event of a call that connectors hear of is entered under its call."""
+        webhooks = _webhooks(plan, event)
+        if not plan.org.connectors or not (connectors := plan.org.syncing()):
+            return webhooks
+        call_id = call_id_of(event.type, event.data)
+        if call_id is None:
+            return webhooks
+        self.people.append((plan.org.id, plan.org.organization.cipher.call(call_id), plan.id))
+        return [*webhooks, *connectors]
+
     def _add_event(self, plan: Planned, event: Event, position: int, deliveries: int) -> None:
         new, now, org, timestamp = plan.new, plan.at, plan.org, event.timestamp
         cipher = org.organization.cipher
@@ -111,14 +126,14 @@ class Rows:
             self.people.append((org.id, cipher.person(phone), plan.id))
         plan.result = Answer(plan.id, new.type, format_time(timestamp), format_time(now), deliveries)
 
-    def _add_delivery(self, plan: Planned, event: Event, webhook: Webhook, position: int) -> None:
+    def _add_delivery(self, plan: Planned, event: Event, addressee: Addressee, position: int) -> None:
         new, now = plan.new, plan.at
         owed = Owed(
-            id=delivery_id(event.id, webhook.id),
-            org_id=webhook.org_id,  # the platform's deliveries are its own
-            target_id=webhook.id,
+            id=delivery_id(event.id, addressee.id),
+            org_id=addressee.org_id,  # the platform's deliveries are its own
+            target_id=addressee.id,
             event=event,
-            queue=self.handover.reserve(webhook),
+            queue=self.handover.reserve(addressee),
             attempts_made=0,
             steps_used=0,
             expires_at=now + new.lifetime_ms,
@@ -128,21 +143,21 @@ class Rows:
         self.owed.append(owed)
         self.deliveries.append(
             (
-                owed.id, position, owed.org_id, event.id, event.type, "webhook", webhook.id, "pending",
+                owed.id, position, owed.org_id, event.id, event.type, addressee.kind, addressee.id, "pending",
                 owed.queue, now, 0, 0, new.ordering_key, new.priority, owed.expires_at, now,
                 None, None, False,
             )
         )  # fmt: skip
 
 
-def _own(org: OrgView, webhooks: list[Webhook]) -> int:
+def _own(org: OrgView, addressees: Sequence[Addressee]) -> int:
     """How many of the deliveries are the organization's: it hears nothing of the platform's."""
     if not org.platform:
-        return len(webhooks)
-    return sum(webhook.org_id == org.id for webhook in webhooks)
+        return len(addressees)
+    return sum(addressee.org_id == org.id for addressee in addressees)
 
 
-def _receivers(plan: Planned, event: Event) -> list[Webhook]:
+def _webhooks(plan: Planned, event: Event) -> list[Webhook]:
     webhooks = plan.org.owed(event.type) if plan.receivers is None else plan.receivers
     if not has_filters(webhooks):
         return webhooks

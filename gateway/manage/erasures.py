@@ -3,26 +3,36 @@
 The index of people is the list of what is left to do, and an entry goes with what it points at. So a request
 that was broken off, by a crash too, is simply made again and goes on where it was.
 
-Contacts, callers' look-ups and late answers of connectors come with caller resolution.
+What connectors were asked and have answered about the person goes first, in one transaction: an answer that
+comes later to a question from before is not kept (`organizations.people_erased_at`).
 """
 
 from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Annotated, Final
+from typing import Annotated, Final, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
 
 from gateway.clock import Clock
 from gateway.domain.ids import new_id
 from gateway.errors import Overloaded
-from gateway.store import organizations, people
+from gateway.store import (
+    connector_contacts,
+    connector_creates,
+    connector_requests,
+    organizations,
+    people,
+)
 from gateway.store.organizations import Organization
 from gateway.store.people import Forgotten
 from gateway.store.store import Store
 from gateway.store.transaction import Announce
+
+T = TypeVar("T")
 
 BATCH: Final = 50
 TRIES: Final = 5
@@ -72,6 +82,7 @@ async def erase(
 ) -> Erasure:
     """Erases the person. Nodes that hold deliveries in memory read them anew from the first commit on."""
     matched = (await preview(store, org, request)).matched
+    await _again(lambda: _at_connectors(store, clock, org, request))
     total = Forgotten()
     while True:
         found = await _some(store, clock, org, request)
@@ -92,9 +103,13 @@ async def erase(
 async def _some(store: Store, clock: Clock, org: Organization, request: ErasureCreate) -> Forgotten | None:
     """The next events; None when there are none left. On PostgreSQL it may meet the recording of outcomes
     and be told to try again."""
+    return await _again(lambda: _once(store, clock, org, request))
+
+
+async def _again(work: Callable[[], Awaitable[T]]) -> T:
     for left in reversed(range(TRIES)):
         try:
-            return await _once(store, clock, org, request)
+            return await work()
         except Overloaded:
             if not left:
                 raise
@@ -112,3 +127,13 @@ async def _once(store: Store, clock: Clock, org: Organization, request: ErasureC
         found = await people.forget(tx.conn, org.id, person, request.phone, ids, now)
         await organizations.people_erased(tx, org.id, now)
     return found
+
+
+async def _at_connectors(store: Store, clock: Clock, org: Organization, request: ErasureCreate) -> None:
+    person = org.cipher.person(request.phone)
+    async with store.transaction() as tx:
+        await organizations.lock_living(tx.conn, org.id)
+        await connector_requests.forget_person(tx.conn, org.id, person)
+        await connector_contacts.forget_person(tx.conn, org.id, person)
+        await connector_creates.forget_person(tx.conn, org.id, person)
+        await organizations.people_erased(tx, org.id, clock.now())

@@ -1,7 +1,8 @@
-"""The work of redelivering a range of a webhook's failed events, and of replaying those it never got.
+"""The work of redelivering a range of the failed events of a webhook or connector, and of replaying those
+that a webhook never got.
 
-Both make new deliveries, oldest event first, that wait in the database until there is nothing else for the
-webhook (`domain.delivery.LATER`). What matches is decided in one place (`Matching.wants`), for the work, its
+Both make new deliveries, oldest event first, that wait in the database until there is nothing else for their
+target (`domain.delivery.LATER`). What matches is decided in one place (`Matching.wants`), for the work, its
 count and a dry run alike.
 """
 
@@ -14,6 +15,7 @@ from typing import Any, Final
 import msgspec
 from sqlalchemy.engine import Row
 
+from gateway.domain.addressee import Addressee, kind_of
 from gateway.domain.delivery import LATER, later_queue
 from gateway.domain.event import Event
 from gateway.domain.filter import Filter, Reading
@@ -23,7 +25,7 @@ from gateway.domain.retry import DEFAULT_LIFETIME_MS
 from gateway.domain.webhook import Webhook
 from gateway.errors import Conflict
 from gateway.manage.jobs import Part, Work
-from gateway.store import deliveries, ranges, webhooks
+from gateway.store import addressees, deliveries, ranges
 from gateway.store.cipher import Cipher
 from gateway.store.deliveries import insert_deliveries
 from gateway.store.directory import Directory, OrgView
@@ -35,14 +37,26 @@ PART: Final = 100  # rows of one transaction: on SQLite, events wait that long t
 _CANCELLED_AT_ONCE: Final = 500
 
 
-def refuse_unless_it_takes(webhook: Webhook | None, webhook_id: str) -> Webhook:
-    """The webhook, if it is owed new deliveries. Raises Conflict for one that a person disabled, and for one
-    that is deleted: nothing would become of them."""
-    if webhook is None:
-        raise Conflict(f"the webhook {webhook_id} was deleted", code="webhook_deleted")
-    if not webhook.collects:
-        raise Conflict(f"the webhook {webhook_id} is disabled: enable it first", code="webhook_disabled")
-    return webhook
+def refuse_unless_it_takes(found: Addressee | None, target_id: str) -> Addressee:
+    """The webhook or connector, if it is owed new deliveries. Raises Conflict for one that a person disabled,
+    and for one that is deleted: nothing would become of them."""
+    if found is None:
+        raise deleted(target_id)
+    if not found.collects:
+        raise disabled(target_id)
+    return found
+
+
+def deleted(target_id: str) -> Conflict:
+    if kind_of(target_id) == "connector":
+        return Conflict(f"the connector {target_id} was deleted", code="connector_deleted")
+    return Conflict(f"the webhook {target_id} was deleted", code="webhook_deleted")
+
+
+def disabled(target_id: str) -> Conflict:
+    if kind_of(target_id) == "connector":
+        return Conflict(f"the connector {target_id} is disabled: enable it first", code="connector_disabled")
+    return Conflict(f"the webhook {target_id} is disabled: enable it first", code="webhook_disabled")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,24 +64,28 @@ class Matching:
     """Which events of a range are meant."""
 
     kind: JobKind
-    webhook: Webhook
+    to: Addressee
     span: Span
     cipher: Cipher
     ceiling: int = HIGHEST
 
     @property
+    def replayed(self) -> Webhook | None:
+        """The webhook whose patterns and filter are asked: of a replay. What has failed was wanted once: a
+        redelivery does not ask again."""
+        return self.to if self.kind is JobKind.REPLAY and isinstance(self.to, Webhook) else None
+
+    @property
     def condition(self) -> Filter | None:
-        """The webhook's filter. What has failed was wanted once: a redelivery does not ask again."""
-        return self.webhook.condition if self.kind is JobKind.REPLAY else None
+        return None if self.replayed is None else self.replayed.condition
 
     @property
     def range(self) -> Range:
-        patterns = self.webhook.events if self.kind is JobKind.REPLAY else ("*",)
-        webhook = self.webhook
+        patterns = ("*",) if self.replayed is None else self.replayed.events
         return Range(
             self.kind.value,
-            webhook.org_id,
-            webhook.id,
+            self.to.org_id,
+            self.to.id,
             self.span,
             patterns,
             self.ceiling,
@@ -76,7 +94,7 @@ class Matching:
 
     def wants(self, row: Row[Any]) -> bool:
         """Whether this event is meant, of those that the database found."""
-        if self.kind is JobKind.REPLAY and not self.webhook.patterns.matches(row.event_type):
+        if self.replayed is not None and not self.replayed.patterns.matches(row.event_type):
             return False
         return self.span.wants(row.event_type) and self._passes(row)
 
@@ -85,7 +103,7 @@ class Matching:
         if self.condition is None or row.payload is None:
             return True
         data = self.cipher.open(row.event_id, "payload", row.payload)
-        event = Event(row.event_id, self.webhook.org_id, row.event_type, row.timestamp, data)
+        event = Event(row.event_id, self.to.org_id, row.event_type, row.timestamp, data)
         return Reading(event).matches(self.condition)
 
     async def count(self, store: Store) -> int:
@@ -121,12 +139,12 @@ class RangeWork:
                 yield Part(str(last), (), 0)
 
     async def write(self, tx: Transaction, part: Part) -> None:
-        webhook = self._matching.webhook
-        standing = await webhooks.standing(tx.conn, webhook.id)
+        target_id = self._matching.to.id
+        standing = await addressees.standing(tx.conn, target_id)
         if standing is None:
-            raise Conflict(f"the webhook {webhook.id} was deleted", code="webhook_deleted")
+            raise deleted(target_id)
         if standing == ("disabled", "by_user"):
-            raise Conflict(f"the webhook {webhook.id} was disabled", code="webhook_disabled")
+            raise disabled(target_id)
         kept = [row for row in part.items if row.kept]
         position = await tx.positions.take(tx, max(len(kept), 1))
         now = self._store.clock.now()
@@ -135,15 +153,15 @@ class RangeWork:
 
     def written(self, part: Part) -> None:
         if part.done:
-            self._put_aside({self._matching.webhook.id})
+            self._put_aside({self._matching.to.id})
 
     def _delivery(self, row: Row[Any], position: int, now: int) -> tuple[Any, ...]:
-        target_id, job_id = self._matching.webhook.id, self._job.id
+        to, job_id = self._matching.to, self._job.id
         # Its place in the queue is the event's: the oldest goes first. Redeliveries are outside the order of
         # `ordering_key`.
         return (
-            new_id("dlv", now), position, self._job.org_id, row.event_id, row.event_type, "webhook",
-            target_id, "pending", later_queue(target_id), min(row.accepted_at, now), 0, 0, None, LATER,
+            new_id("dlv", now), position, self._job.org_id, row.event_id, row.event_type, to.kind,
+            to.id, "pending", later_queue(to.id), min(row.accepted_at, now), 0, 0, None, LATER,
             now + DEFAULT_LIFETIME_MS, now, job_id, job_id, False,
         )  # fmt: skip
 
@@ -161,9 +179,9 @@ class RangeJobs:
 
     async def open(self, job: Row[Any]) -> Work:
         org = await self._directory.living(job.org_id)
-        webhook = refuse_unless_it_takes(org.webhooks.get(job.object_id), job.object_id)
+        to = refuse_unless_it_takes(org.addressee(job.object_id), job.object_id)
         cipher = org.organization.cipher
-        matching = Matching(self._kind, webhook, span_of(org, job), cipher, job.position)
+        matching = Matching(self._kind, to, span_of(org, job), cipher, job.position)
         return RangeWork(self._store, job, matching, self._put_aside)
 
     async def undo(self, job: Row[Any]) -> None:

@@ -11,15 +11,15 @@ from typing import Any, Protocol
 
 from sqlalchemy.engine import Row
 
+from gateway.domain.addressee import Addressee, kind_of
 from gateway.domain.delivery import Status
 from gateway.domain.ids import new_id
 from gateway.domain.job import JobKind, Span
 from gateway.domain.owed import Owed
 from gateway.domain.retry import DEFAULT_LIFETIME_MS
-from gateway.domain.webhook import Webhook
 from gateway.errors import Conflict, NotFound
 from gateway.manage.ranges import Matching, refuse_unless_it_takes, seal_span
-from gateway.store import deliveries, events, jobs, organizations, webhooks
+from gateway.store import addressees, deliveries, events, jobs, organizations
 from gateway.store.deliveries import insert_deliveries
 from gateway.store.directory import OrgView
 from gateway.store.store import Store
@@ -29,7 +29,7 @@ from gateway.store.transaction import Transaction
 class Handover(Protocol):
     """The dispatcher, as far as redeliveries know it."""
 
-    def reserve(self, webhook: Webhook) -> str:
+    def reserve(self, addressee: Addressee) -> str:
         """The queue for a new delivery: this node's lease, with a place kept in its memory, or the target."""
 
     def release(self, queue: str, target_id: str) -> None:
@@ -51,20 +51,20 @@ class Redeliveries:
         self._wake_jobs = wake_jobs
 
     async def redeliver(self, tx: Transaction, org: OrgView, delivery_id: str) -> Row[Any]:
-        """A new delivery of the same event to the same webhook. Raises NotFound, and Conflict when nothing
-        would come of it."""
+        """A new delivery of the same event to the same webhook or connector. Raises NotFound, and Conflict
+        when nothing would come of it."""
         before = await _find(tx, org, delivery_id)
         if before.test:
             raise Conflict("this was a test: send another one", code="test_delivery")
         # The organization first, as whoever deletes webhooks does: nothing is made for one that is going.
         await organizations.lock(tx.conn, org.id)
         cipher = org.organization.cipher
-        webhook = await webhooks.find(tx.conn, cipher, org.id, before.target_id)
-        webhook = refuse_unless_it_takes(webhook, before.target_id)
+        found = await addressees.find(tx.conn, cipher, org.id, before.target_id)
+        to = refuse_unless_it_takes(found, before.target_id)
         event = await events.find(tx.conn, org.id, before.event_id)
         if event is None or event.payload is None:
             raise Conflict("the event's payload is past its retention", code="payload_expired")
-        owed = self._owed(webhook, before, event.priority)
+        owed = self._owed(to, before, event.priority)
         tx.on_rollback(lambda: self._handover.release(owed.queue, owed.target_id))
         tx.on_commit(lambda: self._handover.offer(owed))
         await insert_deliveries(tx.conn, [_row(owed, before, await tx.position())])
@@ -85,34 +85,29 @@ class Redeliveries:
         return standing
 
     async def order(
-        self, tx: Transaction, org: OrgView, webhook_id: str, kind: JobKind, span: Span, actor: str
+        self, tx: Transaction, org: OrgView, target_id: str, kind: JobKind, span: Span, actor: str
     ) -> Row[Any]:
         """A job that redelivers or replays this range. Raises Conflict while another one is at work on the
-        webhook: two would make the same deliveries."""
+        same target: two would make the same deliveries."""
         await organizations.lock(tx.conn, org.id)
-        webhook = await webhooks.find(tx.conn, org.organization.cipher, org.id, webhook_id)
-        if webhook is None:
-            raise NotFound(f"there is no webhook {webhook_id}")
-        refuse_unless_it_takes(webhook, webhook_id)
-        other = await jobs.running_on(tx.conn, webhook_id)
+        found = await addressees.find(tx.conn, org.organization.cipher, org.id, target_id)
+        refuse_unless_it_takes(_known(found, target_id), target_id)
+        other = await jobs.running_on(tx.conn, target_id)
         if other is not None:
-            raise Conflict(f"the job {other} is at work on this webhook", code="job_running")
+            raise Conflict(f"the job {other} is at work on {target_id}", code="job_running")
         now = self._store.clock.now()
         job_id = new_id("job", now)
         job = await jobs.add(
-            tx, id=job_id, org_id=org.id, kind=kind.value, object_id=webhook_id,
+            tx, id=job_id, org_id=org.id, kind=kind.value, object_id=target_id,
             params=seal_span(org, job_id, span), actor=actor, created_at=now,
         )  # fmt: skip
         tx.on_commit(self._wake_jobs)
         return job
 
-    async def count(self, org: OrgView, webhook_id: str, kind: JobKind, span: Span) -> int:
+    async def count(self, org: OrgView, target_id: str, kind: JobKind, span: Span) -> int:
         """How many events a job ordered now would match. Reads in slices, outside of any transaction."""
-        webhook = org.webhooks.get(webhook_id)
-        if webhook is None:
-            raise NotFound(f"there is no webhook {webhook_id}")
-        refuse_unless_it_takes(webhook, webhook_id)
-        return await Matching(kind, webhook, span, org.organization.cipher).count(self._store)
+        to = refuse_unless_it_takes(_known(org.addressee(target_id), target_id), target_id)
+        return await Matching(kind, to, span, org.organization.cipher).count(self._store)
 
     async def cancel_job(self, tx: Transaction, org: OrgView, job_id: str) -> Row[Any]:
         """Ends a job and cancels what it has made, as far as no node has taken that up; also a job that is
@@ -128,14 +123,14 @@ class Redeliveries:
             raise Conflict(f"the job is over: it failed with {job.error}", code="job_over")
         return job
 
-    def _owed(self, webhook: Webhook, before: Row[Any], priority: int) -> Owed:
+    def _owed(self, to: Addressee, before: Row[Any], priority: int) -> Owed:
         now = self._store.clock.now()
         return Owed(
             id=new_id("dlv", now),
             org_id=before.org_id,
-            target_id=webhook.id,
+            target_id=to.id,
             event=None,
-            queue=self._handover.reserve(webhook),
+            queue=self._handover.reserve(to),
             attempts_made=0,
             steps_used=0,
             expires_at=now + DEFAULT_LIFETIME_MS,
@@ -144,6 +139,12 @@ class Redeliveries:
             event_id=before.event_id,
             redelivery_of=before.id,
         )
+
+
+def _known(found: Addressee | None, target_id: str) -> Addressee:
+    if found is None:
+        raise NotFound(f"there is no {kind_of(target_id)} {target_id}")
+    return found
 
 
 async def _find(tx: Transaction, org: OrgView, delivery_id: str) -> Row[Any]:

@@ -1,7 +1,8 @@
 """What is done in the background so that nothing is kept longer than it may be.
 
 - every minute: what is left of organizations that were erased
-- every hour: events, deliveries and attempts that are older than their organization's retention
+- every hour: events, deliveries, attempts and requests to connectors that are older than their organization's
+  retention; answers of connectors that have expired, or are of no use any more
 - every day: entries of the index of people whose events are gone
 
 Rows go in small transactions, with a pause after each as long as the transaction took, so that live traffic
@@ -14,14 +15,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 from gateway.clock import Clock
 from gateway.domain.delivery import Status
 from gateway.domain.ids import first_id
 from gateway.errors import Overloaded
-from gateway.store import organizations, partitions, removal
+from gateway.store import (
+    connector_contacts,
+    connector_requests,
+    connectors,
+    organizations,
+    partitions,
+    removal,
+)
 from gateway.store.store import Store
 
 log = logging.getLogger("gateway.removal")
@@ -34,6 +42,7 @@ READ_BATCH: Final = 1000
 DAY_MS: Final = 86_400_000
 # How long a partition of the longest retention may wait to be dropped as a whole.
 _GRACE_MS: Final = 2 * partitions.WEEK_MS
+_NEVER: Final = 2**63 - 1
 
 
 class Removal:
@@ -57,6 +66,7 @@ class Removal:
                 await self.finish_organizations()
                 if self._clock.monotonic() >= next_retention:
                     await self.retain()
+                    await self.tidy_answers()
                     next_retention = self._clock.monotonic() + RETENTION_EVERY
                 if self._clock.monotonic() >= next_people:
                     await self.tidy_people()
@@ -98,9 +108,22 @@ class Removal:
             by_week = whole_weeks and days == longest
             count += await self._old_deliveries(org_id, before, by_week=by_week)
             count += await self._old_events(org_id, before - _GRACE_MS if by_week else before)
+            count += await self._old_requests(org_id, before)
         if whole_weeks:
             await partitions.drop_older(self._store, now - longest * DAY_MS)
         return self._removed(count, "past their retention")
+
+    async def tidy_answers(self) -> int:
+        """Removes answers of connectors that have expired, and those of systems that no connector leads to
+        any more; how many."""
+        count = 0
+        while done := await self._do(connector_contacts.forget_expired, self._clock.now(), BATCH):
+            count += done
+        async with self._store.looking_up() as conn:
+            changed = await connectors.since_when(conn)
+        for org_id, since in changed.items():
+            count += await self._useless_answers(org_id, since)
+        return self._removed(count, "of connectors' answers")
 
     async def tidy_people(self) -> int:
         """Removes entries of the index of people whose events are gone; how many."""
@@ -149,6 +172,29 @@ class Removal:
             over = [r.id for r in rows if r.status != Status.PENDING and (r.completed_at or 0) < before]
             if over:
                 count += await self._do(removal.remove_deliveries, over, not by_week)
+
+    async def _old_requests(self, org_id: str, before: int) -> int:
+        count = 0
+        while True:
+            async with self._store.looking_up() as conn:
+                ids = await connector_requests.oldest(conn, org_id, before, BATCH)
+            removed = await self._do(connector_requests.remove, ids) if ids else 0
+            if not removed:
+                return count
+            count += removed
+
+    async def _useless_answers(self, org_id: str, since: Mapping[str, int]) -> int:
+        count, after = 0, connector_contacts.FIRST
+        while True:
+            async with self._store.looking_up() as conn:
+                rows = await connector_contacts.some(conn, org_id, after, READ_BATCH)
+            useless = [r for r in rows if r.fetched_at < since.get(r.connector_id, _NEVER)]
+            for start in range(0, len(useless), BATCH):
+                batch = useless[start : start + BATCH]
+                count += await self._do(connector_contacts.remove, org_id, batch)
+            if len(rows) < READ_BATCH:
+                return count
+            after = (bytes(rows[-1].person), rows[-1].connector_id)
 
     async def _do(self, remove: Callable[..., Awaitable[int]], *what: Any) -> int:
         """One small transaction, and a pause that leaves the database to others for as long."""

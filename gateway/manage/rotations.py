@@ -1,23 +1,23 @@
-"""Rotating a webhook's signing secret, ending that early, and what is due while it lasts: the warning, the
-end, and forgetting secrets that have ended.
+"""Rotating a webhook's signing secret, and ending that early; and for all rotations, what is due while they
+last: the warning, the end, and forgetting secrets that have ended.
 
-Which secret leads and what the receiver takes is the dispatcher's business (`dispatch.rotating`).
+How a rotation begins and ends is in `manage.secrets`. Which secret leads and what the receiver takes is the
+dispatcher's business (`dispatch.rotating`).
 """
 
 from __future__ import annotations
 
 import logging
-import secrets as randomness
 from typing import Final
 
 from gateway.checkpoints import reached
-from gateway.clock import Clock, format_time
-from gateway.domain.ids import new_id
+from gateway.clock import Clock
+from gateway.domain.addressee import kind_of
 from gateway.domain.rotation import Rotation
-from gateway.domain.secret import check_imported, new_secret
-from gateway.domain.webhook import Secret, SecretRotate, Webhook
-from gateway.errors import Conflict, InvalidRequest, NotFound, Overloaded
-from gateway.manage.webhooks import end_rotation
+from gateway.domain.secret import Secret, check_imported
+from gateway.domain.webhook import SecretRotate, Webhook
+from gateway.errors import NotFound, Overloaded
+from gateway.manage.secrets import begin, end_rotation, refuse_while_rotating, replacement, told, write
 from gateway.store import organizations, rotations, webhooks
 from gateway.store.directory import OrgView
 from gateway.store.store import Store
@@ -35,34 +35,17 @@ async def rotate(
     """The webhook and its new secret, in the clear. Raises Conflict while a rotation is under way, unless
     that is forced."""
     before = await _found(tx, org, webhook_id)
-    running = before.rotating(now)
-    if running is not None and not request.force:
-        raise Conflict(
-            f"a rotation is under way until {format_time(running.ends_at)}: finish it first, or force this",
-            code="rotation_in_progress",
-        )
-    fresh = _new_secret(request.secret, before, now)
-    rotation = _rotation(before, fresh, request.grace_period_seconds, now)
-    ends = {secret.id: now for secret in before.live_secrets(now)} | {
-        rotation.old_secret_id: rotation.ends_at
-    }
-    ended = before.with_secrets_ended(ends)
-    after = ended.changed(
-        secrets=(*ended.secrets, fresh),
-        rotation=None if rotation.over(now) else rotation,
-        revision_id=new_id("rev", now),
-        updated_at=now,
-    )
+    if not request.force:
+        refuse_while_rotating(before, now)
+    fresh = replacement(request.secret, check_imported, before, now)
+    begun = begin(before, fresh, request.grace_period_seconds, now)
     cipher = org.organization.cipher
-    await webhooks.change(tx, cipher, after, new_revision=True, new_secrets=[fresh])
-    await rotations.end_secrets(tx, ends)
-    await rotations.end(tx, webhook_id)
-    if after.rotation is not None:
-        await rotations.start(tx, org.id, webhook_id, rotation)
-    await announce(tx, org.id, "secret.rotated", _told(webhook_id, rotation))
+    await webhooks.change(tx, cipher, begun.after, new_revision=True, new_secrets=[fresh])
+    await write(tx, begun)
+    await announce(tx, org.id, "secret.rotated", told(webhook_id, begun.rotation))
     reached("rotation.before_commit")
     tx.on_commit(lambda: reached("rotation.after_commit"))
-    return after, fresh
+    return begun.after, fresh
 
 
 async def finish(tx: Transaction, org: OrgView, webhook_id: str, now: int) -> Webhook:
@@ -95,12 +78,12 @@ async def look(store: Store, announce: Announce, now: int) -> None:
     """Warns where the new secret was never accepted, and clears away what is over."""
     async with store.looking_up() as conn:
         due = await rotations.to_look_at(conn, now)
-    for org_id, webhook_id in due:
+    for org_id, target_id in due:
         async with store.transaction() as tx:
             await organizations.lock(tx.conn, org_id)
-            rotation = await rotations.find(tx.conn, webhook_id)
+            rotation = await rotations.find(tx.conn, target_id)
             if rotation is not None:  # nobody else was quicker
-                await _look_at(tx, org_id, webhook_id, rotation, announce, now)
+                await _look_at(tx, org_id, target_id, rotation, announce, now)
 
 
 async def forget_secrets(store: Store, now: int) -> int:
@@ -116,15 +99,22 @@ async def forget_secrets(store: Store, now: int) -> int:
 
 
 async def _look_at(
-    tx: Transaction, org_id: str, webhook_id: str, rotation: Rotation, announce: Announce, now: int
+    tx: Transaction, org_id: str, target_id: str, rotation: Rotation, announce: Announce, now: int
 ) -> None:
     if rotation.to_be_warned_of(now):
-        data = _told(webhook_id, rotation) | {"takes": rotation.takes}
-        await announce(tx, org_id, "webhook.rotation_unconfirmed", data)
-        await rotations.warned(tx.conn, webhook_id, now)
+        await _warn(tx, org_id, target_id, rotation, announce)
+        await rotations.warned(tx.conn, target_id, now)
     if rotation.over(now):
-        await rotations.end(tx, webhook_id)
+        await rotations.end(tx, target_id)
         tx.touch(org_id)
+
+
+async def _warn(tx: Transaction, org_id: str, target_id: str, rotation: Rotation, announce: Announce) -> None:
+    """Of a webhook as an event, where that is named; of any in the log."""
+    if kind_of(target_id) == "webhook":
+        data = told(target_id, rotation) | {"takes": rotation.takes}
+        await announce(tx, org_id, "webhook.rotation_unconfirmed", data)
+    log.warning("the new secret was not accepted yet", extra={"org": org_id, "target": target_id})
 
 
 async def _found(tx: Transaction, org: OrgView, webhook_id: str) -> Webhook:
@@ -134,31 +124,3 @@ async def _found(tx: Transaction, org: OrgView, webhook_id: str) -> Webhook:
     if webhook is None:
         raise NotFound(f"there is no webhook {webhook_id}")
     return webhook
-
-
-def _new_secret(given: str | None, webhook: Webhook, now: int) -> Secret:
-    if given is None:
-        return Secret(new_id("sec", now), new_secret(randomness.token_bytes), now)
-    check_imported(given)
-    if any(secret.value == given for secret in webhook.live_secrets(now)):
-        raise InvalidRequest.field("secret", "is one of the webhook's secrets already")
-    return Secret(new_id("sec", now), given, now, imported=True)
-
-
-def _rotation(before: Webhook, fresh: Secret, grace_seconds: int, now: int) -> Rotation:
-    """The old secret is the one that signs; where one rotation follows another, the one that the receiver
-    took last, which is the older one as long as it took none."""
-    running = before.rotating(now)
-    if running is not None:
-        old = running.secret_id(running.takes or "old")
-    else:
-        old = before.live_secrets(now)[-1].id
-    return Rotation(old, fresh.id, now, now + grace_seconds * 1000)
-
-
-def _told(webhook_id: str, rotation: Rotation) -> dict[str, str | None]:
-    return {
-        "webhook_id": webhook_id,
-        "started_at": format_time(rotation.started_at),
-        "ends_at": format_time(rotation.ends_at),
-    }

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from sqlalchemy.engine import Row
 
+from gateway.domain.addressee import named
 from gateway.domain.webhook import Webhook
 from gateway.store.transaction import Announce, Told, Transaction
 
@@ -37,7 +38,7 @@ def expired_delivery(row: Row[Any]) -> Told:
         "delivery_id": row.id,
         "event_id": row.event_id,
         "event_type": row.event_type,
-        "webhook_id": row.target_id,
+        **named(row.target_id),
         "reason": row.reason,
         "attempts_made": row.attempts_made,
         "last_status_code": row.last_status_code,

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import secrets as randomness
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from gateway.checkpoints import reached
 from gateway.domain import url as urls
 from gateway.domain.address import AllowedNetworks
 from gateway.domain.headers import check_headers
 from gateway.domain.ids import new_id
-from gateway.domain.secret import check_imported, new_secret
+from gateway.domain.secret import check_imported
 from gateway.domain.webhook import (
-    Secret,
     Webhook,
     WebhookCreate,
     WebhookEnable,
@@ -22,8 +20,9 @@ from gateway.domain.webhook import (
     refuse_unavailable,
 )
 from gateway.errors import Conflict, Detail, InvalidRequest, NotFound
+from gateway.manage.secrets import end_rotation, make_secret
 from gateway.manage.telling import tell_of_change, tell_of_new
-from gateway.store import deliveries, health, lanes, organizations, rotations, webhooks
+from gateway.store import deliveries, health, lanes, organizations, rotations, secrets, webhooks
 from gateway.store.directory import OrgView
 from gateway.store.transaction import Announce, Transaction
 
@@ -42,7 +41,7 @@ async def create(
     """The new webhook, with its secret in the clear. Raises InvalidRequest, and Conflict at the limit."""
     refuse_unavailable(request)
     target = _checked(request.url, request.headers, org.id, rules)
-    secret = _new_secret(request.secret, now)
+    secret = make_secret(request.secret, check_imported, now)
     await organizations.lock(tx.conn, org.id)
     if await webhooks.count(tx.conn, org.id) >= rules.limit:
         raise Conflict(
@@ -106,12 +105,12 @@ async def update(
         if request.events is None:
             raise InvalidRequest.field("events", "cannot be removed")
         values["events"] = tuple(dict.fromkeys(request.events))
-    if "enabled" in given:
-        values |= _enabled(before, request.enabled is not False)
     if "organizations" in given:
         values["organizations"] = _organizations(request)
     values |= _plain_fields(request)
     after = before.changed(**values)
+    if "enabled" in given:
+        after = after.switched(request.enabled is not False)
     if before.rotation is not None and urls.origin(after.url) != urls.origin(before.url):
         after = await end_rotation(tx, after, now)  # the old secret is none of the new origin's business
     on_the_wire = ("url", "headers", "timeout_ms")
@@ -158,22 +157,10 @@ async def delete(tx: Transaction, org: OrgView, webhook_id: str, now: int) -> No
     """Deletes the webhook: what it is still owed is cancelled, its history stays."""
     webhook = await _find(tx, org, webhook_id)
     await webhooks.mark_deleted(tx, webhook, now)
-    await webhooks.end_secrets(tx, [secret.id for secret in webhook.secrets], now)
+    await secrets.end(tx, [secret.id for secret in webhook.secrets], now)
     await deliveries.cancel_pending(tx.conn, webhook_id, now)
     await lanes.forget(tx.conn, webhook_id)
     await rotations.end(tx, webhook_id)
-
-
-async def end_rotation(tx: Transaction, webhook: Webhook, now: int) -> Webhook:
-    """Ends the grace period, if there is one: from now on the new secret alone signs."""
-    rotation = webhook.rotation
-    if rotation is None:
-        return webhook
-    await rotations.end(tx, webhook.id)
-    ends = {} if rotation.over(now) else {rotation.old_secret_id: now}
-    await rotations.end_secrets(tx, ends)
-    tx.touch(webhook.org_id)
-    return webhook.with_secrets_ended(ends).changed(rotation=None)
 
 
 async def _find(tx: Transaction, org: OrgView, webhook_id: str) -> Webhook:
@@ -203,13 +190,6 @@ def _checked(url: str, headers: Mapping[str, str], org_id: str, rules: Rules) ->
         text = "; ".join(f"{detail.field}: {detail.message}" for detail in details)
         raise InvalidRequest(text, code=code, details=details)
     return url
-
-
-def _new_secret(given: str | None, now: int) -> Secret:
-    if given is None:
-        return Secret(new_id("sec", now), new_secret(randomness.token_bytes), now)
-    check_imported(given)
-    return Secret(new_id("sec", now), given, now, imported=True)
 
 
 def _organizations(request: WebhookCreate | WebhookUpdate) -> tuple[str, ...] | None:
@@ -248,13 +228,6 @@ def _check_change_of_origin(before: Webhook, request: WebhookUpdate) -> None:
                 Detail(f"headers.{name}", "must be given again, or removed with null") for name in missing
             ],
         )
-
-
-def _enabled(before: Webhook, enabled: bool) -> dict[str, Any]:
-    if enabled == before.enabled:
-        return {}
-    status: Literal["enabled", "disabled"] = "enabled" if enabled else "disabled"
-    return {"status": status, "disabled_reason": None if enabled else "by_user", "failing_since": None}
 
 
 _DEFAULTS: Mapping[str, Any] = {

@@ -38,12 +38,14 @@ def attempt_id(delivery_id: str, number: int) -> str:
 
 
 class Record(msgspec.Struct, array_like=True):
-    """What an attempt keeps sealed: the signatures it was sent with, and what came back."""
+    """What an attempt keeps sealed: the signatures it was sent with, and what came back. `contact`: to whom
+    a call was said to belong, as JSON; empty for webhooks."""
 
     signatures: tuple[str, str]
     error_detail: str = ""
     response_headers: list[tuple[str, str]] = []
     response_body: bytes = b""
+    contact: bytes = b""
 
 
 _encode: Final = msgspec.msgpack.Encoder().encode

@@ -54,6 +54,10 @@ class Cipher:
         """The keyed hash under which a phone number is indexed: useless without the organization's key."""
         return hmac.digest(self._index_key, phone.encode(), "sha256")[:16]
 
+    def call(self, call_id: str) -> bytes:
+        """The keyed hash under which the events of a call are indexed."""
+        return self.person("call:" + call_id)
+
     def _bind(self, row: str, field: str) -> bytes:
         return b"|".join((self._org, row.encode(), field.encode(), self._prefix))
 

@@ -1,4 +1,5 @@
-"""What every request needs, in memory: organizations with their ciphers, webhooks, API keys.
+"""What every request needs, in memory: organizations with their ciphers, webhooks and connectors,
+API keys.
 
 Each process keeps its own copy. A commit of this process drops what it changed at once; what other nodes
 change is noticed by the version in `install`, which is asked for once a second and, on PostgreSQL, inside
@@ -15,9 +16,11 @@ from typing import Final
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from gateway.domain.addressee import Addressee
+from gateway.domain.connector import Connector
 from gateway.domain.webhook import Webhook
 from gateway.errors import Gone, NotFound
-from gateway.store import api_keys, organizations, webhooks
+from gateway.store import api_keys, connectors, organizations, webhooks
 from gateway.store.api_keys import ApiKey
 from gateway.store.organizations import PLATFORM, Organization
 from gateway.store.store import Store
@@ -36,11 +39,20 @@ class OrgView:
     organization: Organization
     webhooks: Mapping[str, Webhook]
     platform: tuple[Webhook, ...] = ()
+    connectors: Mapping[str, Connector] = field(default_factory=dict)
     _owed: dict[str, list[Webhook]] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def id(self) -> str:
         return self.organization.id
+
+    def addressee(self, target_id: str) -> Addressee | None:
+        """The webhook or connector with this id; None when there is none any more."""
+        return self.webhooks.get(target_id) or self.connectors.get(target_id)
+
+    def syncing(self) -> list[Connector]:
+        """The connectors that are to hear of calls."""
+        return [one for one in self.connectors.values() if one.sync_calls and one.collects]
 
     def owed(self, event_type: str) -> list[Webhook]:
         """The webhooks that are to hear of an event of this type."""
@@ -94,11 +106,10 @@ class Directory:
         organization = await organizations.find(conn, self._store.keys, org_id)
         if organization is None:
             return None
-        own = await webhooks.of_organization(conn, organization.cipher, org_id)
         everywhere = []
         if org_id != PLATFORM:
             everywhere = await webhooks.of_organization(conn, self._store.platform_cipher, PLATFORM)
-        return OrgView(organization, {webhook.id: webhook for webhook in own}, tuple(everywhere))
+        return await _view(conn, organization, tuple(everywhere))
 
     async def living(self, org_id: str) -> OrgView:
         """The organization. Raises NotFound when there is none, Gone when it was erased."""
@@ -167,14 +178,11 @@ class Directory:
             platform = await self._platform(org_id)
             async with self._store.looking_up() as conn:
                 organization = await organizations.find(conn, self._store.keys, org_id)
-                found = []
-                if organization is not None and organization.erased_at is None:
-                    found = await webhooks.of_organization(conn, organization.cipher, org_id)
+                view = None if organization is None else await _view(conn, organization, platform)
             if generation != self._generation.get(org_id, 0):
                 continue
-            if organization is None:
+            if view is None or organization is None:
                 return None
-            view = OrgView(organization, {webhook.id: webhook for webhook in found}, platform)
             if organization.erased_at is None:  # of an erased one nothing is to be had quickly
                 self._orgs[org_id] = view
             return view
@@ -204,3 +212,16 @@ class Directory:
             self._orgs.pop(changed, None)
         for listener in self._listeners:
             listener(org_id)
+
+
+async def _view(conn: AsyncConnection, organization: Organization, platform: tuple[Webhook, ...]) -> OrgView:
+    """What hangs on the organization; nothing on one that was erased."""
+    if organization.erased_at is not None:
+        return OrgView(organization, {}, platform)
+    hooks = await webhooks.of_organization(conn, organization.cipher, organization.id)
+    bridges = []
+    if organization.id != PLATFORM:  # which has none
+        bridges = await connectors.of_organization(conn, organization.cipher, organization.id)
+    return OrgView(
+        organization, {hook.id: hook for hook in hooks}, platform, {bridge.id: bridge for bridge in bridges}
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -96,6 +97,17 @@ async def people_erased(tx: Transaction, org_id: str, now: int) -> None:
     statement = update(organizations).where(organizations.c.id == org_id)
     await tx.conn.execute(statement.values(people_erased_at=now))
     tx.touch(org_id)
+
+
+async def erasures(
+    conn: AsyncConnection, org_ids: Collection[str], *, changing: bool = False
+) -> dict[str, int | None]:
+    """When (ms) people of these organizations were last erased; not those organizations that were erased.
+    Until the transaction ends nobody is erased; with `changing` it is also alone in changing them."""
+    query = select(organizations.c.id, organizations.c.people_erased_at)
+    query = query.where(organizations.c.id.in_(org_ids), organizations.c.erased_at.is_(None))
+    query = query.order_by(organizations.c.id).with_for_update(read=not changing)
+    return {row.id: row.people_erased_at for row in await conn.execute(query)}
 
 
 async def create(tx: Transaction, keys: MasterKeys, org_id: str, now: int) -> bool:

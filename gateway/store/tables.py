@@ -162,12 +162,12 @@ webhooks = Table(
     Index("webhooks_by_org", "org_id", "position"),
 )
 
-webhook_revisions = Table(
-    "webhook_revisions",
+revisions = Table(
+    "revisions",
     metadata,
     _id("id", primary_key=True),
     _id("org_id"),
-    _id("webhook_id"),
+    _id("target_id"),  # a webhook or a connector
     Column("number", Integer, nullable=False),
     Column("url", SEALED, nullable=False),
     Column("headers", SEALED, nullable=False),
@@ -176,7 +176,92 @@ webhook_revisions = Table(
     Column("timeout_ms", Integer, nullable=False),
     Column("secret_ids", Text, nullable=False),
     Column("created_at", TIME, nullable=False),
-    Index("webhook_revisions_by_webhook", "webhook_id", "number", unique=True),
+    Index("revisions_by_target", "target_id", "number", unique=True),
+)
+
+connectors = Table(
+    "connectors",
+    metadata,
+    _id("id", primary_key=True),
+    Column("position", BigInteger, nullable=False),
+    _id("org_id"),
+    _id("revision_id"),
+    Column("name", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("disabled_reason", Text),
+    Column("create_contacts", Boolean, nullable=False),
+    Column("sync_calls", Boolean, nullable=False),
+    Column("sync_unknown", Boolean, nullable=False),
+    Column("priority", Integer, nullable=False),
+    Column("contacts_since", TIME, nullable=False),  # answers from before are not its own
+    Column("created_at", TIME, nullable=False),
+    Column("updated_at", TIME, nullable=False),
+    Column("deleted_at", TIME),
+    Index("connectors_by_org", "org_id", "position"),
+)
+
+connector_contacts = Table(
+    "connector_contacts",
+    metadata,
+    _id("org_id", primary_key=True),
+    Column("person", LargeBinary, primary_key=True),
+    _id("connector_id", primary_key=True),
+    Column("state", Text, nullable=False),  # found | not_found
+    Column("contact", SEALED),
+    Column("fetched_at", TIME, nullable=False),
+    Column("expires_at", TIME, nullable=False),
+    Index("connector_contacts_by_expiry", "expires_at"),
+    sqlite_with_rowid=False,
+)
+
+connector_creates = Table(
+    "connector_creates",
+    metadata,
+    _id("connector_id", primary_key=True),
+    Column("person", LargeBinary, primary_key=True),
+    _id("org_id"),
+    _id("delivery_id"),  # X-HUM-Delivery of every try
+    Column("state", Text, nullable=False),  # pending | done | failed
+    Column("tries", SmallInteger, nullable=False),
+    Column("due_at", TIME),  # while pending: when the next try may begin
+    Column("inquiry", SEALED),  # while pending: whom to create
+    Column("created_at", TIME, nullable=False),
+    Column("completed_at", TIME),
+    Index(
+        "connector_creates_due",
+        "due_at",
+        sqlite_where=text("state = 'pending'"),
+        postgresql_where=text("state = 'pending'"),
+    ),
+    Index("connector_creates_by_person", "org_id", "person"),
+    sqlite_with_rowid=False,
+)
+
+connector_requests = Table(
+    "connector_requests",
+    metadata,
+    _id("id", primary_key=True),
+    Column("position", BigInteger, nullable=False),
+    _id("org_id"),
+    _id("connector_id"),
+    _id("revision_id"),
+    Column("kind", Text, nullable=False),  # lookup | create | ping | changes
+    _id("delivery_id"),  # what X-HUM-Delivery said: the same for all tries of one request
+    Column("at", TIME, nullable=False),
+    Column("duration_ms", Integer, nullable=False),
+    Column("status_code", SmallInteger),
+    Column("error", Text),
+    Column("person", LargeBinary),  # of whom it was about; null when of nobody, and after erasure
+    Column("record", SEALED),
+    Index("connector_requests_by_connector", "connector_id", "position"),
+    Index("connector_requests_by_org", "org_id", "position"),
+    Index(
+        "connector_requests_by_person",
+        "org_id",
+        "person",
+        sqlite_where=text("person IS NOT NULL"),
+        postgresql_where=text("person IS NOT NULL"),
+    ),
 )
 
 secrets = Table(

@@ -1,4 +1,4 @@
-"""Webhooks, their immutable revisions and their secrets."""
+"""Webhooks. Their immutable revisions are `store.revisions`, their secrets `store.secrets`."""
 
 from __future__ import annotations
 
@@ -10,25 +10,24 @@ from sqlalchemy import func, insert, select, update
 from sqlalchemy.engine import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gateway.domain.webhook import Secret, Webhook
-from gateway.store import organizations, rotations
+from gateway.domain.secret import Secret
+from gateway.domain.webhook import Webhook
+from gateway.store import organizations, revisions, rotations, secrets
 from gateway.store.cipher import Cipher
+from gateway.store.tables import revisions as revisions_table
 from gateway.store.tables import rotations as rotations_table
-from gateway.store.tables import secrets, target_health, webhook_revisions, webhooks
+from gateway.store.tables import target_health, webhooks
 from gateway.store.transaction import Transaction
 
 _JOINED: Final = (
     select(
         webhooks,
-        *(
-            webhook_revisions.c[name]
-            for name in ("url", "headers", "profile", "api_version", "timeout_ms", "secret_ids")
-        ),
+        *revisions.ON_THE_WIRE,
         target_health.c.first_success_at,
         target_health.c.failing_since,
         *rotations.LABELLED,
     )
-    .join(webhook_revisions, webhooks.c.revision_id == webhook_revisions.c.id)
+    .join(revisions_table, webhooks.c.revision_id == revisions_table.c.id)
     .outerjoin(target_health, target_health.c.target_id == webhooks.c.id)
     .outerjoin(rotations_table, rotations_table.c.target_id == webhooks.c.id)
     .where(webhooks.c.deleted_at.is_(None))
@@ -41,8 +40,7 @@ async def of_organization(conn: AsyncConnection, cipher: Cipher, org_id: str) ->
     rows = (await conn.execute(query)).all()
     if not rows:
         return []
-    kept = await conn.execute(select(secrets).where(secrets.c.org_id == org_id))
-    by_id = {row.id: _secret(row, cipher) for row in kept}
+    by_id = await secrets.of_owners(conn, cipher, [row.id for row in rows])
     return [_webhook(row, cipher, by_id) for row in rows]
 
 
@@ -56,8 +54,7 @@ async def find(
     row = (await conn.execute(query)).one_or_none()
     if row is None:
         return None
-    kept = await conn.execute(select(secrets).where(secrets.c.owner_id == webhook_id))
-    return _webhook(row, cipher, {s.id: _secret(s, cipher) for s in kept})
+    return _webhook(row, cipher, await secrets.of_owners(conn, cipher, [webhook_id]))
 
 
 async def existed(conn: AsyncConnection, org_id: str | None, webhook_id: str) -> bool:
@@ -93,8 +90,8 @@ async def add(tx: Transaction, cipher: Cipher, webhook: Webhook) -> None:
         insert(webhooks).values(id=webhook.id, org_id=webhook.org_id, position=webhook.position,
                                 created_at=webhook.created_at, **_columns(webhook))
     )  # fmt: skip
-    await _add_secrets(tx, cipher, webhook, webhook.secrets)
-    await add_revision(tx, cipher, webhook, 1)
+    await secrets.add(tx, cipher, webhook, webhook.secrets)
+    await revisions.add(tx, cipher, webhook)
     tx.touch(webhook.org_id)
 
 
@@ -108,39 +105,11 @@ async def change(
 ) -> None:
     """Stores the changed webhook; `new_revision` when what goes onto the wire has changed, in which case
     `revision_id` must be new. Of its secrets only `new_secrets` are stored."""
-    await _add_secrets(tx, cipher, webhook, new_secrets)
+    await secrets.add(tx, cipher, webhook, new_secrets)
     if new_revision:
-        latest = select(func.max(webhook_revisions.c.number)).where(
-            webhook_revisions.c.webhook_id == webhook.id
-        )
-        number = (await tx.conn.execute(latest)).scalar_one()
-        await add_revision(tx, cipher, webhook, number + 1)
+        await revisions.add(tx, cipher, webhook)
     await tx.conn.execute(update(webhooks).where(webhooks.c.id == webhook.id).values(**_columns(webhook)))
     tx.touch(webhook.org_id)
-
-
-async def add_revision(tx: Transaction, cipher: Cipher, webhook: Webhook, number: int) -> None:
-    row = webhook.revision_id
-    await tx.conn.execute(
-        insert(webhook_revisions).values(
-            id=row,
-            org_id=webhook.org_id,
-            webhook_id=webhook.id,
-            number=number,
-            url=cipher.seal(row, "url", webhook.url.encode()),
-            headers=cipher.seal(row, "headers", json.dumps(dict(webhook.headers)).encode()),
-            profile=webhook.profile,
-            api_version=webhook.api_version,
-            timeout_ms=webhook.timeout_ms,
-            secret_ids=json.dumps([secret.id for secret in webhook.secrets]),
-            created_at=webhook.updated_at,
-        )
-    )
-
-
-async def end_secrets(tx: Transaction, ids: Iterable[str], now: int) -> None:
-    """These secrets sign nothing from now on."""
-    await tx.conn.execute(update(secrets).where(secrets.c.id.in_(list(ids))).values(ends_at=now))
 
 
 async def mark_deleted(tx: Transaction, webhook: Webhook, now: int) -> None:
@@ -163,34 +132,6 @@ async def disable(tx: Transaction, org_id: str, webhook_id: str, reason: str, no
     return done
 
 
-async def revision(conn: AsyncConnection, cipher: Cipher, revision_id: str) -> dict[str, Any] | None:
-    """URL, header values and secret ids of a revision: what the attempts that name it were sent with."""
-    query = select(webhook_revisions).where(webhook_revisions.c.id == revision_id)
-    row = (await conn.execute(query)).one_or_none()
-    if row is None:
-        return None
-    return {
-        "url": cipher.open(row.id, "url", row.url).decode(),
-        "headers": json.loads(cipher.open(row.id, "headers", row.headers)),
-        "profile": row.profile,
-    }
-
-
-async def _add_secrets(tx: Transaction, cipher: Cipher, webhook: Webhook, new: Iterable[Secret]) -> None:
-    for secret in new:
-        await tx.conn.execute(
-            insert(secrets).values(
-                id=secret.id,
-                org_id=webhook.org_id,
-                owner_id=webhook.id,
-                value=cipher.seal(secret.id, "secret", secret.value.encode()),
-                imported=secret.imported,
-                created_at=secret.created_at,
-                ends_at=secret.ends_at,
-            )
-        )
-
-
 def _columns(webhook: Webhook) -> dict[str, Any]:
     schedule = webhook.retry_schedule
     return {
@@ -209,11 +150,6 @@ def _columns(webhook: Webhook) -> dict[str, Any]:
     }
 
 
-def _secret(row: Row[Any], cipher: Cipher) -> Secret:
-    value = cipher.open(row.id, "secret", row.value).decode()
-    return Secret(row.id, value, row.created_at, row.imported, row.ends_at)
-
-
 def _webhook(row: Row[Any], cipher: Cipher, by_id: dict[str, Secret]) -> Webhook:
     schedule = row.retry_schedule
     return Webhook(
@@ -221,10 +157,10 @@ def _webhook(row: Row[Any], cipher: Cipher, by_id: dict[str, Secret]) -> Webhook
         org_id=row.org_id,
         position=row.position,
         revision_id=row.revision_id,
-        url=cipher.open(row.revision_id, "url", row.url).decode(),
-        headers=json.loads(cipher.open(row.revision_id, "headers", row.headers)),
+        url=revisions.open_url(row, row.revision_id, cipher),
+        headers=revisions.open_headers(row, row.revision_id, cipher),
         events=tuple(json.loads(row.events)),
-        secrets=tuple(by_id[secret_id] for secret_id in json.loads(row.secret_ids) if secret_id in by_id),
+        secrets=secrets.named_in(row, by_id),
         description=row.description,
         filter=row.filter,
         status=row.status,

@@ -12,6 +12,7 @@ from starlette.datastructures import Headers, QueryParams
 from gateway.clock import Clock
 from gateway.dispatch.trial import Trials
 from gateway.domain.event import EventParser
+from gateway.enrich.caller import Callers
 from gateway.ingest.accept import Accept
 from gateway.manage.audit import PayloadReads
 from gateway.manage.redeliveries import Redeliveries
@@ -40,6 +41,7 @@ class Services:
     accept: Accept
     announce: Announce
     trials: Trials
+    callers: Callers
     parser: EventParser
     rules: Rules
     redeliveries: Redeliveries
@@ -79,7 +81,7 @@ class Noted:
 @dataclass(slots=True)
 class Call:
     """One authenticated request. `org` is None where the caller reads over all organizations, or where the
-    operation is not about one; `model` is the parsed body."""
+    operation is not about one; `model` is the parsed body; `arrived` is when it came (monotonic seconds)."""
 
     services: Services
     principal: Principal
@@ -92,6 +94,7 @@ class Call:
     request_id: str
     model: Any = None
     address: str | None = None
+    arrived: float = 0.0
     audit: Noted = field(default_factory=Noted)
 
     @property

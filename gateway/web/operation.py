@@ -116,6 +116,7 @@ class Endpoint:
 
     async def _answer(self, scope: Scope, receive: Receive, request_id: str) -> Answer:
         operation, services = self._operation, self._services
+        arrived = services.clock.monotonic()
         headers = Headers(scope=scope)
         principal = await self._principal(scope, headers)
         scope.setdefault("state", {})["key_id"] = principal.key_id
@@ -130,6 +131,7 @@ class Endpoint:
             call = Call(
                 services, principal, None, None, headers, QueryParams(scope["query_string"]),
                 scope.get("path_params", {}), body, request_id, address=audit.address(scope),
+                arrived=arrived,
             )  # fmt: skip
             self._check_query(call)
             if operation.model is not None:

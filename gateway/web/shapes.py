@@ -9,7 +9,9 @@ import msgspec
 from sqlalchemy.engine import Row
 
 from gateway.clock import format_time
+from gateway.crm import wire
 from gateway.dispatch.webhook import request_headers
+from gateway.domain.addressee import Addressee
 from gateway.domain.delivery import DUE_QUEUE, Status, shown_status
 from gateway.domain.event import PRIORITY_NAMES, Event
 from gateway.domain.url import shorten
@@ -77,8 +79,8 @@ def _webhook(found: Webhook, health: Any | None, *, whole: bool, now: int) -> an
         "disabled_reason": found.disabled_reason,
         "has_secret": bool(found.secrets),
         "failing_since": time(health.failing_since) if health else None,
-        "rotation": _rotation(found, now),
-        "last_delivery": _last_delivery(health),
+        "rotation": rotation(found, now),
+        "last_delivery": last_delivery(health),
         "timeout_ms": found.timeout_ms,
         "rate_limit_per_second": found.rate_limit_per_second,
         "retry_schedule": list(found.retry_schedule) if found.retry_schedule else None,
@@ -91,20 +93,20 @@ def _webhook(found: Webhook, health: Any | None, *, whole: bool, now: int) -> an
     }
 
 
-def _rotation(found: Webhook, now: int) -> answers.Rotation | None:
-    rotation = found.rotating(now)
-    if rotation is None:
+def rotation(found: Addressee, now: int) -> answers.Rotation | None:
+    running = found.rotating(now)
+    if running is None:
         return None
     return {
-        "state": rotation.state(now),
-        "started_at": format_time(rotation.started_at),
-        "ends_at": format_time(rotation.ends_at),
-        "leading": rotation.leading(now),
-        "confirmed": rotation.confirmed_at is not None,
+        "state": running.state(now),
+        "started_at": format_time(running.started_at),
+        "ends_at": format_time(running.ends_at),
+        "leading": running.leading(now),
+        "confirmed": running.confirmed_at is not None,
     }
 
 
-def _last_delivery(health: Any | None) -> answers.LastDelivery | None:
+def last_delivery(health: Any | None) -> answers.LastDelivery | None:
     if health is None or health.last_delivery_id is None:
         return None
     return {
@@ -184,10 +186,13 @@ def explanation(
     }
 
 
-def stats(found: Stats, webhook_id: str) -> answers.WebhookStats:
-    """The statistics of a webhook."""
+def webhook_stats(found: Stats, webhook_id: str) -> answers.WebhookStats:
+    return {"webhook_id": webhook_id, **stats(found)}
+
+
+def stats(found: Stats) -> answers.Stats:
+    """What came of the attempts to somebody."""
     return {
-        "webhook_id": webhook_id,
         "window": found.window,
         "since": format_time(found.since),
         "until": format_time(found.until),
@@ -227,6 +232,42 @@ def attempt(
     customer gave are masked for everybody; without `payload` the response's body stays out."""
     record = open_record(cipher, row) or Record(("", ""))
     signatures = record.signatures if whole else ("sha256=" + HIDDEN, "v1," + HIDDEN)
+    url = revision["url"] if revision else None
+    return {
+        "id": attempt_id(row.delivery_id, row.number),
+        "number": row.number,
+        "started_at": format_time(row.started_at),
+        "duration_ms": row.duration_ms,
+        "url": url if whole or url is None else shorten(url),
+        "remote_ip": row.remote_ip,
+        "request_headers": _request_headers(row, owed, about, revision, signatures, cdn_loop),
+        "status_code": row.status_code,
+        "response_headers": record.response_headers,
+        "response_body": record.response_body.decode("utf-8", "replace") if payload else None,
+        "response_truncated": row.response_truncated,
+        "error": row.error or (None if row.status_code and 200 <= row.status_code < 300 else "http_status"),
+        "error_detail": record.error_detail,
+        "held": row.held,
+        "swapped_from": row.swapped_from,
+    }
+
+
+def _request_headers(
+    row: Row[Any],
+    owed: Row[Any],
+    about: Event | None,
+    revision: Mapping[str, Any] | None,
+    signatures: tuple[str, str],
+    cdn_loop: str,
+) -> list[tuple[str, str]]:
+    """As they were sent; none of an attempt that ended before there was a request."""
+    if row.error == "contact_lookup":
+        return []
+    if owed.target_type == "connector":
+        return wire.request_headers(
+            "call.sync", bearer="[secret]", signatures=signatures, delivery_id=owed.id,
+            message_id=owed.event_id, timestamp=row.timestamp, cdn_loop=cdn_loop,
+        )  # fmt: skip
     headers = request_headers(
         event_type=owed.event_type,
         event_id=owed.event_id,
@@ -239,25 +280,7 @@ def attempt(
         cdn_loop=cdn_loop,
         test=owed.test,
     )
-    headers += [(name, "[secret]") for name in (revision["headers"] if revision else {})]
-    url = revision["url"] if revision else None
-    return {
-        "id": attempt_id(row.delivery_id, row.number),
-        "number": row.number,
-        "started_at": format_time(row.started_at),
-        "duration_ms": row.duration_ms,
-        "url": url if whole or url is None else shorten(url),
-        "remote_ip": row.remote_ip,
-        "request_headers": headers,
-        "status_code": row.status_code,
-        "response_headers": record.response_headers,
-        "response_body": record.response_body.decode("utf-8", "replace") if payload else None,
-        "response_truncated": row.response_truncated,
-        "error": row.error or (None if row.status_code and 200 <= row.status_code < 300 else "http_status"),
-        "error_detail": record.error_detail,
-        "held": row.held,
-        "swapped_from": row.swapped_from,
-    }
+    return headers + [(name, "[secret]") for name in (revision["headers"] if revision else {})]
 
 
 def organization(row: Row[Any]) -> answers.Organization:

@@ -15,7 +15,8 @@ import standardwebhooks
 from gateway.dispatch.webhook import Request, build_request
 from gateway.domain.event import Event
 from gateway.domain.owed import Owed
-from gateway.domain.webhook import Secret, Webhook
+from gateway.domain.secret import Secret
+from gateway.domain.webhook import Webhook
 from gateway.signing import SignatureError, verify
 from tests.support.clock import until
 from tests.support.node import running_node
@@ -41,8 +42,8 @@ def request(
 ) -> Request:
     event = Event("evt_1", "acme", "call.completed", NOW - 60_000, DATA, traceparent)
     webhook = Webhook(
-        "whk_1", "acme", 1, "rev_1", "https://example.com/hook", headers or {}, ("*",),
-        secrets or (Secret("sec_1", SECRETS["old"], NOW),),
+        id="whk_1", org_id="acme", position=1, revision_id="rev_1", url="https://example.com/hook",
+        headers=headers or {}, events=("*",), secrets=secrets or (Secret("sec_1", SECRETS["old"], NOW),),
     )  # fmt: skip
     owed = Owed(
         "dlv_1", "acme", "whk_1", event, "lse_1", attempts_made, 0, NOW + 10**9, 0, NOW,

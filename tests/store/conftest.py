@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
+from gateway.domain.connector import Connector
 from gateway.domain.ids import new_id
-from gateway.domain.webhook import Secret, Webhook
+from gateway.domain.secret import Secret
+from gateway.domain.webhook import Webhook
 from gateway.store.cipher import MasterKeys
 from gateway.store.engine import Database
 from gateway.store.migrate import migrate
@@ -104,3 +106,14 @@ def make_webhook(name: str = "whk_1", **values: Any) -> Webhook:
         "created_at": NOW, "updated_at": NOW,
     }  # fmt: skip
     return Webhook(**(fields | values))
+
+
+def make_connector(connector_id: str = "cnr_1", **values: Any) -> Connector:
+    """A connector with everything that has a default."""
+    fields = {
+        "id": connector_id, "org_id": "acme", "position": 1, "revision_id": f"rev_{connector_id}_1",
+        "name": "HubSpot", "url": "https://bridge.example.com/hidden_in_url",
+        "secrets": (Secret(f"sec_{connector_id}_1", "whsec_hidden_secret", NOW),),
+        "created_at": NOW, "updated_at": NOW,
+    }  # fmt: skip
+    return Connector(**(fields | values))

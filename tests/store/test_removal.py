@@ -10,18 +10,25 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select, text, update
 
+from gateway.domain.connector import Connector
 from gateway.domain.ids import delivery_id, new_id
 from gateway.manage.removal import DAY_MS, Removal
-from gateway.store import idempotency, organizations, partitions
+from gateway.store import connector_contacts as contacts
+from gateway.store import connector_requests, connectors, idempotency, organizations, partitions
 from gateway.store.attempts import insert_attempts
+from gateway.store.bulk import Row as Tuple
+from gateway.store.connector_contacts import Answer
+from gateway.store.connector_requests import Request
 from gateway.store.deliveries import insert_deliveries
 from gateway.store.events import insert_events, insert_people
 from gateway.store.idempotency import Claim
 from gateway.store.partitions import WEEK_MS
 from gateway.store.store import Store
 from gateway.store.tables import attempts, deliveries, event_people, events, idempotency_keys
+from gateway.store.tables import connector_contacts as contacts_table
+from gateway.store.tables import connector_requests as requests_table
 from gateway.store.tables import organizations as organizations_table
-from tests.store.conftest import NOW, TurnedClock, delivery_row, event_row, opened
+from tests.store.conftest import NOW, TurnedClock, delivery_row, event_row, make_connector, opened
 
 pytestmark = pytest.mark.anyio
 
@@ -247,3 +254,47 @@ async def _fill(store: Store, count: int) -> None:
             await insert_attempts(tx.conn, rows[2])
     async with store.transaction() as tx:
         await tx.conn.execute(update(deliveries).values(completed_at=at))
+
+
+def request_row(number: int, age: float, org: str = "acme") -> Request:
+    at = NOW - round(age * DAY_MS)
+    return Request(
+        f"att_{number}", org, "cnr_1", "rev_1", "lookup", "dlv_1", at, 5, 200, None, b"person", b"record"
+    )
+
+
+async def test_requests_to_connectors_go_with_their_retention(store: Store, removal: Removal) -> None:
+    for org, days in (("acme", 30), ("long", 90)):
+        await make_org(store, org, days)
+    old = [request_row(number, 31 + number / 1000) for number in range(250, 0, -1)]
+    async with store.transaction() as tx:
+        await connector_requests.write(tx, old)
+        await connector_requests.write(tx, [request_row(900, 29), request_row(901, 60, "long")])
+    await removal.retain()
+    async with store.reading() as conn:
+        left = set((await conn.execute(select(requests_table.c.id))).scalars())
+    assert left == {"att_900", "att_901"}
+
+
+async def test_answers_of_connectors_go_when_they_are_of_no_use(store: Store, removal: Removal) -> None:
+    await make_org(store, "acme")
+    kept, moved, gone = (make_connector(f"cnr_{n}", position=n) for n in (1, 2, 3))
+    async with store.transaction() as tx:
+        cipher = await organizations.ensure_data_key(tx.conn, store.keys, "acme", NOW)
+        for connector in (kept, moved.changed(contacts_since=NOW + 5), gone):
+            await connectors.add(tx, cipher, connector)
+        await connectors.mark_deleted(tx, gone, NOW)
+
+        def answered(number: int, by: Connector, at: int = NOW, until: int = NOW + DAY_MS) -> Tuple:
+            person = cipher.person(f"+1317555{number:04}")
+            return contacts.row(cipher, "acme", person, Answer(by.id, "found", b"x", at, until))
+
+        rows = [answered(number, by) for number in range(120) for by in (kept, moved, gone)]
+        rows += [answered(9998, moved, at=NOW + 9), answered(9999, kept, until=NOW)]
+        await contacts.insert_answers(tx.conn, rows)
+    assert await removal.tidy_answers() == 241
+    async with store.reading() as conn:
+        left = (await conn.execute(select(contacts_table.c.connector_id, contacts_table.c.person))).all()
+    assert sum(row.connector_id == kept.id for row in left) == 120
+    assert [row for row in left if row.connector_id != kept.id] == [(moved.id, cipher.person("+13175559998"))]
+    assert await removal.tidy_answers() == 0

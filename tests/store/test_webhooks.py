@@ -10,12 +10,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from gateway.domain.webhook import Secret, Webhook
-from gateway.store import health, organizations, webhooks
+from gateway.domain.secret import Secret
+from gateway.domain.webhook import Webhook
+from gateway.store import health, organizations, revisions, secrets, webhooks
 from gateway.store.cipher import Cipher, SealBroken
 from gateway.store.health import Health
 from gateway.store.store import Store
-from gateway.store.tables import metadata, webhook_revisions
+from gateway.store.tables import metadata
+from gateway.store.tables import revisions as revisions_table
 from tests.store.conftest import KEYS, NOW, make_webhook
 
 pytestmark = pytest.mark.anyio
@@ -66,7 +68,7 @@ async def test_any_text_survives_sealing(
     store: Store, cipher: Cipher, url: str, headers: dict[str, str], secret: str
 ) -> None:
     async with store.transaction() as tx:
-        for table in ("webhooks", "webhook_revisions", "secrets"):
+        for table in ("webhooks", "revisions", "secrets"):
             await tx.conn.execute(metadata.tables[table].delete())
     webhook = make_webhook(url=url, headers=headers, secrets=(Secret("sec_1", secret, NOW),))
     await add(store, cipher, webhook)
@@ -109,11 +111,11 @@ async def test_a_change_on_the_wire_makes_a_revision_and_keeps_the_old_one(
         await webhooks.change(tx, cipher, renamed, new_revision=False)
     assert await found(store, cipher) == renamed
     async with store.reading() as conn:
-        rows = (await conn.execute(select(webhook_revisions).order_by(webhook_revisions.c.number))).all()
+        rows = (await conn.execute(select(revisions_table).order_by(revisions_table.c.number))).all()
         assert [(row.id, row.number) for row in rows] == [(before.revision_id, 1), ("rev_2", 2)]
-        old = await webhooks.revision(conn, cipher, before.revision_id)
+        old = await revisions.find(conn, cipher, before.revision_id)
         assert old == {"url": before.url, "headers": before.headers, "profile": "hum"}
-        assert await webhooks.revision(conn, cipher, "rev_unknown") is None
+        assert await revisions.find(conn, cipher, "rev_unknown") is None
 
 
 async def test_a_deleted_webhook_is_gone_but_has_existed(store: Store, cipher: Cipher) -> None:
@@ -127,7 +129,7 @@ async def test_a_deleted_webhook_is_gone_but_has_existed(store: Store, cipher: C
         assert [w.id for w in await webhooks.of_organization(conn, cipher, "acme")] == ["whk_2"]
         assert await webhooks.existed(conn, "acme", "whk_1")
         assert await webhooks.count(conn, "acme") == 1
-        assert await webhooks.revision(conn, cipher, "rev_whk_1_1") is not None
+        assert await revisions.find(conn, cipher, "rev_whk_1_1") is not None
 
 
 async def test_it_is_disabled_once(store: Store, cipher: Cipher) -> None:
@@ -161,7 +163,7 @@ async def test_webhooks_come_oldest_first(store: Store, cipher: Cipher) -> None:
 async def test_a_secret_ends(store: Store, cipher: Cipher) -> None:
     await add(store, cipher, FULL)
     async with store.transaction() as tx:
-        await webhooks.end_secrets(tx, ["sec_b"], NOW + 1)
+        await secrets.end(tx, ["sec_b"], NOW + 1)
     webhook = await found(store, cipher)
     assert webhook is not None
     assert [(s.id, s.ends_at) for s in webhook.secrets] == [("sec_b", NOW + 1), ("sec_a", NOW + 5)]

@@ -206,7 +206,10 @@ async def test_a_filter_that_changes_before_the_commit_decides_as_it_is_then(nod
 
 def _webhook(number: int) -> Webhook:
     text = HOSTILE.replace("`10`", f"`{number + 20_000}`")
-    return Webhook(f"whk_{number}", "acme", 1, "rev", "https://e.test/", {}, ("*",), (), filter=text)
+    return Webhook(
+        id=f"whk_{number}", org_id="acme", position=1, revision_id="rev", url="https://e.test/",
+        events=("*",), secrets=(), filter=text,
+    )  # fmt: skip
 
 
 async def test_without_filters_no_event_is_read(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:

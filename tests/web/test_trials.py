@@ -135,7 +135,7 @@ async def test_the_guard_stands_before_tests_too(sqlite_database: str) -> None:
         async with node.gateway.store.transaction() as tx:  # as if its name led there
             org = await node.gateway.directory.living("acme")
             sealed = org.organization.cipher.seal(*await revision(tx, hook["id"]), b"https://127.0.0.1:8443/")
-            await tx.conn.exec_driver_sql("UPDATE webhook_revisions SET url = ?", (sealed,))
+            await tx.conn.exec_driver_sql("UPDATE revisions SET url = ?", (sealed,))
         answer = (await trial(node, hook["id"])).json()
         assert (answer["ok"], answer["error"], answer["status_code"]) == (False, "target_denied", None)
 

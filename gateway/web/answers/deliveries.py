@@ -18,6 +18,7 @@ from gateway.web.answers.fields import (
     OrgId,
     SearchedUntil,
     Time,
+    either,
     one_of,
 )
 
@@ -38,7 +39,10 @@ class Delivery(TypedDict):
     event_type: str
     target: Target
     status: Annotated[str, one_of(Status)]
-    reason: Annotated[Annotated[str, one_of(Reason)] | None, Meta(description="Why it failed.")]
+    reason: Annotated[
+        Annotated[str, one_of(Reason)] | None,
+        Meta(description="Why it failed; why a call was not told to a connector."),
+    ]
     attempts_made: Count
     next_attempt_at: Annotated[Time | None, Meta(description="Null also while its target can take nothing.")]
     created_at: Time
@@ -78,7 +82,8 @@ class Attempt(TypedDict):
         str | None,
         Meta(
             description="Null for a 2xx. `connect_refused`, `connect_timeout`, `tls`, `timeout`, `reset`, "
-            "`protocol`, `target_denied`, `target_unreachable`, `http_status`, or a later value."
+            "`protocol`, `target_denied`, `target_unreachable`, `http_status`; of connectors also "
+            "`contact_lookup` and `invalid_answer`; or a later value."
         ),
     ]
     error_detail: Annotated[str, Meta(description="The error in a sentence.")]
@@ -106,14 +111,29 @@ class Envelope(TypedDict):
     test: NotRequired[Annotated[bool, Meta(description="`true` in a test delivery, and only there.")]]
 
 
+class SyncedContact(TypedDict):
+    """Whose call it is, by the CRM's own id."""
+
+    id: str
+    phone: str | None
+
+
+class SyncedCall(TypedDict):
+    """The body of a `call.sync`."""
+
+    call: Annotated[dict[str, Any], Meta(description="The call as far as it is known.")]
+    contact: Annotated[SyncedContact | None, Meta(description="Null for a person the CRM does not know.")]
+
+
 class DeliveryWithAttempts(Delivery):
     """One delivery with what was sent and what came back."""
 
     payload: Annotated[
-        Envelope | None,
+        Any,
+        either("Envelope", "SyncedCall", null=True),
         Meta(
-            description="The body as it is sent. Null when it is past its retention, and for a platform key "
-            "without the scope `payload:read`."
+            description="The body as it is sent; a connector gets the call as it stands at this moment. Null "
+            "when it is past its retention, and for a platform key without the scope `payload:read`."
         ),
     ]
     attempts: list[Attempt]

@@ -18,9 +18,10 @@ def one_of(values: Iterable[str]) -> Meta:
     return Meta(extra_json_schema={"enum": list(values)})
 
 
-def either(*names: str) -> Meta:
+def either(*names: str, null: bool = False) -> Meta:
     # msgspec makes no schema of a union of typed dicts.
-    return Meta(extra_json_schema={"anyOf": [{"$ref": f"#/components/schemas/{name}"} for name in names]})
+    kinds = [{"$ref": f"#/components/schemas/{name}"} for name in names]
+    return Meta(extra_json_schema={"anyOf": [*kinds, *([{"type": "null"}] if null else [])]})
 
 
 def id_of(prefix: str) -> Meta:

@@ -76,10 +76,9 @@ class Durations(TypedDict):
     p99: Milliseconds | None
 
 
-class WebhookStats(TypedDict):
-    """What came of the attempts to a webhook, by whole hours (UTC). Tests are not counted."""
+class Stats(TypedDict):
+    """What came of attempts, by whole hours (UTC)."""
 
-    webhook_id: WebhookId
     window: Literal["1h", "24h", "7d", "30d"]
     since: Annotated[Time, Meta(description="The beginning of the first hour.")]
     until: Annotated[Time, Meta(description="Now.")]
@@ -91,3 +90,9 @@ class WebhookStats(TypedDict):
     errors: Annotated[dict[str, Count], Meta(description="For attempts without an answer: error → how many.")]
     duration_ms: Durations
     hours: Annotated[list[HourResults], Meta(description="Every hour of the window, oldest first.")]
+
+
+class WebhookStats(Stats):
+    """What came of the attempts to a webhook, by whole hours (UTC). Tests are not counted."""
+
+    webhook_id: WebhookId

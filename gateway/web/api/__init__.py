@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from gateway.web.api import (
     audit,
+    callers,
     deliveries,
     erasures,
     events,
@@ -31,6 +32,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *jobs.OPERATIONS,
     *keys.OPERATIONS,
     *organizations.OPERATIONS,
+    *callers.OPERATIONS,
     *erasures.OPERATIONS,
     *audit.OPERATIONS,
 )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
 from sqlalchemy.engine import Row
 
+from gateway.dispatch import call_sync
+from gateway.domain.call import call_id_of
 from gateway.domain.delivery import Status
 from gateway.domain.event import Event
 from gateway.domain.trial import test_event
@@ -16,7 +18,9 @@ from gateway.store import attempts as attempt_rows
 from gateway.store import deliveries as rows
 from gateway.store import events as event_rows
 from gateway.store import history
+from gateway.store import revisions as revision_rows
 from gateway.store import webhooks as webhook_rows
+from gateway.store.directory import OrgView
 from gateway.store.history import DeliveryFilter
 from gateway.store.organizations import PLATFORM
 from gateway.store.page import decode_cursor
@@ -72,7 +76,7 @@ async def get_delivery(call: Call) -> Answer:
         event_row = await event_rows.find(conn, None if row.org_id == PLATFORM else row.org_id, row.event_id)
         made = await attempt_rows.of_delivery(conn, delivery_id)
         revisions = {
-            revision_id: await webhook_rows.revision(conn, cipher, revision_id)
+            revision_id: await revision_rows.find(conn, cipher, revision_id)
             for revision_id in {attempt.revision_id for attempt in made}
         }
     event = _sample(row) if row.test else await _event(call, event_row)
@@ -91,9 +95,21 @@ async def get_delivery(call: Call) -> Answer:
         )
         for attempt in made
     ]
-    payload = shapes.raw(event.envelope()) if event and readable else None
+    payload = shapes.raw(await _body(call, row, view, event, made)) if event and readable else None
     content: answers.DeliveryWithAttempts = {**shapes.delivery(row), "payload": payload, "attempts": attempts}
     return Answer(content)
+
+
+async def _body(call: Call, row: Row[Any], view: OrgView, event: Event, made: Sequence[Row[Any]]) -> bytes:
+    """What is sent: a webhook gets the event; a connector the call as it stands at this moment, with the
+    contact of the latest attempt."""
+    call_id = call_id_of(event.type, event.data) if row.target_type == "connector" else None
+    if call_id is None:
+        return event.envelope()
+    state = await call_sync.state_of(call.services.store, view, call_id, event)
+    records = [attempt_rows.open_record(view.organization.cipher, attempt) for attempt in reversed(made)]
+    contact = next((record.contact for record in records if record and record.contact), b"null")
+    return call_sync.body_of(state, contact)
 
 
 async def _event(call: Call, row: Row[Any] | None) -> Event | None:

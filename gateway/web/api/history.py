@@ -46,7 +46,7 @@ async def webhook_stats(call: Call) -> Answer:
         if not await webhook_rows.existed(conn, call.org_filter, webhook_id):
             raise NotFound(f"there is no webhook {webhook_id}")
         found = await statistics.of_webhook(conn, webhook_id, window, services.clock.now())
-    return Answer(shapes.stats(found, webhook_id))
+    return Answer(shapes.webhook_stats(found, webhook_id))
 
 
 OPERATIONS = (

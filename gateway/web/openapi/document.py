@@ -28,6 +28,7 @@ _NOUNS: Final = {
     "jobs": "Jobs",
     "keys": "Keys",
     "organizations": "Organizations",
+    "callers": "Callers",
     "erasures": "Erasures",
     "audit": "Audit log",
 }
@@ -41,6 +42,7 @@ _ABOUT: Final = {
     "Jobs": "Long work that a person ordered, such as the redelivery of a range, and how far it has come.",
     "Keys": "API keys: an organization's have a role, the platform's have scopes.",
     "Organizations": "HUM's customers: how long their things are kept, and erasing all of it.",
+    "Callers": "Who is calling, from every source at once, within a deadline.",
     "Erasures": "A person asks to be forgotten.",
     "Audit log": "Who did what, when, from where, to what, and who read payloads: a chain of hashes for each "
     "organization.",
@@ -120,7 +122,9 @@ def _tags(paths: dict[str, Any], sent: Iterable[outgoing.Outgoing]) -> list[dict
 
 
 def _schemas(operations: Iterable[Operation], sent: Iterable[outgoing.Outgoing]) -> dict[str, Any]:
-    kinds: dict[type, None] = dict.fromkeys((answers.Problem, answers.RefusedEvent, answers.Envelope))
+    kinds: dict[type, None] = dict.fromkeys(
+        (answers.Problem, answers.RefusedEvent, answers.Envelope, answers.SyncedCall)
+    )
     found: dict[str, Any] = {}
     for operation in operations:
         kinds |= dict.fromkeys(kind for kind in operation.answers.values() if kind is not None)

@@ -21,6 +21,7 @@ from gateway.domain.platform_webhook import (
     PlatformWebhookCreate,
     PlatformWebhookUpdate,
 )
+from gateway.domain.resolution import LEAST_DEADLINE_MS, MOST_DEADLINE_MS, CallerResolve
 from gateway.domain.retry import DEFAULT_LIFETIME_MS, MAX_STEPS, MAX_WAIT_SECONDS
 from gateway.domain.trial import WEBHOOK_TEST, WebhookTest
 from gateway.domain.url import MAX_URL
@@ -269,6 +270,26 @@ _RANGE: Final[dict[str, Meaning | None]] = {
     ),
     "dry_run": Meaning("Only count: nothing is sent, and no job is made."),
 }
+_CALLER: Final[dict[str, Meaning | None]] = {
+    "phone": Meaning(
+        "Whatever the telephone network gave: a number in any notation, a SIP URI, `anonymous`, nothing.",
+        {"examples": ["+13175550142"]},
+    ),
+    "call_id": Meaning(
+        "HUM's id of the call, passed on to connectors.",
+        {"minLength": 1, "maxLength": 256, "examples": ["call_01k9h5c1x2"]},
+    ),
+    "direction": Meaning("Whether the person calls, or is called."),
+    "to": Meaning("The number on the other side: the organization's own.", {"examples": ["+13175550100"]}),
+    "attestation": Meaning(
+        "STIR/SHAKEN: how sure the network is of an inbound caller's number. Below `A`, or without it, the "
+        "context holds neither notes nor e-mail nor custom fields."
+    ),
+    "deadline_ms": Meaning(
+        "How long somebody waits, from the arrival of the request.",
+        {"minimum": LEAST_DEADLINE_MS, "maximum": MOST_DEADLINE_MS, "examples": [900]},
+    ),
+}
 _PLATFORM_OR_ROLE: Final = {
     "anyOf": [
         {
@@ -325,6 +346,7 @@ MEANINGS: Final[Mapping[type, Mapping[str, Meaning | None]]] = {
             default=False,
         )
     },
+    CallerResolve: _CALLER,
     ErasureCreate: {
         "phone": Meaning(
             "The number, in E.164.", {"pattern": r"^\+[1-9][0-9]{6,14}$", "examples": ["+13175550142"]}

@@ -9,6 +9,7 @@ from gateway.domain import event_types, own_types
 from gateway.domain.event import API_VERSION
 from gateway.domain.event_types import CATALOGUE
 from gateway.web import answers
+from gateway.web.openapi import samples_callers
 
 _AT: Final = "2026-11-20T21:05:09.123Z"
 _EVENT_ID: Final = "evt_01k9h3v5q8x2m4n6p7r9s1t3w5"
@@ -233,6 +234,7 @@ def requests() -> Mapping[str, Mapping[str, Any]]:
             "platform": {"platform": True, "scopes": ["events:write"], "name": "voice core"},
         },
         "updateOrganization": {"retention": {"retention_days": 90}},
+        **samples_callers.REQUESTS,
         "erasePerson": {
             "dry run": {"phone": "+13175550142", "dry_run": True},
             "for good": {"phone": "+13175550142", "reason": "asked for it on 20 November"},
@@ -323,6 +325,7 @@ def responses() -> Mapping[str, Mapping[int, Any]]:
         "listOrganizations": {200: _page(organization)},
         "getOrganization": {200: organization},
         "updateOrganization": {200: organization},
+        **samples_callers.RESPONSES,
         "erasePerson": {200: erasure},
         "listAudit": {200: _page(audit_entry)},
     }

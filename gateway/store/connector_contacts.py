@@ -1,0 +1,133 @@
+"""What connectors have answered about people: kept for a while, found by the keyed hash of the number.
+
+How long an answer is fresh, and whether a stale one is still of use, is decided by who asks (`enrich`). Here
+it is kept until `expires_at`, and sealed: the rows tell neither the number nor the contact.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from sqlalchemy import delete, select, tuple_
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from gateway.domain.connector import Connector
+from gateway.store.bulk import BulkInsert
+from gateway.store.bulk import Row as Tuple
+from gateway.store.cipher import Cipher
+from gateway.store.tables import connector_contacts as table
+
+State = Literal["found", "not_found"]
+
+FIRST: Final = (b"", "")
+
+# An answer that was asked for earlier must not undo a later one.
+insert_answers: Final = BulkInsert(
+    table,
+    ("org_id", "person", "connector_id", "state", "contact", "fetched_at", "expires_at"),
+    on_conflict="ON CONFLICT (org_id, person, connector_id) DO UPDATE SET state = excluded.state,"
+    " contact = excluded.contact, fetched_at = excluded.fetched_at, expires_at = excluded.expires_at"
+    " WHERE excluded.fetched_at >= connector_contacts.fetched_at",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a connector said of a person at `fetched_at` (ms). `contact` is what was given to `row`."""
+
+    connector_id: str
+    state: State
+    contact: bytes | None
+    fetched_at: int
+    expires_at: int
+
+
+def row(cipher: Cipher, org_id: str, person: bytes, answer: Answer) -> Tuple:
+    """A row of `insert_answers`; of several about the same person and connector in one call, the last must be
+    the only one (PostgreSQL refuses to write one row twice)."""
+    sealed = None
+    if answer.contact is not None:
+        sealed = cipher.seal(_name(answer.connector_id, person), "contact", answer.contact)
+    return (
+        org_id, person, answer.connector_id, answer.state, sealed, answer.fetched_at, answer.expires_at,
+    )  # fmt: skip
+
+
+async def of_person(
+    conn: AsyncConnection,
+    cipher: Cipher,
+    org_id: str,
+    person: bytes,
+    connectors: Iterable[Connector],
+    now: int,
+) -> dict[str, Answer]:
+    """What these connectors have said of the person, by connector; not what has expired, nor what was
+    answered by a system that the connector no longer leads to."""
+    since = {connector.id: connector.contacts_since for connector in connectors}
+    query = select(table).where(table.c.org_id == org_id, table.c.person == person, table.c.expires_at > now)
+    return {
+        found.connector_id: _answer(found, cipher)
+        for found in await conn.execute(query)
+        if found.connector_id in since and found.fetched_at >= since[found.connector_id]
+    }
+
+
+async def forget(conn: AsyncConnection, org_id: str, connector_id: str, people: Sequence[bytes]) -> int:
+    """Drops what this connector has answered about these people; how many answers that were."""
+    result = await conn.execute(
+        delete(table).where(
+            table.c.org_id == org_id, table.c.person.in_(people), table.c.connector_id == connector_id
+        )
+    )
+    return result.rowcount
+
+
+async def forget_person(conn: AsyncConnection, org_id: str, person: bytes) -> int:
+    """Drops what any connector has answered about the person; how many answers."""
+    result = await conn.execute(delete(table).where(table.c.org_id == org_id, table.c.person == person))
+    return result.rowcount
+
+
+async def some(conn: AsyncConnection, org_id: str, after: tuple[bytes, str], limit: int) -> Sequence[Any]:
+    """The organization's answers in the order of their key, from `after` on, unopened: person, connector_id,
+    fetched_at."""
+    key = tuple_(table.c.person, table.c.connector_id)
+    query = select(table.c.person, table.c.connector_id, table.c.fetched_at)
+    query = query.where(table.c.org_id == org_id, key > after)
+    return (await conn.execute(query.order_by(table.c.person, table.c.connector_id).limit(limit))).all()
+
+
+async def remove(conn: AsyncConnection, org_id: str, rows: Sequence[Any]) -> int:
+    """Drops these of `some`, unless they were answered anew."""
+    key = tuple_(table.c.person, table.c.connector_id, table.c.fetched_at)
+    wanted = [(bytes(row.person), row.connector_id, row.fetched_at) for row in rows]
+    return (await conn.execute(delete(table).where(table.c.org_id == org_id, key.in_(wanted)))).rowcount
+
+
+async def forget_expired(conn: AsyncConnection, now: int, limit: int) -> int:
+    """Drops up to `limit` answers that have expired; how many."""
+    over = select(table.c.org_id, table.c.person, table.c.connector_id).where(table.c.expires_at <= now)
+    keys = (await conn.execute(over.order_by(table.c.expires_at).limit(limit))).all()
+    for org_id, person, connector_id in keys:
+        await conn.execute(
+            delete(table).where(
+                table.c.org_id == org_id,
+                table.c.person == person,
+                table.c.connector_id == connector_id,
+                table.c.expires_at <= now,
+            )
+        )
+    return len(keys)
+
+
+def _answer(found: Any, cipher: Cipher) -> Answer:
+    contact = None
+    if found.contact is not None:
+        contact = cipher.open(_name(found.connector_id, found.person), "contact", found.contact)
+    return Answer(found.connector_id, found.state, contact, found.fetched_at, found.expires_at)
+
+
+def _name(connector_id: str, person: bytes) -> str:
+    return f"{connector_id}|{bytes(person).hex()}"

@@ -1,0 +1,107 @@
+"""What the API answers about callers, as types (see `web.answers`)."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, TypedDict
+
+from msgspec import Meta
+
+from gateway.web.answers import Milliseconds
+
+ConnectorId = Annotated[
+    str,
+    Meta(
+        pattern="^cnr_[a-z0-9_]{1,60}$",
+        extra_json_schema={"examples": ["cnr_01k9h3v5q8x2m4n6p7r9s1t3w5"]},
+    ),
+]
+_PHONE = Meta(extra_json_schema={"examples": ["+13175550142"]})
+_KIND = Literal["override", "crm", "lookup"]
+
+
+class CrmLink(TypedDict):
+    """Where the caller stands in a CRM."""
+
+    connector_id: ConnectorId
+    contact_id: Annotated[str, Meta(description="The CRM's own id.")]
+    url: Annotated[str | None, Meta(description="https, for a person to open.")]
+    matches: Annotated[
+        int, Meta(ge=1, description="How many contacts of this CRM share the number; this is one of them.")
+    ]
+
+
+class Caller(TypedDict):
+    """What is known of the caller, from all sources."""
+
+    id: Annotated[
+        Annotated[str, Meta(pattern="^ctc_[a-z0-9_]{1,60}$")] | None,
+        Meta(description="The contact of the gateway's own address book; null when it has none."),
+    ]
+    phone: Annotated[str, _PHONE]
+    name: str | None
+    first_name: str | None
+    last_name: str | None
+    email: str | None
+    company: str | None
+    title: str | None
+    carrier: str | None
+    line_type: str | None
+    caller_name: Annotated[str | None, Meta(description="The name that the telephone network gives.")]
+    tags: list[str]
+    crm: list[CrmLink]
+    provenance: Annotated[
+        dict[str, _KIND],
+        Meta(description="Of each field that is there, which kind of source it is from."),
+    ]
+    ages: Annotated[
+        dict[str, Annotated[int, Meta(ge=0)]],
+        Meta(description="Of each field that is there, for how many seconds it is known."),
+    ]
+
+
+class CallerError(TypedDict):
+    """Why the answer is not more."""
+
+    source: Annotated[str, Meta(description="A connector's id, `phone` (the number) or `connectors` (all).")]
+    error: Annotated[
+        str,
+        Meta(
+            pattern="^[a-z]+(_[a-z]+)*$",
+            description="Of a number: `withheld`, `short`, `invalid`. Of a connector: `timeout`, "
+            "`connect_refused`, `refused`, `http_status`, `invalid_answer` and others. `none_enabled`: "
+            "there is nobody to ask.",
+        ),
+    ]
+
+
+class Resolution(TypedDict):
+    """Who is calling, as far as it was known in time."""
+
+    phone: Annotated[
+        Annotated[str, _PHONE] | None, Meta(description="In E.164; null when it is no number to look up.")
+    ]
+    status: Annotated[
+        Literal["found", "not_found", "unknown"],
+        Meta(
+            description="`found`: somebody knows the number. `not_found`: every source that was asked said "
+            "that it does not. `unknown`: an error, no answer in time, or a number that is withheld or none."
+        ),
+    ]
+    source: Annotated[
+        Literal["fresh", "stale", "partial", "none"],
+        Meta(
+            description="`stale`: something in it is older than 5 minutes. `partial`: a source is missing. "
+            "`none`: nothing is known."
+        ),
+    ]
+    elapsed_ms: Milliseconds
+    resolution_id: Annotated[str, Meta(pattern="^res_[a-z0-9_]{1,60}$")]
+    contact: Caller | None
+    context: Annotated[
+        str,
+        Meta(
+            description="For an agent's prompt: a heading and a fence with what is known, one line each, "
+            "cleaned of everything that could be taken for more than data."
+        ),
+    ]
+    errors: list[CallerError]

@@ -1,0 +1,55 @@
+"""The examples of what is asked and answered about callers; as in `samples`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from gateway.domain.contact import Caller, CrmLink, Kind
+from gateway.domain.context import Setting, caller_context
+from gateway.web import answers_callers as answers
+
+_PHONE: Final = "+13175550142"
+_CONNECTOR: Final = "cnr_01k9h3x1y2z3a4b5c6d7e8f9g0"
+_VALUES: Final = {"name": "Ada Example", "email": "ada@example.com", "company": "Example & Daughters"}
+_FROM: Final[dict[str, Kind]] = dict.fromkeys(_VALUES, "crm")
+
+contact: Final[answers.Caller] = {
+    "id": None, "phone": _PHONE, "name": _VALUES["name"], "first_name": None, "last_name": None,
+    "email": _VALUES["email"], "company": _VALUES["company"], "title": None, "carrier": None,
+    "line_type": None, "caller_name": None, "tags": [],
+    "crm": [
+        {
+            "connector_id": _CONNECTOR, "contact_id": "7351", "url": "https://crm.example.com/contacts/7351",
+            "matches": 1,
+        }
+    ],
+    "provenance": dict.fromkeys(_VALUES, "crm"), "ages": dict.fromkeys(_VALUES, 12),
+}  # fmt: skip
+resolution: Final[answers.Resolution] = {
+    "phone": _PHONE,
+    "status": "found",
+    "source": "fresh",
+    "elapsed_ms": 41,
+    "resolution_id": "res_01k9h5c2d4e6f8g1h3j5k7m9n1",
+    "contact": contact,
+    "context": caller_context(
+        Caller(_VALUES, _FROM, links=(CrmLink(_CONNECTOR, "7351", None),)),
+        status="found", phone=_PHONE, setting=Setting("inbound", "A"),
+    ),
+    "errors": [],
+}  # fmt: skip
+
+REQUESTS: Final[Mapping[str, Mapping[str, Any]]] = {
+    "resolveCaller": {
+        "call": {
+            "phone": _PHONE,
+            "call_id": "call_01k9h5c1x2",
+            "direction": "inbound",
+            "attestation": "A",
+            "deadline_ms": 900,
+        },
+        "number alone": {"phone": "(317) 555-0142"},
+    },
+}
+RESPONSES: Final[Mapping[str, Mapping[int, Any]]] = {"resolveCaller": {200: resolution}}
