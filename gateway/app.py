@@ -148,6 +148,7 @@ class Gateway:
             ),
             rules=Rules(allowed, settings.webhook_limit),
             redeliveries=Redeliveries(store, self.dispatcher, self.jobs.wake),
+            waits_here=self.dispatcher.waits,
             bodies=BodyBudget(),
             repeats=Repeats(store),
             payload_reads=PayloadReads(store, clock),

@@ -337,6 +337,10 @@ class Dispatcher:
         finally:
             self._over(target, owed)
 
+    def waits(self, target_id: str, delivery_id: str) -> bool:
+        """Whether the delivery waits in this node's memory, and has not begun."""
+        return self._stock.waits(target_id, delivery_id)
+
     def forget(self, target_id: str, delivery_id: str) -> None:
         """It was cancelled: if it waits here, it is not sent."""
         target = self.targets.get(target_id)

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.domain.failing import day_of
 from gateway.store.bulk import BulkInsert, BulkUpdate
+from gateway.store.tables import lanes
 from gateway.store.tables import target_health as table
 
 
@@ -87,6 +88,18 @@ async def failing(conn: AsyncConnection, ids: Iterable[str], since: int) -> Sequ
     """Those of the targets that have been failing since then or longer."""
     query = select(table).where(table.c.target_id.in_(sorted(ids)), table.c.failing_since <= since)
     return (await conn.execute(query)).all()
+
+
+async def in_the_way(conn: AsyncConnection, target_id: str) -> tuple[int, bool]:
+    """What can keep the target from getting more: until when it is held (ms; 0 for never), and whether its
+    latest attempt got no answer."""
+    held = select(lanes.c.held_until).where(lanes.c.target_id == target_id)
+    latest = select(table.c.last_error).where(
+        table.c.target_id == target_id, table.c.last_status_code.is_(None)
+    )
+    query = select(held.scalar_subquery().label("until"), latest.scalar_subquery().label("error"))
+    found = (await conn.execute(query)).one()
+    return found.until or 0, found.error is not None
 
 
 _MARK: Final = BulkUpdate(table, ("warned_day",), ("target_id",))

@@ -14,9 +14,9 @@ from gateway.domain.secret import Secret
 from gateway.domain.webhook import Webhook
 from gateway.store import organizations, revisions, rotations, secrets
 from gateway.store.cipher import Cipher
+from gateway.store.tables import lanes, target_health, webhooks
 from gateway.store.tables import revisions as revisions_table
 from gateway.store.tables import rotations as rotations_table
-from gateway.store.tables import target_health, webhooks
 from gateway.store.transaction import Transaction
 
 _JOINED: Final = (
@@ -78,10 +78,17 @@ async def count(conn: AsyncConnection, org_id: str) -> int:
     return int((await conn.execute(query)).scalar_one())
 
 
+_HEALTH: Final = (
+    select(webhooks.c.id, target_health, lanes.c.held_until)
+    .outerjoin(target_health, target_health.c.target_id == webhooks.c.id)
+    .outerjoin(lanes, lanes.c.target_id == webhooks.c.id)
+)
+
+
 async def health(conn: AsyncConnection, ids: Sequence[str]) -> dict[str, Row[Any]]:
-    """What is known of the latest deliveries, by webhook."""
-    rows = await conn.execute(select(target_health).where(target_health.c.target_id.in_(ids)))
-    return {row.target_id: row for row in rows}
+    """What is known of the latest deliveries, by webhook; and until when it is held, or was."""
+    rows = await conn.execute(_HEALTH.where(webhooks.c.id.in_(ids)))
+    return {row.id: row for row in rows}
 
 
 async def add(tx: Transaction, cipher: Cipher, webhook: Webhook) -> None:

@@ -9,17 +9,17 @@ from gateway.client.calls.redeliveries import range_body
 from gateway.client.calls.webhooks import rotation_body
 from gateway.client.jobs import DryRun, Job
 from gateway.client.request import Listing, Request, segment
-from gateway.client.types import (
+from gateway.client.types import Delivery, TestResult
+from gateway.client.types_history import WebhookStats
+from gateway.client.types_platform import (
     ChangedPlatformWebhook,
     CreatedPlatformWebhook,
-    Delivery,
     NewPlatformWebhook,
     PlatformWebhook,
     PlatformWebhookChanges,
     PlatformWebhookSettings,
-    TestResult,
+    ReleasedPlatformWebhook,
 )
-from gateway.client.types_history import WebhookStats
 
 _PATH: Final = "/api/platform/webhooks"
 
@@ -106,10 +106,10 @@ class PlatformCalls:
         return Request("POST", f"{_of(webhook_id)}/test", json={"type": type} if type else None)
 
     @call
-    def release_platform_webhook(self, webhook_id: str) -> Request[PlatformWebhook]:
+    def release_platform_webhook(self, webhook_id: str) -> Request[ReleasedPlatformWebhook]:
         """Ends the pause that the receiver has asked for.
 
-        client.release_platform_webhook("whk_01k9…")
+        client.release_platform_webhook("whk_01k9…")["was_held_until"]
         """
         return Request("POST", f"{_of(webhook_id)}/release")
 

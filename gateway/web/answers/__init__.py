@@ -27,6 +27,7 @@ from gateway.web.answers.deliveries import (
     SyncedCall,
     SyncedContact,
     Target,
+    WaitingFor,
 )
 from gateway.web.answers.events import (
     AcceptedBatch,
@@ -76,6 +77,7 @@ from gateway.web.answers.platform import (
     NewPlatformWebhook,
     PlatformWebhook,
     PlatformWebhookList,
+    ReleasedPlatformWebhook,
     TestResult,
 )
 from gateway.web.answers.problems import Mistake, Problem
@@ -86,6 +88,7 @@ from gateway.web.answers.webhooks import (
     CreatedWebhook,
     LastDelivery,
     NewWebhook,
+    ReleasedWebhook,
     Rotation,
     Webhook,
     WebhookList,
@@ -161,6 +164,8 @@ __all__ = [
     "Problem",
     "Ready",
     "RefusedEvent",
+    "ReleasedPlatformWebhook",
+    "ReleasedWebhook",
     "Results",
     "Rotation",
     "Scope",
@@ -171,6 +176,7 @@ __all__ = [
     "Target",
     "TestResult",
     "Time",
+    "WaitingFor",
     "Webhook",
     "WebhookId",
     "WebhookList",

@@ -73,7 +73,7 @@ OPERATIONS = (
     _operation(
         "POST", "/{id}/release", "releasePlatformWebhook", webhooks.release_webhook,
         "End the pause that the receiver has asked for with `Retry-After`.", model=WebhookRelease,
-        answers={200: answers.PlatformWebhook},
+        answers={200: answers.ReleasedPlatformWebhook},
     ),
     _operation(
         "POST", "/{id}/rotate-secret", "rotatePlatformSecret", rotations.rotate_secret,
