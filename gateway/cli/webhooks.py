@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gateway.cli.connection import client_command
-from gateway.cli.jobs import range_body, range_options, show_ordered
+from gateway.cli.jobs import range_body, range_options, redelivery_options, show_ordered
 from gateway.cli.output import Column, Json, Row, clean, member, show_fields, show_json, show_table
 from gateway.cli.values import confirm, environment, pairs
 
@@ -200,10 +200,10 @@ def enable(client: GatewayClient, as_json: bool, webhook_id: str, pending: str |
 
 @webhooks.command("redeliver")
 @click.argument("webhook_id")
-@range_options
+@redelivery_options
 @client_command()
 def redeliver(client: GatewayClient, as_json: bool, webhook_id: str, wait: bool, **range_: Any) -> None:
-    """Send again all events whose latest delivery to the webhook failed.
+    """Send again all events whose latest delivery to the webhook failed, or others of a range.
 
     They go oldest first, and after everything else that the webhook is owed.
     """

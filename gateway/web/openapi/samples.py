@@ -216,6 +216,8 @@ def requests() -> Mapping[str, Mapping[str, Any]]:
         "redeliverWebhook": {
             "dry run": {"since": "2026-11-20T19:00:00Z", "dry_run": True},
             "range": {"since": "2026-11-20T19:00:00Z", "types": ["call.*"]},
+            "delivered ones too": {"which": "all", "status_code": 200, "since": "2026-11-20T19:00:00Z"},
+            "these events": {"which": "all", "event_ids": [_EVENT_ID]},
         },
         "replayWebhook": {"dry run": {"dry_run": True}, "range": {"since": "2026-11-20T19:00:00Z"}},
         "cancelJob": {"nothing": {}},
