@@ -154,6 +154,7 @@ class Gateway:
             pings=Pings(store, calls),
             changes=Changes(store),
             redeliveries=Redeliveries(store, self.dispatcher, self.jobs.wake),
+            waits_here=self.dispatcher.waits,
             bodies=BodyBudget(),
             repeats=Repeats(store),
             payload_reads=PayloadReads(store, clock),

@@ -24,7 +24,8 @@ class Clock(Protocol):
         """Seconds of a clock that never goes back."""
 
     async def sleep(self, seconds: float) -> None:
-        """Wait, cancellably."""
+        """Wait about so long, cancellably. It can end a millisecond early, as timers do: what must not come
+        before its time asks the clock again."""
 
 
 class SystemClock:

@@ -91,7 +91,11 @@ def get(client: GatewayClient, as_json: bool, delivery_id: str, with_payload: bo
         click.echo(bytes(payload), nl=False)
         return
     delivery: Json = {name: decode(value) for name, value in parts.items()}
-    shown = delivery | {"status": _status(delivery), "target": _target(delivery)}
+    shown = delivery | {
+        "status": _status(delivery),
+        "target": _target(delivery),
+        "waiting_for": (delivery.get("waiting_for") or {}).get("message"),
+    }
     show_fields(shown, skip=("attempts", "reason"))
     attempts = delivery.get("attempts") or []
     click.echo("" if attempts else "\nno attempt yet")

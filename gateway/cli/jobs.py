@@ -85,9 +85,39 @@ def range_options(function: Callable[..., None]) -> Callable[..., None]:
     return function
 
 
+def redelivery_options(function: Callable[..., None]) -> Callable[..., None]:
+    """The options of `range_options`, and those that only a redelivery has."""
+    for option in (
+        click.option(
+            "--events-from",
+            type=click.File("r"),
+            help="Only the events whose ids this file holds, one a line; - is standard input.",
+        ),
+        click.option("--event", "event_ids", multiple=True, help="Only this event; repeatable."),
+        click.option(
+            "--code",
+            "status_code",
+            type=click.IntRange(100, 999),
+            help="Only what was last answered with this.",
+        ),
+        click.option(
+            "--which",
+            type=click.Choice(("failed", "all")),
+            help="By the latest delivery of each event: failed, or all that are over.  [failed]",
+        ),
+    ):
+        function = option(function)
+    return range_options(function)
+
+
 def range_body(given: dict[str, Any]) -> Json:
-    """The request's members out of the options of `range_options`."""
-    body = {name: value for name, value in given.items() if value}
+    """The request's members out of the options of `range_options` or `redelivery_options`."""
+    chosen = dict(given)
+    listed = chosen.pop("events_from", None)
+    ids = [*chosen.pop("event_ids", ()), *(line.strip() for line in listed or () if line.strip())]
+    if listed is not None and not ids:
+        raise click.BadParameter("holds no event's id", param_hint="--events-from")
+    body = {name: value for name, value in (chosen | {"event_ids": ids}).items() if value}
     if "types" in body:
         body["types"] = [entry.strip() for entry in body["types"].split(",") if entry.strip()]
     return body

@@ -10,15 +10,17 @@ import click
 from gateway.cli.connection import client_command
 from gateway.cli.deliveries import COLUMNS
 from gateway.cli.history import show_stats, window_option
-from gateway.cli.jobs import range_body, range_options, show_ordered
-from gateway.cli.output import Column, member, show_json, show_table
+from gateway.cli.jobs import range_body, redelivery_options, show_ordered
+from gateway.cli.output import show_json, show_table
 from gateway.cli.values import confirm, environment
 from gateway.cli.webhooks import (
     rotation_options,
     rotation_terms,
+    show_released,
     show_result,
     show_webhook,
     webhook_body,
+    webhook_columns,
     webhook_options,
 )
 
@@ -80,10 +82,9 @@ def list_webhooks(client: GatewayClient, as_json: bool, limit: int) -> None:
         return
     ranks = {
         "id": 0, "url": 1, "events": 3, "organizations": 4, "status": 0, "disabled_reason": 2,
-        "failing_since": 5,
+        "held_until": 2, "failing_since": 5,
     }  # fmt: skip
-    elastic = ("url", "events", "organizations")
-    show_table(found, [Column(name, member(name), rank, name in elastic) for name, rank in ranks.items()])
+    show_table(found, webhook_columns(ranks, ("url", "events", "organizations")))
 
 
 @platform_webhooks.command("get")
@@ -171,7 +172,7 @@ def deliveries(client: GatewayClient, as_json: bool, webhook_id: str, status: st
 @client_command()
 def release(client: GatewayClient, as_json: bool, webhook_id: str) -> None:
     """End the pause that the receiver has asked for; what was held is sent now."""
-    show_webhook(client.release_platform_webhook(webhook_id), as_json)
+    show_released(client.release_platform_webhook(webhook_id), as_json)
 
 
 @platform_webhooks.command("rotate-secret")
@@ -193,10 +194,13 @@ def finish_rotation(client: GatewayClient, as_json: bool, webhook_id: str) -> No
 
 @platform_webhooks.command("redeliver")
 @click.argument("webhook_id")
-@range_options
+@redelivery_options
 @client_command()
 def redeliver(client: GatewayClient, as_json: bool, webhook_id: str, wait: bool, **range_: Any) -> None:
-    """Send again all events whose latest delivery to it failed. To wait for the job, HUM_GATEWAY_ORG is *."""
+    """Send again all events whose latest delivery to it failed, or others of a range.
+
+    To wait for the job, HUM_GATEWAY_ORG is *.
+    """
     dry_run = range_.pop("dry_run")
     order = client.count_platform_redelivery if dry_run else client.redeliver_platform_range
     show_ordered(client, dict(order(webhook_id, **range_body(range_))), as_json, wait)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gateway.cli.connection import client_command
-from gateway.cli.jobs import range_body, range_options, show_ordered
+from gateway.cli.jobs import range_body, range_options, redelivery_options, show_ordered
 from gateway.cli.output import Column, Json, Row, clean, member, show_fields, show_json, show_table
 from gateway.cli.values import confirm, environment, pairs
 
@@ -89,11 +89,27 @@ def show_webhook(webhook: Row, as_json: bool) -> None:
     if as_json:
         show_json(webhook)
         return
-    show_fields(webhook, skip=("secret", "warnings"))
+    shown = {**webhook, "status": standing(webhook)}
+    show_fields(shown, skip=("secret", "warnings", "was_held_until"))
     for warning in webhook.get("warnings") or ():
         click.echo(clean(f"Warning: {warning['message']}"), err=True)
     if webhook.get("secret"):
         click.echo(f"\nThe secret, shown this once:\n{webhook['secret']}")
+
+
+def standing(webhook: Row) -> str:
+    """Its status in a word: a webhook that is enabled and gets nothing because it is held is `held`."""
+    held = webhook.get("status") == "enabled" and webhook.get("held_until")
+    return "held" if held else str(webhook.get("status"))
+
+
+def show_released(webhook: Row, as_json: bool) -> None:
+    """What was ended goes to standard error, the webhook to standard output."""
+    if not as_json:
+        until = webhook.get("was_held_until")
+        said = f"ended the hold that would have lasted until {until}" if until else "it was not held"
+        click.echo(said, err=True)
+    show_webhook(webhook, as_json)
 
 
 @webhooks.command("create")
@@ -124,10 +140,16 @@ def list_webhooks(client: GatewayClient, as_json: bool, limit: int) -> None:
         return
     elastic = ("url", "events", "description")
     ranks = {
-        "id": 0, "url": 1, "events": 3, "status": 0, "disabled_reason": 2, "failing_since": 4,
-        "description": 5,
+        "id": 0, "url": 1, "events": 3, "status": 0, "disabled_reason": 2, "held_until": 2,
+        "failing_since": 4, "description": 5,
     }  # fmt: skip
-    show_table(found, [Column(name, member(name), rank, name in elastic) for name, rank in ranks.items()])
+    show_table(found, webhook_columns(ranks, elastic))
+
+
+def webhook_columns(ranks: dict[str, int], elastic: tuple[str, ...]) -> list[Column]:
+    """The columns of a list of webhooks, by the name of the member that each shows."""
+    read = {"status": standing}
+    return [Column(name, read.get(name, member(name)), rank, name in elastic) for name, rank in ranks.items()]
 
 
 @webhooks.command("get")
@@ -178,10 +200,10 @@ def enable(client: GatewayClient, as_json: bool, webhook_id: str, pending: str |
 
 @webhooks.command("redeliver")
 @click.argument("webhook_id")
-@range_options
+@redelivery_options
 @client_command()
 def redeliver(client: GatewayClient, as_json: bool, webhook_id: str, wait: bool, **range_: Any) -> None:
-    """Send again all events whose latest delivery to the webhook failed.
+    """Send again all events whose latest delivery to the webhook failed, or others of a range.
 
     They go oldest first, and after everything else that the webhook is owed.
     """
@@ -234,7 +256,7 @@ def show_result(result: Row, as_json: bool) -> None:
 @client_command()
 def release(client: GatewayClient, as_json: bool, webhook_id: str) -> None:
     """End the pause that the receiver has asked for; what was held is sent now."""
-    show_webhook(client.release_webhook(webhook_id), as_json)
+    show_released(client.release_webhook(webhook_id), as_json)
 
 
 def rotation_options(function: Callable[..., None]) -> Callable[..., None]:

@@ -118,6 +118,7 @@ class Webhook(TypedDict):
     disabled_reason: Literal["by_user", "gone", "failing"] | None
     has_secret: bool
     failing_since: str | None
+    held_until: str | None
     rotation: Rotation | None
     last_delivery: LastDelivery | None
     timeout_ms: int
@@ -147,6 +148,12 @@ class ChangedWebhook(Webhook):
     """The webhook as it is now, and what looks like a mistake in the change."""
 
     warnings: list[Mistake]
+
+
+class ReleasedWebhook(Webhook):
+    """The webhook, and until when the hold that was ended would have lasted; None: it was not held."""
+
+    was_held_until: str | None
 
 
 class WebhookSettings(TypedDict, total=False):
@@ -183,42 +190,6 @@ class WebhookChanges(TypedDict, total=False):
     ordered: bool | None
     profile: str | None
     api_version: str | None
-
-
-class PlatformWebhook(Webhook):
-    """A webhook of the platform; `organizations` None: over all of them. Its `org_id` is `*`."""
-
-    organizations: list[str] | None
-
-
-class NewPlatformWebhook(PlatformWebhook):
-    """With its secret, which is shown this once; None for one that was brought along."""
-
-    secret: str | None
-
-
-class CreatedPlatformWebhook(NewPlatformWebhook):
-    """The new webhook and its secret."""
-
-    warnings: list[Mistake]
-
-
-class ChangedPlatformWebhook(PlatformWebhook):
-    """The webhook as it is now."""
-
-    warnings: list[Mistake]
-
-
-class PlatformWebhookSettings(WebhookSettings, total=False):
-    """What a platform webhook is created with; types are named in full."""
-
-    organizations: Sequence[str] | None
-
-
-class PlatformWebhookChanges(WebhookChanges, total=False):
-    """A merge patch; None in `organizations` is all of them."""
-
-    organizations: Sequence[str] | None
 
 
 class TestResult(TypedDict):
@@ -309,11 +280,21 @@ class SyncedCall(TypedDict):
     contact: SyncedContact | None
 
 
+class WaitingFor(TypedDict):
+    """What a pending delivery waits for: a word, when that is over if it is known, and a sentence."""
+
+    reason: str
+    until: str | None
+    message: str
+
+
 class DeliveryWithAttempts(Delivery):
     """One delivery with what was sent and what came back; a connector gets the call as it stands. The payload
-    is None when it is past its retention or not open to this key."""
+    is None when it is past its retention or not open to this key; `waiting_for` is None for one that does not
+    wait."""
 
     payload: Envelope | SyncedCall | None
+    waiting_for: WaitingFor | None
     attempts: list[Attempt]
 
 

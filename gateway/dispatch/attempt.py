@@ -33,6 +33,7 @@ from gateway.domain.exchange import Exchange, Request
 from gateway.domain.outcome import Outcome, Verdict
 from gateway.domain.owed import Owed
 from gateway.domain.rotation import may_be_refusal
+from gateway.domain.url import origin
 from gateway.metrics import Metrics
 from gateway.store.directory import Directory, OrgView
 from gateway.store.group_commit import GroupCommit
@@ -141,6 +142,12 @@ class Attempts:
         org = self.directory.known(owed.org_id) or await self.directory.organization(owed.org_id)
         return (org.addressee(owed.target_id) if org else None), org
 
+    def _has_moved(self, addressee: Addressee) -> bool:
+        """Whether it is at another origin than when it was asked."""
+        org = self.directory.known(addressee.org_id)
+        current = org.addressee(addressee.id) if org else None
+        return current is not None and origin(current.url) != origin(addressee.url)
+
     def _outdated(self, owed: Owed) -> bool:
         """Whether its payload must be read anew: a person of the organization was erased since."""
         org = self.directory.known(owed.org_id)
@@ -237,6 +244,8 @@ class Attempts:
             holds_in_a_row=target.holds_in_a_row,
             chance=self.chance(),
         )
+        if outcome.verdict in (Verdict.HELD, Verdict.GONE) and self._has_moved(addressee):
+            outcome = outcomes.of_another(outcome, now)
         proven_before = target.proven
         if outcome.verdict is not Verdict.ABORTED:
             target.learn(exchange, outcome, self.clock.monotonic())

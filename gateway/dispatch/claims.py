@@ -263,6 +263,8 @@ class Claims:
         if put_off:
             async with self._store.transaction() as tx:
                 await deliveries.move(tx.conn, put_off)
+            aside = {target_of_later(home) for home, _, _ in put_off}
+            self.see_later({target_id for target_id in aside if target_id is not None})
 
     async def _target_of(self, row: Row[Any]) -> Target | None:
         target = self._dispatcher.targets.get(row.target_id)

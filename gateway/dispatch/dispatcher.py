@@ -14,6 +14,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from gateway.clock import Clock
+from gateway.dispatch.alarms import Alarms
 from gateway.dispatch.attempt import Attempts
 from gateway.dispatch.breaker import LONGEST_PAUSE_SECONDS
 from gateway.dispatch.fairness import Turns
@@ -68,7 +69,8 @@ class Dispatcher:
         self.in_doubt = False
         self._waits_for_records = False
         self._pump_is_due = False
-        self._holds = Holds(clock, self._wake_later, self._resume)
+        self._alarms = Alarms(clock, self._resume, self._spawn)
+        self._holds = Holds(clock, self._wake, self._resume)
         self.due_hint: Callable[[int], None] = lambda due_at: None
         self.wake_claims: Callable[[], None] = lambda: None
         self.look_again: Callable[[], None] = lambda: None
@@ -164,10 +166,20 @@ class Dispatcher:
 
     def _wake(self, target: Target) -> bool:
         """Gives the target its turn if there is something it could send; says whether there is."""
-        ready = target.ready(self._clock.now(), self._clock.monotonic())
+        now, monotonic = self._clock.now(), self._clock.monotonic()
+        ready = target.ready(now, monotonic)
         if ready:
             self._turns.enlist(target)
+        else:
+            self._pause(target, now, monotonic)
         return ready
+
+    def _pause(self, target: Target, now: int, monotonic: float) -> None:
+        """When time alone was in its way at this moment, it is looked at again when that is over. It must be
+        the moment at which it was found not ready: at a later one nothing may be in its way any more."""
+        seconds = target.shut_for(now, monotonic)
+        if seconds > 0:
+            self.resume_later(seconds, target)
 
     def _pump_soon(self) -> None:
         """Once for all that happens in this turn of the loop."""
@@ -191,8 +203,8 @@ class Dispatcher:
                 self._start(target, place)
                 if target.ready(now, monotonic):
                     self._turns.enlist(target)
-            if target.lane is not None and not target.idle and (pause := target.lane.pause(monotonic)):
-                self.resume_later(pause, target)
+            if not target.enlisted and not target.idle:
+                self._pause(target, now, monotonic)
 
     async def part_the_slow(self) -> None:
         """Until cancelled: those that have been on the wire for long make room for others."""
@@ -207,19 +219,21 @@ class Dispatcher:
         self.in_flight += 1
         self._spawn(self._run(target, owed, place))
 
-    def _spawn(self, work: Coroutine[Any, Any, None], name: str | None = None) -> None:
+    def _spawn(self, work: Coroutine[Any, Any, None], name: str | None = None) -> asyncio.Task[None]:
         task = asyncio.create_task(work, name=name)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
     async def _run(self, target: Target, owed: Owed, place: Place) -> None:
         def place_is_free() -> None:
             target.in_flight -= 1
             self.in_flight -= 1
             self._places.leave(place)
-            if self._blocked(target):
+            now, monotonic = self._clock.now(), self._clock.monotonic()
+            if target.blocked(now, monotonic):
                 self._send_home(target)
-                self._wake_later(target)
+                self._pause(target, now, monotonic)
             elif not target.idle:
                 self._turns.enlist(target)
             self._pump_soon()
@@ -252,24 +266,9 @@ class Dispatcher:
     def _blocked(self, target: Target) -> bool:
         return target.blocked(self._clock.now(), self._clock.monotonic())
 
-    def _wake_later(self, target: Target) -> None:
-        """A hold ends and a breaker probes without anybody else touching the target."""
-        until_hold_ends = (target.held_until - self._clock.now()) / 1000
-        until_probe = target.breaker.next_probe - self._clock.monotonic() if target.breaker.open else 0.0
-        seconds = max(until_hold_ends, until_probe, 0.0)
-        if target.enabled and seconds > 0:
-            self.resume_later(seconds + 0.001, target)
-
     def resume_later(self, seconds: float, target: Target) -> None:
-        """A pause ends without anybody else touching the target."""
-
-        async def wake() -> None:
-            await self._clock.sleep(seconds)
-            if target.lane is not None:
-                target.lane.paused = False
-            self._resume(target)
-
-        self._spawn(wake(), f"wake {target.id}")
+        """The target is looked at again in so many seconds, though nobody else touches it."""
+        self._alarms.set(target, seconds)
 
     def _resume(self, target: Target) -> None:
         self._wake(target)
@@ -337,6 +336,10 @@ class Dispatcher:
             self.in_doubt = True
         finally:
             self._over(target, owed)
+
+    def waits(self, target_id: str, delivery_id: str) -> bool:
+        """Whether the delivery waits in this node's memory, and has not begun."""
+        return self._stock.waits(target_id, delivery_id)
 
     def forget(self, target_id: str, delivery_id: str) -> None:
         """It was cancelled: if it waits here, it is not sent."""

@@ -12,10 +12,10 @@ class Holds:
     """What the database says of holds, brought to the targets in memory."""
 
     def __init__(
-        self, clock: Clock, wake_later: Callable[[Target], None], resume: Callable[[Target], None]
+        self, clock: Clock, wake: Callable[[Target], object], resume: Callable[[Target], None]
     ) -> None:
         self._clock = clock
-        self._wake_later = wake_later
+        self._wake = wake
         self._resume = resume
         self._until: dict[str, int] | None = None
 
@@ -41,4 +41,4 @@ class Holds:
         if until > target.held_until:
             target.held_until = until
             target.start_slowly()
-            self._wake_later(target)
+            self._wake(target)  # when the hold ends

@@ -7,19 +7,16 @@ Whose it is, the database says (`store.lanes`); `dispatch.lanes` asks it.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Final
 
 from gateway.domain.addressee import Addressee
 from gateway.domain.rate import Bucket
-
-SHORTEST_PAUSE: Final = 0.002  # shorter ones would only be turns of the loop
 
 
 @dataclass(slots=True, eq=False)
 class Lane:
     """`elsewhere`: another node had it when it was asked for last. `freed` holds the keys of which a delivery
     has left this node's memory; `behind` says that something waits behind others of its key, and `after` up
-    to which key that has been looked through. `paused` while a timer runs for the next token."""
+    to which key that has been looked through. `aside`: a job has put something aside for it."""
 
     ordered: bool = False
     bucket: Bucket | None = None
@@ -28,7 +25,7 @@ class Lane:
     freed: dict[str, None] = field(default_factory=dict)
     behind: bool = False
     after: str = ""
-    paused: bool = False
+    aside: bool = False
 
     @property
     def sought(self) -> bool:
@@ -48,7 +45,7 @@ class Lane:
 
     def own(self, monotonic: float) -> None:
         """This node serves it from now on. How often the owner before has called is not known: one token."""
-        self.owned, self.elsewhere, self.after = True, False, ""
+        self.owned, self.elsewhere, self.aside, self.after = True, False, False, ""
         self.behind = self.ordered
         if self.bucket is not None:
             self.bucket = Bucket(self.bucket.rate, monotonic)
@@ -74,12 +71,10 @@ class Lane:
             self.bucket.take(monotonic)
 
     def pause(self, monotonic: float) -> float:
-        """Seconds until the next attempt may start, when nobody waits for that yet; else 0."""
-        if self.paused or self.may_start(monotonic):
+        """Seconds until the next attempt may start; 0 when it may now."""
+        if self.bucket is None or self.bucket.has_one(monotonic):
             return 0.0
-        assert self.bucket is not None
-        self.paused = True
-        return max(self.bucket.seconds_until_one(monotonic), SHORTEST_PAUSE)
+        return self.bucket.seconds_until_one(monotonic)
 
 
 def followed(lane: Lane | None, addressee: Addressee, monotonic: float) -> tuple[Lane | None, bool]:

@@ -56,7 +56,7 @@ class Lanes:
                 lane.behind = target.id in lines
                 keys -= await self._look_through(target, keys)
             if lane is not None and not lane.owned:
-                lane.elsewhere = False
+                lane.elsewhere = lane.aside = False
                 target.backlog = target.backlog if target.id in queues else 0
 
     async def serve(self, targets: Sequence[Target]) -> None:
@@ -82,7 +82,7 @@ class Lanes:
     # Owners.
 
     async def _take(self, targets: Sequence[Target]) -> None:
-        sought = [t for t in targets if t.sought and (t.backlog or (t.lane is not None and t.lane.behind))]
+        sought = [target for target in targets if target.sought and _has_work(target)]
         if not sought or not self._lease.holds():
             return
         lease = self._lease.id
@@ -213,6 +213,12 @@ class Lanes:
 
     def _blocked(self, target: Target) -> bool:
         return target.blocked(self._clock.now(), self._clock.monotonic())
+
+
+def _has_work(target: Target) -> bool:
+    """Whether the database has something for it, in any of its queues."""
+    lane = target.lane
+    return target.backlog > 0 or (lane is not None and (lane.behind or lane.aside))
 
 
 def owed(row: Row[Any], lease: str) -> Owed:

@@ -83,7 +83,7 @@ class Later:
                 break
             marks = self._aside.pop(target_id)
             target = self._dispatcher.targets.get(target_id) or await self._find(target_id)
-            if target is None:
+            if target is None or self._is_anothers(target):
                 continue
             room = self._room(target, left)
             taken = await self._claims.bring_in(target, later_queue(target_id), room) if room else 0
@@ -91,6 +91,17 @@ class Later:
             if taken == room > 0 or not room or target_id in self._aside:
                 self._aside[target_id] = self._aside.get(target_id, 0) + marks
         self._dispatcher.pump()
+
+    def _is_anothers(self, target: Target) -> bool:
+        """Whether another node serves it, which finds what is put aside by itself. One that nobody serves
+        must be taken first, and this may be all that it is owed."""
+        lane = target.lane
+        if lane is None or lane.owned:
+            return False
+        if lane.sought and not lane.aside:
+            lane.aside = True
+            self._dispatcher.wake_claims()
+        return lane.elsewhere
 
     def _share(self) -> int:
         """How many may come in at this turn, for all targets together."""
@@ -101,8 +112,6 @@ class Later:
         """How many of this target; none while it gets nothing, or others wait for it in the database."""
         if target.backlog or target.blocked(self._clock.now(), self._clock.monotonic()):
             return 0
-        if target.lane is not None and not target.owned:
-            return 0  # another node's to send
         if target.breaker.open:
             return 1 - min(1, target.kept)  # the probe
         return max(0, min(left, MOST_WAITING - len(target.later), self._dispatcher.room(target)))

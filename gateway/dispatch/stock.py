@@ -80,6 +80,13 @@ class Stock:
             self._unload(owed)
         return owed
 
+    def waits(self, target_id: str, delivery_id: str) -> bool:
+        """Whether it waits here for its target, and is not under way yet."""
+        target = self.targets.get(target_id)
+        return target is not None and any(
+            owed.id == delivery_id for owed in (*target.urgent, *target.normal, *target.later)
+        )
+
     def known(self) -> set[str]:
         """The ids of all deliveries in memory."""
         targets = self.targets.values()

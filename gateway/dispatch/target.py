@@ -20,6 +20,7 @@ from gateway.domain.outcome import Outcome, Verdict
 from gateway.domain.owed import Owed
 
 if TYPE_CHECKING:
+    from gateway.dispatch.alarms import Alarm
     from gateway.dispatch.places import Membership
     from gateway.dispatch.rotating import Memory
 
@@ -35,7 +36,7 @@ class Target:
     `membership`: what it shares with others of its host and organization; `slow`: how many of its requests
     have been on the wire for long (`places`). `lane`: for one that a single node serves. `hold_told`: since
     when (monotonic) the database knows of a hold that this node heard of. `rotation`: what it takes while its
-    secret is being rotated (`rotating`)."""
+    secret is being rotated (`rotating`). `alarm`: when it is looked at again (`alarms`)."""
 
     id: str
     org_id: str
@@ -60,6 +61,7 @@ class Target:
     lane: Lane | None = None
     hold_told: float = 0.0
     rotation: Memory | None = None
+    alarm: Alarm | None = None
 
     @property
     def waiting(self) -> int:
@@ -96,6 +98,16 @@ class Target:
             and not self.blocked(now, monotonic)
             and (self.lane is None or self.lane.may_start(monotonic))
         )
+
+    def shut_for(self, now: int, monotonic: float) -> float:
+        """Seconds until what time alone ends is over: a hold, the wait for a breaker's probe, and for the
+        next token if something waits for that. 0 when nothing of this kind is in its way."""
+        if not self.enabled:
+            return 0.0
+        hold = (self.held_until - now) / 1000
+        probe = self.breaker.next_probe - monotonic if self.breaker.open else 0.0
+        token = self.lane.pause(monotonic) if self.lane is not None and not self.idle else 0.0
+        return max(hold, probe, token, 0.0)
 
     @property
     def idle(self) -> bool:

@@ -104,6 +104,17 @@ def skip(progress: Progress, reason: Reason) -> Outcome:
     return Outcome(Verdict.SKIPPED, _then(Step.CANCEL), None, attempts, steps, reason=reason)
 
 
+def of_another(outcome: Outcome, now: int) -> Outcome:
+    """What remains of an outcome whose answer another receiver gave, because the target's origin has changed
+    meanwhile: nobody asks for a pause, nobody is gone. A delivery that was to wait for that is due now."""
+    if outcome.verdict is Verdict.HELD:
+        return msgspec.structs.replace(outcome, due_at=now, hold_until=None)
+    if outcome.verdict is Verdict.GONE:
+        goes_on = outcome.status is Status.PENDING
+        return msgspec.structs.replace(outcome, verdict=Verdict.RETRY if goes_on else Verdict.FAILED)
+    return outcome
+
+
 def _hold(
     asked: float, attempts: int, progress: Progress, policy: Policy, now: int, holds_in_a_row: int
 ) -> Outcome:

@@ -18,6 +18,7 @@ from gateway.domain.secret import Secret
 from gateway.domain.url import MAX_URL
 from gateway.domain.webhook import SecretRotate, WebhookEnable
 from gateway.errors import Conflict, Detail, InvalidRequest, NotFound
+from gateway.manage import holds
 from gateway.manage.secrets import (
     Begun,
     begin,
@@ -28,7 +29,7 @@ from gateway.manage.secrets import (
     told,
     write,
 )
-from gateway.store import connectors, deliveries, health, lanes, organizations, rotations, secrets
+from gateway.store import connectors, deliveries, lanes, organizations, rotations, secrets
 from gateway.store.directory import OrgView
 from gateway.store.transaction import Announce, Transaction
 
@@ -104,9 +105,7 @@ async def update(
         tx, org.organization.cipher, after, new_revision=after.revision_id != before.revision_id,
         new_secrets=[fresh] if fresh else (),
     )  # fmt: skip
-    if after.enabled and not before.enabled:
-        await health.recovered(tx.conn, after.id)
-        await deliveries.wake_target(tx.conn, after.id, now)
+    await holds.after_change(tx, before, after, now)
     return after, fresh
 
 

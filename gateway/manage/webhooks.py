@@ -20,9 +20,10 @@ from gateway.domain.webhook import (
     refuse_unavailable,
 )
 from gateway.errors import Conflict, Detail, InvalidRequest, NotFound
+from gateway.manage import holds
 from gateway.manage.secrets import end_rotation, make_secret
 from gateway.manage.telling import tell_of_change, tell_of_new
-from gateway.store import deliveries, health, lanes, organizations, rotations, secrets, webhooks
+from gateway.store import deliveries, lanes, organizations, rotations, secrets, webhooks
 from gateway.store.directory import OrgView
 from gateway.store.transaction import Announce, Transaction
 
@@ -118,9 +119,7 @@ async def update(
     if new_revision:
         after = after.changed(revision_id=new_id("rev", now))
     await webhooks.change(tx, org.organization.cipher, after, new_revision=new_revision)
-    if after.enabled and not before.enabled:
-        await health.recovered(tx.conn, after.id)
-        await deliveries.wake_target(tx.conn, after.id, now)
+    await holds.after_change(tx, before, after, now)
     await tell_of_change(tx, before, after, announce)
     return after
 
@@ -142,15 +141,11 @@ async def enable(
     return await update(tx, org, webhook_id, WebhookUpdate(enabled=True), rules, now, announce)
 
 
-async def release(tx: Transaction, org: OrgView, webhook_id: str, now: int) -> Webhook:
-    """Ends the hold that an answer with Retry-After has asked for; a webhook that is not held stays as it is.
-    What was told to wait for the end of the hold is due now."""
+async def release(tx: Transaction, org: OrgView, webhook_id: str, now: int) -> tuple[Webhook, int | None]:
+    """Ends the hold that an answer with Retry-After has asked for, and says until when it would have lasted
+    (ms); a webhook that is not held stays as it is. What was told to wait for the end is due now."""
     webhook = await _find(tx, org, webhook_id)
-    until = await lanes.release(tx.conn, webhook_id, now)
-    if until is not None:
-        await deliveries.wake_held(tx.conn, webhook_id, until, now)
-        tx.touch(org.id)  # so that every node looks
-    return webhook
+    return webhook, await holds.end(tx, webhook, now)
 
 
 async def delete(tx: Transaction, org: OrgView, webhook_id: str, now: int) -> None:

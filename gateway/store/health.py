@@ -6,12 +6,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import select, update
+from sqlalchemy import select, union, update
 from sqlalchemy.engine import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.domain.failing import day_of
 from gateway.store.bulk import BulkInsert, BulkUpdate
+from gateway.store.tables import lanes
 from gateway.store.tables import target_health as table
 
 
@@ -74,10 +75,21 @@ async def write(conn: AsyncConnection, news: Iterable[Health]) -> None:
     await _WRITE(conn, rows)
 
 
-async def latest(conn: AsyncConnection, ids: Sequence[str]) -> dict[str, Row[Any]]:
-    """What is known of the latest deliveries, by target."""
-    rows = await conn.execute(select(table).where(table.c.target_id.in_(ids)))
-    return {row.target_id: row for row in rows}
+_LATEST: Final = [column for column in table.c if column.name not in ("target_id", "org_id")]
+
+
+async def latest(conn: AsyncConnection, ids: Sequence[str]) -> dict[str, Any]:
+    """What is known of the latest deliveries, by target; and until when it is held, or was."""
+    known = union(
+        select(table.c.target_id).where(table.c.target_id.in_(ids)),
+        select(lanes.c.target_id).where(lanes.c.target_id.in_(ids)),
+    ).subquery()
+    query = (
+        select(known.c.target_id, *_LATEST, lanes.c.held_until)
+        .outerjoin(table, table.c.target_id == known.c.target_id)
+        .outerjoin(lanes, lanes.c.target_id == known.c.target_id)
+    )
+    return {row.target_id: row for row in await conn.execute(query)}
 
 
 async def recovered(conn: AsyncConnection, target_id: str) -> None:
@@ -93,6 +105,18 @@ async def failing(conn: AsyncConnection, ids: Iterable[str], since: int) -> Sequ
     """Those of the targets that have been failing since then or longer."""
     query = select(table).where(table.c.target_id.in_(sorted(ids)), table.c.failing_since <= since)
     return (await conn.execute(query)).all()
+
+
+async def in_the_way(conn: AsyncConnection, target_id: str) -> tuple[int, bool]:
+    """What can keep the target from getting more: until when it is held (ms; 0 for never), and whether its
+    latest attempt got no answer."""
+    held = select(lanes.c.held_until).where(lanes.c.target_id == target_id)
+    latest = select(table.c.last_error).where(
+        table.c.target_id == target_id, table.c.last_status_code.is_(None)
+    )
+    query = select(held.scalar_subquery().label("until"), latest.scalar_subquery().label("error"))
+    found = (await conn.execute(query)).one()
+    return found.until or 0, found.error is not None
 
 
 _MARK: Final = BulkUpdate(table, ("warned_day",), ("target_id",))

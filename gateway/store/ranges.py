@@ -8,6 +8,7 @@ begins follows from the last event before the range.
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any, Final, Literal
@@ -53,13 +54,18 @@ class Range:
 
     @property
     def values(self) -> dict[str, Any]:
-        until = self.span.until
-        return {
+        span = self.span
+        values: dict[str, Any] = {
             "org": self.org_id,
             "target": self.target_id,
-            "first": first_id("evt", self.span.since),
-            "last": _LAST_ID if until is None else first_id("evt", until),
+            "first": first_id("evt", span.since),
+            "last": _LAST_ID if span.until is None else first_id("evt", span.until),
         }
+        if span.status_code is not None:
+            values["code"] = span.status_code
+        if span.event_ids is not None:
+            values["event_ids"] = json.dumps(span.event_ids)
+        return values
 
 
 async def slices(store: Store, range_: Range, after: int | None) -> AsyncIterator[tuple[list[Row[Any]], int]]:
@@ -93,6 +99,8 @@ async def _position(conn: AsyncConnection, query: TextClause, time: int) -> int 
 
 
 async def _end_of_slice(conn: AsyncConnection, range_: Range, after: int, end: int) -> int:
+    if range_.span.event_ids is not None:
+        return end  # few enough for one slice
     statement = boundary_statement(range_, conn.dialect.name)
     values = {**range_.values, "after": after, "end": end, "count": range_.slice}
     found = (await conn.execute(text(statement), values)).scalar_one_or_none()
@@ -110,9 +118,8 @@ async def matches(conn: AsyncConnection, range_: Range, after: int, last: int) -
 def boundary_statement(range_: Range, dialect: str) -> str:
     """Where the candidate stands that is one too many for a slice."""
     if range_.kind == "redeliver":
-        table = (
-            f"deliveries{_by(dialect, 'deliveries_failed')} WHERE target_id = :target AND status = 'failed'"
-        )
+        status = " AND status = 'failed'" if range_.span.which == "failed" else ""
+        table = f"deliveries{_by(dialect, _index(range_))} WHERE target_id = :target{status}"
     else:
         table = f"events{_by(dialect, 'events_by_org')} WHERE org_id = :org"
     return (
@@ -142,14 +149,37 @@ def match_statement(range_: Range, dialect: str) -> tuple[str, dict[str, str]]:
         statement = (
             "SELECT d.position, d.event_id, d.event_type, e.accepted_at,"  # noqa: S608
             " e.payload IS NOT NULL AS kept"
-            f" FROM deliveries d{_by(dialect, 'deliveries_failed')} LEFT JOIN events e ON e.id = d.event_id"
-            " WHERE d.target_id = :target AND d.status = 'failed'"
+            f" FROM deliveries d{_by(dialect, _index(range_))} LEFT JOIN events e ON e.id = d.event_id"
+            f" WHERE d.target_id = :target AND {_chosen(range_.span, dialect)}"
             " AND d.position > :after AND d.position <= :last_position"
             f" AND d.event_id >= :first AND d.event_id < :last AND NOT d.test{types}"
             f" AND NOT EXISTS (SELECT 1 FROM {by_event} WHERE l.event_id = d.event_id"
             f" AND l.target_id = d.target_id AND l.position > d.position AND {_COUNTS}) ORDER BY d.position"
         )
     return statement, values
+
+
+def _index(range_: Range) -> str:
+    """By which index a redelivery finds its deliveries."""
+    if range_.span.event_ids is not None:
+        return "deliveries_by_event"
+    return "deliveries_failed" if range_.span.which == "failed" else "deliveries_by_target"
+
+
+def _chosen(span: Span, dialect: str) -> str:
+    """Conditions on a delivery that may be the latest of its event."""
+    chosen = "d.status = 'failed'" if span.which == "failed" else "d.status IN ('delivered', 'failed')"
+    if span.status_code is not None:
+        chosen += " AND d.last_status_code = :code"
+    if span.event_ids is not None:
+        chosen += f" AND d.event_id {_LISTED[dialect]}"
+    return chosen
+
+
+_LISTED: Final = {
+    "sqlite": "IN (SELECT value FROM json_each(:event_ids))",
+    "postgresql": "= ANY(ARRAY(SELECT jsonb_array_elements_text(CAST(CAST(:event_ids AS text) AS jsonb))))",
+}
 
 
 def _by(dialect: str, index: str) -> str:

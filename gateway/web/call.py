@@ -35,7 +35,8 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class Services:
     """Everything that handlers work with; `app` joins it together. `tx` is an open transaction that the
-    handler's writing belongs into."""
+    handler's writing belongs into. `waits_here`: whether this delivery of a target (ids: target, delivery)
+    waits in this node's memory."""
 
     store: Store
     directory: Directory
@@ -51,6 +52,7 @@ class Services:
     pings: Pings
     changes: Changes
     redeliveries: Redeliveries
+    waits_here: Callable[[str, str], bool]
     bodies: BodyBudget
     repeats: Repeats
     payload_reads: PayloadReads

@@ -16,6 +16,7 @@ from gateway.domain.connector import PATHS, Endpoint
 from gateway.domain.delivery import DUE_QUEUE, Status, shown_status
 from gateway.domain.event import PRIORITY_NAMES, Event
 from gateway.domain.url import shorten
+from gateway.domain.waiting import Waiting
 from gateway.domain.webhook import Webhook
 from gateway.manage.explain import Explained
 from gateway.manage.stats import Stats
@@ -80,6 +81,7 @@ def _webhook(found: Webhook, health: Any | None, *, whole: bool, now: int) -> an
         "disabled_reason": found.disabled_reason,
         "has_secret": bool(found.secrets),
         "failing_since": time(health.failing_since) if health else None,
+        "held_until": held_until(health, now),
         "rotation": rotation(found, now),
         "last_delivery": last_delivery(health),
         "timeout_ms": found.timeout_ms,
@@ -92,6 +94,11 @@ def _webhook(found: Webhook, health: Any | None, *, whole: bool, now: int) -> an
         "created_at": format_time(found.created_at),
         "updated_at": format_time(found.updated_at),
     }
+
+
+def held_until(health: Any | None, now: int) -> str | None:
+    until = health.held_until if health else None
+    return None if until is None or until <= now else format_time(until)
 
 
 def rotation(found: Addressee, now: int) -> answers.Rotation | None:
@@ -139,6 +146,10 @@ def delivery(row: Row[Any]) -> answers.Delivery:
         "last_error": row.last_error,
         "test": row.test,
     }
+
+
+def waiting(found: Waiting) -> answers.WaitingFor:
+    return {"reason": found.why.value, "until": time(found.until), "message": found.message}
 
 
 def job(row: Row[Any]) -> answers.Job:

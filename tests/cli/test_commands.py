@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +17,9 @@ from tests.cli.conftest import FakeGateway, body_of
 Run = Callable[..., Result]
 ACCEPTED = httpx.Response(202, json={"id": "evt_1", "type": "call.completed", "deliveries": 2})
 WEBHOOK = {"id": "whk_1", "url": "https://r.example/", "events": ["sms.*"], "status": "enabled"}
+
+
+UNTIL = "2026-11-20T22:00:00.000Z"
 
 
 def page(*rows: dict[str, object]) -> httpx.Response:
@@ -191,10 +195,47 @@ def test_a_rate_limit_of_zero_takes_it_away(run: Run, gateway: FakeGateway) -> N
     assert body_of(gateway.requests[0]) == {"rate_limit_per_second": None}
 
 
-def test_release(run: Run, gateway: FakeGateway) -> None:
-    gateway.on("POST /api/webhooks/whk_1/release", httpx.Response(200, json=WEBHOOK))
-    assert run("webhooks", "release", "whk_1").exit_code == 0
+@pytest.mark.parametrize(
+    ("until", "says"),
+    [
+        (UNTIL, f"ended the hold that would have lasted until {UNTIL}\n"),
+        (None, "it was not held\n"),
+    ],
+)
+@pytest.mark.parametrize("group", ["webhooks", "platform-webhooks"])
+def test_release_says_what_it_ended(
+    run: Run, gateway: FakeGateway, group: str, until: str | None, says: str
+) -> None:
+    path = "/api/webhooks" if group == "webhooks" else "/api/platform/webhooks"
+    gateway.on(f"POST {path}/whk_1/release", httpx.Response(200, json=WEBHOOK | {"was_held_until": until}))
+    result = run(group, "release", "whk_1")
+    assert (result.exit_code, result.stderr) == (0, says)
     assert [request.content for request in gateway.requests] == [b""]
+    assert f'"was_held_until": {json.dumps(until)}' in run(group, "release", "whk_1", "--json").stdout
+
+
+@pytest.mark.parametrize("group", ["webhooks", "platform-webhooks"])
+def test_a_held_webhook_is_shown_as_held(run: Run, gateway: FakeGateway, group: str) -> None:
+    path = "/api/webhooks" if group == "webhooks" else "/api/platform/webhooks"
+    held = WEBHOOK | {"held_until": UNTIL}
+    disabled = held | {"id": "whk_2", "status": "disabled"}
+    listed = {"data": [held, disabled, WEBHOOK | {"held_until": None}], "next_cursor": None}
+    gateway.on(f"GET {path}", httpx.Response(200, json=listed))
+    gateway.on(f"GET {path}/whk_1", httpx.Response(200, json=held))
+    title, _, *lines = run(group, "list").stdout.splitlines()
+    column = title.split().index("status")
+    assert [line.split()[column] for line in lines] == ["held", "disabled", "enabled"]
+    shown = run(group, "get", "whk_1").stdout
+    assert dict(line.split(maxsplit=1) for line in shown.splitlines())["status"].strip() == "held"
+    assert UNTIL in shown
+
+
+def test_a_delivery_says_what_it_waits_for(run: Run, gateway: FakeGateway) -> None:
+    waits = {"reason": "hold", "until": UNTIL, "message": "the webhook is held"}
+    gateway.on("GET /api/deliveries/dlv_1", httpx.Response(200, json={"id": "dlv_1", "waiting_for": waits}))
+    assert re.search(r"^waiting_for +the webhook is held$", run("deliveries", "get", "dlv_1").stdout, re.M)
+    gateway.on("GET /api/deliveries/dlv_1", httpx.Response(200, json={"id": "dlv_1", "waiting_for": None}))
+    assert re.search(r"^waiting_for +-$", run("deliveries", "get", "dlv_1").stdout, re.M)
 
 
 def test_enable_disable_and_delete(run: Run, gateway: FakeGateway) -> None:

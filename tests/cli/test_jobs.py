@@ -48,6 +48,23 @@ def test_a_range_sends_what_was_given_and_nothing_else(run: Run, gateway: FakeGa
     assert body_of(gateway.requests[1]) == {}
 
 
+@pytest.mark.parametrize("group", ["webhooks", "platform-webhooks"])
+def test_which_events_are_redelivered(run: Run, gateway: FakeGateway, group: str, tmp_path: Path) -> None:
+    path = "/api/webhooks" if group == "webhooks" else "/api/platform/webhooks"
+    gateway.on(f"POST {path}/whk_1/redeliver", job())
+    listed = tmp_path / "ids"
+    listed.write_text("evt_2\n\n evt_3 \n")
+    words = ("--which", "all", "--code", "200", "--event", "evt_1", "--events-from", str(listed))
+    result = run(group, "redeliver", "whk_1", *words)
+    assert result.exit_code == 0, result.output
+    assert body_of(gateway.requests[0]) == {
+        "which": "all", "status_code": 200, "event_ids": ["evt_1", "evt_2", "evt_3"],
+    }  # fmt: skip
+    listed.write_text("\n")
+    empty = run(group, "redeliver", "whk_1", "--events-from", str(listed))
+    assert (empty.exit_code, len(gateway.requests)) == (2, 1), "an empty list is not every event"
+
+
 def test_a_dry_run_says_how_many(run: Run, gateway: FakeGateway) -> None:
     gateway.on("POST /api/webhooks/whk_1/redeliver", httpx.Response(200, json={"matched": 17}))
     assert run("webhooks", "redeliver", "whk_1", "--dry-run").stdout == "17 events match\n"

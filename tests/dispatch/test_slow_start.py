@@ -4,6 +4,7 @@ enabling, a breaker."""
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -169,3 +170,64 @@ async def test_who_may_release(any_database: str) -> None:
         assert (await node.call("POST", "/api/webhooks/whk_x/release")).status_code == 404
         answered = await node.call("POST", path, key=await node.new_key("admin"))
         assert (answered.status_code, answered.json()["status"]) == (200, "enabled")
+
+
+async def hold(node: Node, receiver: Receiver, hook: dict[str, Any]) -> None:
+    """The receiver asks for most of an hour; what comes now waits."""
+    receiver.respond(429, [("Retry-After", "3000")], times=1)
+    await node.send("t.x", {"n": 0})
+    await until_held(node)
+    await node.send("t.x", {"n": 1})
+
+
+async def test_another_origin_has_asked_for_nothing(any_database: str) -> None:
+    async with Receiver() as old, Receiver() as new, running_node(any_database) as node:
+        hook = await node.webhook(old.url("/here"))
+        await hold(node, old, hook)
+        path = f"/api/webhooks/{hook['id']}"
+        assert (await node.call("PATCH", path, json={"url": old.url("/there")})).status_code == 200
+        assert await lanes_held(node) == {hook["id"]}, "the same receiver under another path"
+        assert (await node.call("PATCH", path, json={"url": new.url()})).status_code == 200
+        got = await new.wait_for(2, timeout=4)
+        assert sorted(q.json()["data"]["n"] for q in got) == [0, 1]
+        assert await lanes_held(node) == set()
+        assert len(old.requests) == 1
+
+
+@pytest.mark.parametrize("by", ["PATCH", "enable"])
+async def test_enabling_ends_a_hold(any_database: str, by: str) -> None:
+    async with Receiver() as receiver, running_node(any_database) as node:
+        hook = await node.webhook(receiver.url())
+        await hold(node, receiver, hook)
+        path = f"/api/webhooks/{hook['id']}"
+        assert (await node.call("POST", f"{path}/disable")).status_code == 200
+        if by == "PATCH":
+            await node.call("PATCH", path, json={"enabled": True})
+        else:
+            await node.call("POST", f"{path}/enable")
+        await receiver.wait_for(3, timeout=4)
+        assert await lanes_held(node) == set()
+
+
+@pytest.mark.parametrize(
+    ("status", "headers"), [(429, [("Retry-After", "3000")]), (410, [])], ids=["a pause", "gone"]
+)
+async def test_a_late_answer_of_the_former_origin_counts_for_nothing(
+    any_database: str, status: int, headers: list[tuple[str, str]]
+) -> None:
+    async with Receiver() as old, Receiver() as new, running_node(any_database, retry_schedule="1") as node:
+        old.respond(status, headers, delay=0.5)
+        hook = await node.webhook(old.url())
+        await node.send()
+        await old.wait_for(1)
+        moved = await node.call("PATCH", f"/api/webhooks/{hook['id']}", json={"url": new.url()})
+        assert moved.status_code == 200
+        await new.wait_for(1, timeout=5)
+        await until_delivered(node, 1)
+        assert await lanes_held(node) == set()
+        assert (await node.call("GET", f"/api/webhooks/{hook['id']}")).json()["status"] == "enabled"
+
+
+async def lanes_held(node: Node) -> set[str]:
+    async with node.gateway.store.looking_up() as conn:
+        return set(await lanes.held(conn, node.gateway.clock.now()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -58,17 +59,30 @@ async def plan(store: Store, statement: str, values: dict[str, Any]) -> str:
 
 
 def of(kind: str, **values: Any) -> Range:
-    return Range(kind, "acme", "whk_1", SPAN, **values)  # type: ignore[arg-type]
+    """A range of `whk_1`; fields of the span are taken as well."""
+    chosen = {name: values.pop(name) for name in ("which", "status_code", "event_ids") if name in values}
+    return Range(kind, "acme", "whk_1", replace(SPAN, **chosen), **values)  # type: ignore[arg-type]
 
 
 async def found(store: Store, range_: Range, after: int | None = None) -> list[Any]:
     return [row async for rows, _ in ranges.slices(store, range_, after) for row in rows]
 
 
-@pytest.mark.parametrize(("kind", "index"), [("redeliver", "deliveries_failed"), ("replay", "events_by_org")])
-async def test_no_statement_reads_a_whole_table(store: Store, kind: str, index: str) -> None:
+@pytest.mark.parametrize(
+    ("kind", "chosen", "index"),
+    [
+        ("redeliver", {}, "deliveries_failed"),
+        ("redeliver", {"which": "all", "status_code": 200}, "deliveries_by_target"),
+        ("replay", {}, "events_by_org"),
+    ],
+)
+async def test_no_statement_reads_a_whole_table(
+    store: Store, kind: str, chosen: dict[str, Any], index: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if chosen:
+        monkeypatch.setattr(ranges, "SLICE", 100)  # small beside the table, as slices are
     await fill(store)
-    range_ = of(kind, patterns=("call.*", "sms.received"))
+    range_ = of(kind, patterns=("call.*", "sms.received"), **chosen)
     dialect = "sqlite" if store.database.is_sqlite else "postgresql"
     async with store.reading() as conn:
         last = await ranges._end_of_slice(conn, range_, 0, 10**9)
@@ -80,9 +94,29 @@ async def test_no_statement_reads_a_whole_table(store: Store, kind: str, index: 
     # A partition's index has a name of its own on PostgreSQL.
     of_partition = "_org_id_position_idx"
     for shown in (match, boundary):
-        assert index in shown or (kind == "replay" and of_partition in shown), shown
+        # A slice is a stretch of positions: on a small table PostgreSQL finds it by these alone as well.
+        others = (of_partition,) if kind == "replay" else ("deliveries_by_position",) if chosen else ()
+        assert any(name in shown for name in (index, *others)), shown
         assert "Seq Scan" not in shown, shown
         assert "SCAN" not in shown, shown
+
+
+async def test_named_events_are_looked_up_one_by_one(store: Store) -> None:
+    await fill(store)
+    every = {row.event_id: row.position for row in await found(store, of("redeliver", which="all"))}
+    failed = {row.event_id for row in await found(store, of("redeliver"))}
+    named = tuple(sorted(every))[:: EVENTS // 300]
+    dialect = "sqlite" if store.database.is_sqlite else "postgresql"
+    for which in ("failed", "all"):
+        range_ = of("redeliver", which=which, event_ids=(*named, "evt_never"))
+        statement, types = ranges.match_statement(range_, dialect)
+        shown = await plan(store, statement, {**range_.values, **types, "after": 0, "last_position": 10**9})
+        if dialect == "sqlite":
+            assert "deliveries_by_event (event_id=?)" in shown, shown
+        assert "Seq Scan on deliveries d" not in shown, shown
+        got = [row.event_id for row in await found(store, range_)]
+        wanted = [event_id for event_id in named if which == "all" or event_id in failed]
+        assert got == sorted(wanted, key=every.__getitem__)
 
 
 async def test_where_a_range_begins_is_found_by_one_probe(store: Store) -> None:
@@ -168,6 +202,8 @@ async def test_the_latest_delivery_decides(store: Store) -> None:
         )
     matched = [row.event_id for row in await found(store, of("redeliver"))]
     assert matched == [names[name] for name in ("evt_b", "evt_c", "evt_e", "evt_f", "evt_i")]
+    matched = [row.event_id for row in await found(store, of("redeliver", which="all"))]
+    assert matched == [names[name] for name in ("evt_a", "evt_b", "evt_c", "evt_e", "evt_f", "evt_i")]
 
 
 @pytest.mark.parametrize(

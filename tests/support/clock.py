@@ -24,23 +24,37 @@ _PATIENCE_SECONDS: Final = 10.0
 
 
 class ManualClock:
-    """`gateway.clock.Clock`; wall time starts at `start` (ms), monotonic time at 1000 s."""
+    """`gateway.clock.Clock`; wall time starts at `start` (ms), monotonic time at 1000 s. Sleepers wake
+    `early` seconds too early, short ones by half: event loops that count in whole milliseconds do that. With
+    `tick` so many seconds pass whenever the time is asked for, as they do while code runs."""
 
-    def __init__(self, start: int = 1_795_208_709_123, *, busy: Callable[[], bool] = lambda: False) -> None:
+    def __init__(
+        self,
+        start: int = 1_795_208_709_123,
+        *,
+        busy: Callable[[], bool] = lambda: False,
+        early: float = 0.0,
+        tick: float = 0.0,
+    ) -> None:
         self._start = start
+        self._early = early
+        self._tick = round(tick * 1e6)
         self._microseconds = 0  # integers: a sum of floats would wake sleepers a moment too early
         self._sleepers: list[tuple[int, int, asyncio.Future[None]]] = []
         self._order = itertools.count()
         self.busy = busy
 
     def now(self) -> int:
+        self._microseconds += self._tick
         return self._start + self._microseconds // 1000
 
     def monotonic(self) -> float:
+        self._microseconds += self._tick
         return 1000.0 + self._microseconds / 1e6
 
     async def sleep(self, seconds: float) -> None:
         woken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        seconds -= min(self._early, seconds / 2)
         at = self._microseconds + max(0, math.ceil(seconds * 1e6))
         heapq.heappush(self._sleepers, (at, next(self._order), woken))
         await woken
@@ -61,7 +75,7 @@ class ManualClock:
             self._microseconds = max(self._microseconds, at)
             woken.set_result(None)
             await self._settle()
-        self._microseconds = end
+        self._microseconds = max(self._microseconds, end)
 
     async def _settle(self) -> None:
         deadline = time.monotonic() + _PATIENCE_SECONDS

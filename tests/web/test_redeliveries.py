@@ -282,6 +282,82 @@ async def test_since_and_until_are_about_the_events(any_database: str, monkeypat
         assert await matched("replay") == 0
 
 
+async def test_all_are_sent_again_also_those_that_were_delivered(any_database: str) -> None:
+    async with Receiver() as receiver, running_node(any_database) as node:
+        hook = await node.webhook(receiver.url())
+        bad = await failed_events(node, receiver, hook, 4)
+        good = [(await node.send("a.n1"))["id"] for _ in range(3)]
+        await receiver.wait_for(7)
+        await settled(node)
+        path = f"/api/webhooks/{hook['id']}/redeliver"
+
+        async def count(**body: Any) -> int:
+            answer = await post(node, path, body | {"dry_run": True}, status=200)
+            return int(answer["matched"])
+
+        assert await count() == await count(which="failed") == 4
+        assert await count(which="all") == 7
+        assert await count(which="all", status_code=200) == await count(which="all", types=["a.n1"]) - 1 == 3
+        assert await count(status_code=500) == 4
+        assert await count(status_code=200) == 0
+        receiver.requests.clear()
+        job = await over(node, (await post(node, path, {"which": "all"}))["id"])
+        assert (job["status"], job["matched"], job["done"]) == ("done", 7, 7)
+        await receiver.wait_for(7)
+        await settled(node)
+        assert Counter(ids(receiver.requests)) == Counter([*bad, *good])
+        assert await count() == 0
+        assert await count(which="all") == 7
+
+
+async def test_named_events_are_sent_again_however_old(any_database: str, monkeypatch: Any) -> None:
+    async with Receiver() as receiver, running_node(any_database) as node:
+        hook = await node.webhook(receiver.url())
+        sent = [(await node.send())["id"] for _ in range(5)]
+        other = await node.webhook(receiver.url("/other"))
+        elsewhere = (await node.send())["id"]
+        await receiver.wait_for(7)
+        await settled(node)
+        path = f"/api/webhooks/{hook['id']}/redeliver"
+        now = node.gateway.clock.now
+        monkeypatch.setattr(node.gateway.clock, "now", lambda: now() + 20 * DAY)
+        named = {"which": "all", "event_ids": [sent[3], sent[1], sent[3], elsewhere, "evt_never"]}
+        assert (await post(node, path, named | {"dry_run": True}, status=200))["matched"] == 3
+        recent = named | {"since": format_time(now() + DAY), "dry_run": True}
+        assert (await post(node, path, recent, status=200))["matched"] == 0
+        monkeypatch.setattr(node.gateway.clock, "now", now)
+        receiver.requests.clear()
+        job = await over(node, (await post(node, path, named))["id"])
+        assert (job["matched"], job["done"]) == (3, 3)
+        await receiver.wait_for(3)
+        await settled(node)
+        assert ids(receiver.requests) == [sent[1], sent[3], elsewhere]
+        none = await post(
+            node, f"/api/webhooks/{other['id']}/redeliver", named | {"dry_run": True}, status=200
+        )
+        assert none["matched"] == 1, "only what the webhook itself got"
+
+
+@pytest.mark.parametrize(
+    ("what", "body", "field"),
+    [
+        ("redeliver", {"which": "some"}, "which"),
+        ("redeliver", {"status_code": 99}, "status_code"),
+        ("redeliver", {"event_ids": []}, "event_ids"),
+        ("redeliver", {"event_ids": ["evt_x"] * 1001}, "event_ids"),
+        ("redeliver", {"event_ids": ["evt_x", "dlv_x"]}, "event_ids[1]"),
+        ("replay", {"which": "all"}, "which"),
+    ],
+)
+async def test_what_a_range_refuses(
+    sqlite_database: str, what: str, body: dict[str, Any], field: str
+) -> None:
+    async with running_node(sqlite_database) as node:
+        hook = await node.webhook("http://127.0.0.1:9/")
+        answer = await post(node, f"/api/webhooks/{hook['id']}/{what}", body, status=422)
+        assert [detail["field"] for detail in answer["details"]] == [field]
+
+
 async def test_a_replay_sends_what_the_webhook_never_got(any_database: str, monkeypatch: Any) -> None:
     monkeypatch.setattr(ranges, "SLICE", 10)
     async with Receiver() as receiver, running_node(any_database) as node:

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final, Unpack
 
 from gateway.client.call import call, listing
-from gateway.client.calls.redeliveries import range_body
+from gateway.client.calls.redeliveries import Which, redelivery_body
 from gateway.client.calls.webhooks import rotation_body
 from gateway.client.jobs import DryRun, Job
 from gateway.client.request import Listing, Request, segment
-from gateway.client.types import (
+from gateway.client.types import Delivery, TestResult
+from gateway.client.types_history import WebhookStats
+from gateway.client.types_platform import (
     ChangedPlatformWebhook,
     CreatedPlatformWebhook,
-    Delivery,
     NewPlatformWebhook,
     PlatformWebhook,
     PlatformWebhookChanges,
     PlatformWebhookSettings,
-    TestResult,
+    ReleasedPlatformWebhook,
 )
-from gateway.client.types_history import WebhookStats
 
 _PATH: Final = "/api/platform/webhooks"
 
@@ -106,10 +107,10 @@ class PlatformCalls:
         return Request("POST", f"{_of(webhook_id)}/test", json={"type": type} if type else None)
 
     @call
-    def release_platform_webhook(self, webhook_id: str) -> Request[PlatformWebhook]:
+    def release_platform_webhook(self, webhook_id: str) -> Request[ReleasedPlatformWebhook]:
         """Ends the pause that the receiver has asked for.
 
-        client.release_platform_webhook("whk_01k9…")
+        client.release_platform_webhook("whk_01k9…")["was_held_until"]
         """
         return Request("POST", f"{_of(webhook_id)}/release")
 
@@ -147,12 +148,16 @@ class PlatformCalls:
         types: list[str] | None = None,
         since: str | None = None,
         until: str | None = None,
+        which: Which | None = None,
+        status_code: int | None = None,
+        event_ids: Sequence[str] | None = None,
     ) -> Request[Job]:
         """As `redeliver_range`.
 
         client.redeliver_platform_range("whk_01k9…", since="2026-11-20T19:00:00Z")["id"]
         """
-        return Request("POST", f"{_of(webhook_id)}/redeliver", json=range_body(types, since, until))
+        body = redelivery_body(types, since, until, which, status_code, event_ids)
+        return Request("POST", f"{_of(webhook_id)}/redeliver", json=body)
 
     @call
     def count_platform_redelivery(
@@ -162,12 +167,15 @@ class PlatformCalls:
         types: list[str] | None = None,
         since: str | None = None,
         until: str | None = None,
+        which: Which | None = None,
+        status_code: int | None = None,
+        event_ids: Sequence[str] | None = None,
     ) -> Request[DryRun]:
         """How many events `redeliver_platform_range` would send; nothing is sent.
 
         client.count_platform_redelivery("whk_01k9…")["matched"]
         """
-        body = range_body(types, since, until) | {"dry_run": True}
+        body = redelivery_body(types, since, until, which, status_code, event_ids) | {"dry_run": True}
         return Request("POST", f"{_of(webhook_id)}/redeliver", json=body)
 
     @call

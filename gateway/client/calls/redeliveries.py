@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Literal
 
 from gateway.client.call import call, listing
 from gateway.client.jobs import DryRun, Job
 from gateway.client.request import Listing, Request, segment
 from gateway.client.types import Delivery
+
+Which = Literal["failed", "all"]
 
 
 class RedeliveryCalls:
@@ -35,13 +38,18 @@ class RedeliveryCalls:
         types: list[str] | None = None,
         since: str | None = None,
         until: str | None = None,
+        which: Which | None = None,
+        status_code: int | None = None,
+        event_ids: Sequence[str] | None = None,
     ) -> Request[Job]:
-        """A job that sends all events whose latest delivery to the webhook failed; without `since`, those of
-        the last seven days.
+        """A job that sends all events whose latest delivery to the webhook failed, or with `which="all"` also
+        those that were delivered; without `since`, those of the last seven days. `status_code`: only those
+        last answered with it; `event_ids`: only these, however old.
 
         client.wait(client.redeliver_range("whk_01k9…", since="2026-11-20T19:00:00Z"))
         """
-        return Request("POST", _path(webhook_id, "redeliver"), json=range_body(types, since, until))
+        body = redelivery_body(types, since, until, which, status_code, event_ids)
+        return Request("POST", _path(webhook_id, "redeliver"), json=body)
 
     @call
     def count_redelivery(
@@ -51,12 +59,15 @@ class RedeliveryCalls:
         types: list[str] | None = None,
         since: str | None = None,
         until: str | None = None,
+        which: Which | None = None,
+        status_code: int | None = None,
+        event_ids: Sequence[str] | None = None,
     ) -> Request[DryRun]:
         """How many events `redeliver_range` would send; nothing is sent.
 
-        client.count_redelivery("whk_01k9…")["matched"]
+        client.count_redelivery("whk_01k9…", which="all", status_code=200)["matched"]
         """
-        body = range_body(types, since, until) | {"dry_run": True}
+        body = redelivery_body(types, since, until, which, status_code, event_ids) | {"dry_run": True}
         return Request("POST", _path(webhook_id, "redeliver"), json=body)
 
     @call
@@ -123,3 +134,19 @@ def range_body(types: list[str] | None, since: str | None, until: str | None) ->
     """The body of a range: what is given."""
     given = {"types": types, "since": since, "until": until}
     return {name: value for name, value in given.items() if value is not None}
+
+
+def redelivery_body(
+    types: list[str] | None,
+    since: str | None,
+    until: str | None,
+    which: Which | None,
+    status_code: int | None,
+    event_ids: Sequence[str] | None,
+) -> dict[str, Any]:
+    """The same with what only a redelivery can choose."""
+    ids = None if event_ids is None else list(event_ids)
+    given = {"which": which, "status_code": status_code, "event_ids": ids}
+    return range_body(types, since, until) | {
+        name: value for name, value in given.items() if value is not None
+    }

@@ -10,6 +10,7 @@ from gateway.client.types import (
     ChangedWebhook,
     CreatedWebhook,
     NewWebhook,
+    ReleasedWebhook,
     TestResult,
     Webhook,
     WebhookChanges,
@@ -96,10 +97,10 @@ class WebhookCalls:
         return Request("POST", f"/api/webhooks/{segment(webhook_id)}/test", json=body)
 
     @call
-    def release_webhook(self, webhook_id: str) -> Request[Webhook]:
+    def release_webhook(self, webhook_id: str) -> Request[ReleasedWebhook]:
         """Ends the pause that its receiver has asked for; what was held is sent now.
 
-        client.release_webhook("whk_01k9…")
+        client.release_webhook("whk_01k9…")["was_held_until"]
         """
         return Request("POST", f"/api/webhooks/{segment(webhook_id)}/release")
 

@@ -28,6 +28,7 @@ from gateway.web.answers.deliveries import (
     SyncedCall,
     SyncedContact,
     Target,
+    WaitingFor,
 )
 from gateway.web.answers.events import (
     AcceptedBatch,
@@ -77,16 +78,19 @@ from gateway.web.answers.platform import (
     NewPlatformWebhook,
     PlatformWebhook,
     PlatformWebhookList,
+    ReleasedPlatformWebhook,
     TestResult,
 )
 from gateway.web.answers.problems import Mistake, Problem
 from gateway.web.answers.state import Health, NotReady, Ready
 from gateway.web.answers.webhooks import (
     WARNINGS,
+    WAS_HELD,
     ChangedWebhook,
     CreatedWebhook,
     LastDelivery,
     NewWebhook,
+    ReleasedWebhook,
     Rotation,
     Webhook,
     WebhookList,
@@ -94,6 +98,7 @@ from gateway.web.answers.webhooks import (
 
 __all__ = [
     "WARNINGS",
+    "WAS_HELD",
     "AcceptedBatch",
     "AcceptedEvent",
     "ApiKey",
@@ -165,6 +170,8 @@ __all__ = [
     "Problem",
     "Ready",
     "RefusedEvent",
+    "ReleasedPlatformWebhook",
+    "ReleasedWebhook",
     "Resolution",
     "Results",
     "Rotation",
@@ -176,6 +183,7 @@ __all__ = [
     "Target",
     "TestResult",
     "Time",
+    "WaitingFor",
     "Webhook",
     "WebhookId",
     "WebhookList",

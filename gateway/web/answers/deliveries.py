@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, NotRequired, TypedDict
 from msgspec import Meta
 
 from gateway.domain.delivery import Reason, Status
+from gateway.domain.waiting import Why
 from gateway.web.answers.fields import (
     AttemptId,
     Count,
@@ -125,6 +126,23 @@ class SyncedCall(TypedDict):
     contact: Annotated[SyncedContact | None, Meta(description="Null for a person the CRM does not know.")]
 
 
+class WaitingFor(TypedDict):
+    """What a pending delivery waits for."""
+
+    reason: Annotated[
+        str,
+        one_of(Why),
+        Meta(
+            description="`disabled`: its target is. `hold`: its receiver has asked for a pause. `time`: its "
+            "next attempt has a time. `order`: an earlier one of its ordering key is not over. `no_answer`: "
+            "nobody answers there. `rate`: the target's `rate_limit_per_second`. `turn`: others of the "
+            "target go first. Or a later value."
+        ),
+    ]
+    until: Annotated[Time | None, Meta(description="When that is over, where it is known.")]
+    message: Annotated[str, Meta(description="The same for a person.")]
+
+
 class DeliveryWithAttempts(Delivery):
     """One delivery with what was sent and what came back."""
 
@@ -134,6 +152,13 @@ class DeliveryWithAttempts(Delivery):
         Meta(
             description="The body as it is sent; a connector gets the call as it stands at this moment. Null "
             "when it is past its retention, and for a platform key without the scope `payload:read`."
+        ),
+    ]
+    waiting_for: Annotated[
+        WaitingFor | None,
+        Meta(
+            description="Set while it is `pending`; also while it is `in_flight` and waits in the memory of "
+            "the node that is asked."
         ),
     ]
     attempts: list[Attempt]

@@ -6,9 +6,9 @@ from typing import Annotated, TypedDict
 
 from msgspec import Meta
 
-from gateway.web.answers.fields import Cursor, DeliveryId, Milliseconds
+from gateway.web.answers.fields import Cursor, DeliveryId, Milliseconds, Time
 from gateway.web.answers.problems import Mistake
-from gateway.web.answers.webhooks import WARNINGS, Webhook
+from gateway.web.answers.webhooks import WARNINGS, WAS_HELD, Webhook
 
 
 class PlatformWebhook(Webhook):
@@ -35,6 +35,12 @@ class ChangedPlatformWebhook(PlatformWebhook):
     """The webhook as it is now, and what looks like a mistake in the change."""
 
     warnings: Annotated[list[Mistake], WARNINGS]
+
+
+class ReleasedPlatformWebhook(PlatformWebhook):
+    """The webhook, and what was ended."""
+
+    was_held_until: Annotated[Time | None, WAS_HELD]
 
 
 class TestResult(TypedDict):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, TypedDict
+from typing import Annotated, Final, Literal, TypedDict
 
 from msgspec import Meta
 
@@ -57,6 +57,13 @@ class Webhook(TypedDict):
     ]
     has_secret: bool
     failing_since: Annotated[Time | None, Meta(description="The first failure after the last success.")]
+    held_until: Annotated[
+        Time | None,
+        Meta(
+            description="Until when it is left alone, because its receiver answered 429 or 503 with "
+            "`Retry-After`; null when it is not held (releaseWebhook)."
+        ),
+    ]
     rotation: Annotated[
         Rotation | None, Meta(description="Null unless the secret is being rotated (rotateSecret).")
     ]
@@ -96,6 +103,17 @@ class ChangedWebhook(Webhook):
     """The webhook as it is now, and what looks like a mistake in the change."""
 
     warnings: Annotated[list[Mistake], WARNINGS]
+
+
+WAS_HELD: Final = Meta(
+    description="Until when the hold that this has ended would have lasted; null: the webhook was not held."
+)
+
+
+class ReleasedWebhook(Webhook):
+    """The webhook, and what was ended."""
+
+    was_held_until: Annotated[Time | None, WAS_HELD]
 
 
 class WebhookList(TypedDict):

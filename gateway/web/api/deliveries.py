@@ -10,14 +10,15 @@ from sqlalchemy.engine import Row
 
 from gateway.dispatch import call_sync
 from gateway.domain.call import call_id_of
-from gateway.domain.delivery import Status
+from gateway.domain.delivery import Status, shown_status
 from gateway.domain.event import Event
 from gateway.domain.trial import test_event
+from gateway.domain.waiting import waiting
 from gateway.errors import Forbidden, InvalidRequest, NotFound
 from gateway.store import attempts as attempt_rows
 from gateway.store import deliveries as rows
 from gateway.store import events as event_rows
-from gateway.store import history
+from gateway.store import health, history
 from gateway.store import revisions as revision_rows
 from gateway.store import webhooks as webhook_rows
 from gateway.store.directory import OrgView
@@ -96,8 +97,28 @@ async def get_delivery(call: Call) -> Answer:
         for attempt in made
     ]
     payload = shapes.raw(await _body(call, row, view, event, made)) if event and readable else None
-    content: answers.DeliveryWithAttempts = {**shapes.delivery(row), "payload": payload, "attempts": attempts}
+    content: answers.DeliveryWithAttempts = {
+        **shapes.delivery(row),
+        "payload": payload,
+        "waiting_for": await _waiting_for(call, row, view),
+        "attempts": attempts,
+    }
     return Answer(content)
+
+
+async def _waiting_for(call: Call, row: Row[Any], view: OrgView) -> answers.WaitingFor | None:
+    """Why it waits; None for one that does not, and for one whose target was deleted a moment ago. What is in
+    a node's memory, and therefore in flight, may wait there: of that only the node itself knows."""
+    target = view.addressee(row.target_id)
+    status = shown_status(row.status, row.queue)
+    waits_here = status is Status.IN_FLIGHT and call.services.waits_here(row.target_id, row.id)
+    if target is None or not (status is Status.PENDING or waits_here):
+        return None
+    async with call.services.store.reading() as conn:
+        held_until, silent = await health.in_the_way(conn, target.id)
+    now = call.services.clock.now()
+    found = waiting(row.queue, row.due_at, target, held_until=held_until, silent=silent, now=now)
+    return shapes.waiting(found)
 
 
 async def _body(call: Call, row: Row[Any], view: OrgView, event: Event, made: Sequence[Row[Any]]) -> bytes:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from gateway.domain.job import RangeRequest
+from gateway.domain.job import RedeliverRequest
 from gateway.domain.platform_webhook import PlatformWebhookCreate, PlatformWebhookUpdate
 from gateway.domain.trial import WebhookTest
 from gateway.domain.webhook import RotationFinish, SecretRotate, WebhookDisable, WebhookEnable, WebhookRelease
@@ -73,7 +73,7 @@ OPERATIONS = (
     _operation(
         "POST", "/{id}/release", "releasePlatformWebhook", webhooks.release_webhook,
         "End the pause that the receiver has asked for with `Retry-After`.", model=WebhookRelease,
-        answers={200: answers.PlatformWebhook},
+        answers={200: answers.ReleasedPlatformWebhook},
     ),
     _operation(
         "POST", "/{id}/rotate-secret", "rotatePlatformSecret", rotations.rotate_secret,
@@ -101,8 +101,9 @@ OPERATIONS = (
     ),
     _operation(
         "POST", "/{id}/redeliver", "redeliverPlatformWebhook", redeliveries.redeliver_range,
-        "Send again all events whose latest delivery to the webhook failed.", model=RangeRequest,
-        answers={202: answers.Job, 200: answers.DryRun}, errors=("webhook_disabled", "job_running"),
+        "Send again all events whose latest delivery to the webhook failed, or others of a range.",
+        model=RedeliverRequest, answers={202: answers.Job, 200: answers.DryRun},
+        errors=("webhook_disabled", "job_running"),
         note="As for other webhooks. A platform key reads the job at `/api/jobs/{id}` with `X-HUM-Org: *`.",
     ),
     _operation(

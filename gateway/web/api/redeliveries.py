@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from gateway.domain.addressee import Kind, kind_of
-from gateway.domain.job import DeliveryCancel, DeliveryRedeliver, JobKind, RangeRequest, Span
+from gateway.domain.job import (
+    DeliveryCancel,
+    DeliveryRedeliver,
+    JobKind,
+    RangeRequest,
+    RedeliverRequest,
+    Span,
+)
 from gateway.errors import NotFound
 from gateway.web import answers, shapes
 from gateway.web.call import Answer, Call
@@ -70,10 +77,11 @@ OPERATIONS = (
     ),
     Operation(
         "POST", "/api/webhooks/{id}/redeliver", "redeliverWebhook", redeliver_range, "operator", "manage",
-        "write", "Send again all events whose latest delivery to the webhook failed.", model=RangeRequest,
-        answers={202: answers.Job, 200: answers.DryRun}, errors=(*_REFUSALS, "job_running"),
-        note="Answers a job, or with `dry_run` how many events match. What it makes goes oldest first, and "
-        "after everything else that the webhook is owed.",
+        "write", "Send again all events whose latest delivery to the webhook failed, or others of a range.",
+        model=RedeliverRequest, answers={202: answers.Job, 200: answers.DryRun},
+        errors=(*_REFUSALS, "job_running"),
+        note="Answers a job, or with `dry_run` how many events match: all conditions together. What it makes "
+        "goes oldest first, and after everything else that the webhook is owed.",
     ),
     Operation(
         "POST", "/api/webhooks/{id}/replay", "replayWebhook", replay_range, "operator", "manage", "write",

@@ -100,9 +100,13 @@ async def disable_webhook(call: Call) -> Answer:
 async def release_webhook(call: Call) -> Answer:
     services = call.services
     async with services.transaction() as tx:
-        webhook = await manage.release(tx, call.the_org, call.path["id"], services.clock.now())
+        webhook, until = await manage.release(tx, call.the_org, call.path["id"], services.clock.now())
         known = await health.latest(tx.conn, [webhook.id])
-    return Answer(_shape(call, webhook, known.get(webhook.id)))
+    content: answers.ReleasedWebhook = {
+        **_shape(call, webhook, known.get(webhook.id)),
+        "was_held_until": shapes.time(until),
+    }
+    return Answer(content)
 
 
 async def delete_webhook(call: Call) -> Answer:
@@ -143,12 +147,13 @@ OPERATIONS = (
         errors=("target_denied", "headers_required"),
         note="What is not named stays. Null gives a field its default back; in `headers`, null removes one "
         "header. A URL of another origin (scheme, host, port) needs all header values again, and ends the "
-        "rotation of a secret.",
+        "rotation of a secret and a hold.",
     ),
     Operation(
         "POST", "/api/webhooks/{id}/enable", "enableWebhook", enable_webhook, "admin", "manage", "write",
         "Deliver again; what has gathered goes out, oldest first, or is discarded.", model=WebhookEnable,
-        answers={200: answers.Webhook}, note="A webhook that is enabled already stays as it is.",
+        answers={200: answers.Webhook},
+        note="It ends a hold. A webhook that is enabled already stays as it is.",
     ),
     Operation(
         "POST", "/api/webhooks/{id}/disable", "disableWebhook", disable_webhook, "admin", "manage", "write",
@@ -158,7 +163,7 @@ OPERATIONS = (
     Operation(
         "POST", "/api/webhooks/{id}/release", "releaseWebhook", release_webhook, "admin", "manage", "write",
         "End the pause that the receiver has asked for with `Retry-After`.", model=WebhookRelease,
-        answers={200: answers.Webhook},
+        answers={200: answers.ReleasedWebhook},
         note="What was held is sent now, one request first. A webhook that is not held stays as it is.",
     ),
     Operation(

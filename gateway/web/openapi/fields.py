@@ -21,7 +21,7 @@ from gateway.domain.event import MAX_BATCH, PRIORITIES, BatchInput, EventInput
 from gateway.domain.event_types import CATALOGUE, MAX_TYPE_LENGTH, RESERVED_TYPES
 from gateway.domain.filter_tokens import MAX_LENGTH
 from gateway.domain.headers import MAX_HEADERS, MAX_NAME, MAX_VALUE
-from gateway.domain.job import DeliveryCancel, DeliveryRedeliver, JobCancel, RangeRequest
+from gateway.domain.job import DeliveryCancel, DeliveryRedeliver, JobCancel, RangeRequest, RedeliverRequest
 from gateway.domain.own_types import OWN
 from gateway.domain.platform_webhook import (
     MAX_ORGANIZATIONS,
@@ -323,6 +323,19 @@ _RANGE: Final[dict[str, Meaning | None]] = {
     ),
     "dry_run": Meaning("Only count: nothing is sent, and no job is made."),
 }
+_REDELIVER: Final[dict[str, Meaning | None]] = {
+    "which": Meaning(
+        "`failed`: events whose latest delivery to the webhook has failed. `all`: also those whose latest "
+        "one was delivered; not those that are still pending, or were cancelled."
+    ),
+    "status_code": Meaning(
+        "Only those whose latest delivery was last answered with this.", {"examples": [503]}
+    ),
+    "event_ids": Meaning(
+        "Only these events, at most 1,000; with them `since` has no default.",
+        {"examples": [["evt_01k9h3v5q8x2m4n6p7r9s1t3w5"]]},
+    ),
+}
 _CALLER: Final[dict[str, Meaning | None]] = {
     "phone": Meaning(
         "Whatever the telephone network gave: a number in any notation, a SIP URI, `anonymous`, nothing.",
@@ -408,6 +421,7 @@ MEANINGS: Final[Mapping[type, Mapping[str, Meaning | None]]] = {
     DeliveryRedeliver: {},
     DeliveryCancel: {},
     RangeRequest: _RANGE,
+    RedeliverRequest: _RANGE | _REDELIVER,
     JobCancel: {},
     WebhookRelease: {},
     SecretRotate: _ROTATE,

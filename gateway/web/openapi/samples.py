@@ -12,6 +12,7 @@ from gateway.web import answers
 from gateway.web.openapi import samples_callers, samples_connectors
 
 _AT: Final = "2026-11-20T21:05:09.123Z"
+_HELD_UNTIL: Final = "2026-11-20T21:35:00.000Z"
 _EVENT_ID: Final = "evt_01k9h3v5q8x2m4n6p7r9s1t3w5"
 _DELIVERY_ID: Final = "dlv_01k9h3v5q8a7c9e1g3j5k7m9n1"
 _WEBHOOK_ID: Final = "whk_01k9h3tz40b2d4f6h8k1m3p5q7"
@@ -44,7 +45,7 @@ webhook: Final[answers.Webhook] = {
     "id": _WEBHOOK_ID, "org_id": "acme", "url": "https://crm.example.com/hooks/hum",
     "events": ["call.completed", "sms.*"], "filter": None, "description": "calls into the CRM",
     "headers": {"X-Env": "[secret]"}, "enabled": True, "status": "enabled", "disabled_reason": None,
-    "has_secret": True, "failing_since": None, "rotation": None,
+    "has_secret": True, "failing_since": None, "held_until": None, "rotation": None,
     "last_delivery": {
         "id": _DELIVERY_ID, "at": "2026-11-20T21:05:09.301Z", "status_code": 200, "error": None,
     },
@@ -215,6 +216,8 @@ def requests() -> Mapping[str, Mapping[str, Any]]:
         "redeliverWebhook": {
             "dry run": {"since": "2026-11-20T19:00:00Z", "dry_run": True},
             "range": {"since": "2026-11-20T19:00:00Z", "types": ["call.*"]},
+            "delivered ones too": {"which": "all", "status_code": 200, "since": "2026-11-20T19:00:00Z"},
+            "these events": {"which": "all", "event_ids": [_EVENT_ID]},
         },
         "replayWebhook": {"dry run": {"dry_run": True}, "range": {"since": "2026-11-20T19:00:00Z"}},
         "cancelJob": {"nothing": {}},
@@ -267,7 +270,9 @@ def responses() -> Mapping[str, Mapping[int, Any]]:
         "secret": _SECRET,
         "warnings": [],
     }
-    shown: answers.DeliveryWithAttempts = {**delivery, "payload": sent, "attempts": [attempt]}
+    shown: answers.DeliveryWithAttempts = {
+        **delivery, "payload": sent, "waiting_for": None, "attempts": [attempt],
+    }  # fmt: skip
     new_key: answers.NewApiKey = {**key, "key": "hum_live_q7Zp…"}
     again: answers.Delivery = {
         **delivery, "id": "dlv_01k9h4b2c4d6e8f1g3h5j7k9m1", "status": "in_flight", "attempts_made": 0,
@@ -301,12 +306,12 @@ def responses() -> Mapping[str, Mapping[int, Any]]:
         },
         "testPlatformWebhook": {200: tested},
         "listPlatformWebhookDeliveries": {200: {**_deliveries(), "data": [{**delivery, "org_id": "*"}]}},
-        "releasePlatformWebhook": {200: platform_webhook},
+        "releasePlatformWebhook": {200: {**platform_webhook, "was_held_until": _HELD_UNTIL}},
         "rotatePlatformSecret": {200: {**platform_webhook, "rotation": rotation, "secret": _SECRET}},
         "finishPlatformRotation": {200: platform_webhook},
         "redeliverPlatformWebhook": {202: {**ordered, "org_id": "*"}, 200: {"matched": 2310}},
         "getPlatformWebhookStats": {200: _stats()},
-        "releaseWebhook": {200: webhook},
+        "releaseWebhook": {200: {**webhook, "was_held_until": _HELD_UNTIL}},
         "rotateSecret": {200: {**webhook, "rotation": rotation, "secret": _SECRET}},
         "finishRotation": {200: webhook},
         "explainWebhook": {200: explanation},

@@ -1,0 +1,83 @@
+"""What a job puts aside for a webhook that one node serves alone goes out, whoever serves it, if anybody."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from gateway.store import lanes
+from tests.support import lines
+from tests.support.clock import until
+from tests.support.node import Node, running_node
+from tests.support.receiver import Receiver
+
+pytestmark = pytest.mark.anyio
+
+ONE_VOICE = pytest.mark.parametrize(
+    "one_voice", [{"ordered": True}, {"rate_limit_per_second": 500}], ids=["ordered", "rate"]
+)
+
+
+async def accept(node: Node, count: int) -> None:
+    events = [{"type": "t.x", "data": {"n": n}, "ordering_key": f"k{n % 3}"} for n in range(count)]
+    answer = await node.call("POST", "/api/events/batch", json={"events": events})
+    assert answer.status_code == 202, answer.text
+
+
+async def order(node: Node, hook: dict[str, Any], what: str) -> None:
+    answer = await node.call("POST", f"/api/webhooks/{hook['id']}/{what}", json={})
+    assert answer.status_code == 202, answer.text
+
+
+async def owner(node: Node, hook: dict[str, Any]) -> str | None:
+    async with node.gateway.store.looking_up() as conn:
+        return await lanes.owner(conn, hook["id"])
+
+
+@ONE_VOICE
+async def test_a_replay_to_a_webhook_that_nobody_serves_yet(
+    any_database: str, one_voice: dict[str, Any]
+) -> None:
+    async with Receiver() as receiver, running_node(any_database) as node:
+        await accept(node, 20)
+        hook = await node.webhook(receiver.url(), **one_voice)
+        assert await owner(node, hook) is None
+        await order(node, hook, "replay")
+        got = await receiver.wait_for(20, timeout=10)
+        assert sorted(q.json()["data"]["n"] for q in got) == list(range(20))
+        assert await owner(node, hook) == node.gateway.lease.id
+        assert await lines.until_over(node, timeout=5) == {"delivered": 20}
+
+
+@ONE_VOICE
+async def test_a_redelivery_after_a_restart(sqlite_database: str, one_voice: dict[str, Any]) -> None:
+    async with Receiver() as receiver:
+        receiver.respond(404, times=10)
+        async with running_node(sqlite_database, retry_schedule="1") as node:
+            hook = await node.webhook(receiver.url(), **one_voice)
+            await accept(node, 5)
+            await receiver.wait_for(10, timeout=10)
+            await lines.until_over(node, timeout=5)
+        async with running_node(sqlite_database) as node:
+            await order(node, hook, "redeliver")
+            await receiver.wait_for(15, timeout=10)
+            found = await lines.until_over(node, timeout=5)
+            assert found == {"failed": 5, "delivered": 5}
+
+
+@ONE_VOICE
+async def test_what_a_node_orders_for_anothers_webhook(
+    postgres_database: str, one_voice: dict[str, Any]
+) -> None:
+    async with Receiver() as receiver, running_node(postgres_database) as one:
+        await accept(one, 20)
+        hook = await one.webhook(receiver.url(), **one_voice)
+        await one.send()
+        await receiver.wait_for(1)
+        assert await owner(one, hook) == one.gateway.lease.id
+        async with running_node(postgres_database) as other:
+            await order(other, hook, "replay")
+            await receiver.wait_for(21, timeout=10)
+            assert await owner(one, hook) == one.gateway.lease.id
+            await until(lambda: not other.gateway.later._aside, "the other node leaves it alone")
