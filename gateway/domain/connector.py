@@ -13,6 +13,7 @@ from typing import Annotated, ClassVar, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
+from gateway.clock import parse_time
 from gateway.domain.addressee import Addressee
 from gateway.domain.secret import PREFIX, check_foreign, check_imported
 
@@ -74,6 +75,14 @@ def _phone(text: str) -> str:
     return text
 
 
+def _time(text: str) -> str:
+    try:
+        parse_time(text)
+    except ValueError:
+        raise ValueError("must be an ISO 8601 time such as 2026-11-20T21:05:09.123Z") from None
+    return text
+
+
 Name = Annotated[str, StringConstraints(min_length=1, max_length=100), AfterValidator(_printable)]
 TimeoutMs = Annotated[int, Field(ge=250, le=30_000)]
 Priority = Annotated[int, Field(ge=-1000, le=1000)]
@@ -120,3 +129,4 @@ class ConnectorChanges(_Request):
     """`POST /api/connectors/{id}/changes`: whose entries in the CRM have changed."""
 
     phones: Annotated[list[Phone], Field(min_length=1, max_length=MOST_CHANGED_PHONES)]
+    timestamp: Annotated[str, AfterValidator(_time)] | None = None

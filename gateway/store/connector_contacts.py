@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from sqlalchemy import delete, select, tuple_
+from sqlalchemy import delete, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.domain.connector import Connector
@@ -21,21 +21,29 @@ from gateway.store.tables import connector_contacts as table
 
 State = Literal["found", "not_found"]
 
+# So long a dropped answer keeps its place: one to a question from before it was dropped must not take that.
+DROPPED_FOR_MS: Final = 120_000
+_DROPPED: Final = "dropped"
+
 FIRST: Final = (b"", "")
+
+_COLUMNS: Final = ("org_id", "person", "connector_id", "state", "contact", "fetched_at", "expires_at")
+_REPLACES: Final = (
+    "ON CONFLICT (org_id, person, connector_id) DO UPDATE SET state = excluded.state,"
+    " contact = excluded.contact, fetched_at = excluded.fetched_at, expires_at = excluded.expires_at"
+)
 
 # An answer that was asked for earlier must not undo a later one.
 insert_answers: Final = BulkInsert(
-    table,
-    ("org_id", "person", "connector_id", "state", "contact", "fetched_at", "expires_at"),
-    on_conflict="ON CONFLICT (org_id, person, connector_id) DO UPDATE SET state = excluded.state,"
-    " contact = excluded.contact, fetched_at = excluded.fetched_at, expires_at = excluded.expires_at"
-    " WHERE excluded.fetched_at >= connector_contacts.fetched_at",
+    table, _COLUMNS, on_conflict=f"{_REPLACES} WHERE excluded.fetched_at >= connector_contacts.fetched_at"
 )
+_insert_dropped: Final = BulkInsert(table, _COLUMNS, on_conflict=_REPLACES)
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a connector said of a person at `fetched_at` (ms). `contact` is what was given to `row`."""
+    """What a connector said of a person; `fetched_at` (ms) is when it was asked. `contact` is what was given
+    to `row`."""
 
     connector_id: str
     state: State
@@ -67,6 +75,7 @@ async def of_person(
     answered by a system that the connector no longer leads to."""
     since = {connector.id: connector.contacts_since for connector in connectors}
     query = select(table).where(table.c.org_id == org_id, table.c.person == person, table.c.expires_at > now)
+    query = query.where(table.c.state != _DROPPED)
     return {
         found.connector_id: _answer(found, cipher)
         for found in await conn.execute(query)
@@ -74,14 +83,23 @@ async def of_person(
     }
 
 
-async def forget(conn: AsyncConnection, org_id: str, connector_id: str, people: Sequence[bytes]) -> int:
-    """Drops what this connector has answered about these people; how many answers that were."""
-    result = await conn.execute(
-        delete(table).where(
-            table.c.org_id == org_id, table.c.person.in_(people), table.c.connector_id == connector_id
-        )
+async def drop(
+    conn: AsyncConnection, org_id: str, connector_id: str, people: Iterable[bytes], now: int
+) -> int:
+    """Drops what this connector has answered about these people, and what it is about to answer to what it
+    was asked before `now` (ms); how many answers were kept."""
+    ordered = sorted(set(people))  # in one order on all nodes, so that none waits for another in a circle
+    query = select(func.count()).where(
+        table.c.org_id == org_id,
+        table.c.person.in_(ordered),
+        table.c.connector_id == connector_id,
+        table.c.state != _DROPPED,
+        table.c.expires_at > now,
     )
-    return result.rowcount
+    count = int((await conn.execute(query)).scalar_one())
+    rows = [(org_id, p, connector_id, _DROPPED, None, now, now + DROPPED_FOR_MS) for p in ordered]
+    await _insert_dropped(conn, rows)
+    return count
 
 
 async def forget_person(conn: AsyncConnection, org_id: str, person: bytes) -> int:

@@ -60,7 +60,7 @@ class Request:
     connector_id: str
     revision_id: str
     kind: Kind
-    delivery_id: str
+    delivery_id: str | None
     at: int
     duration_ms: int
     status_code: int | None

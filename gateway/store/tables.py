@@ -246,7 +246,7 @@ connector_requests = Table(
     _id("connector_id"),
     _id("revision_id"),
     Column("kind", Text, nullable=False),  # lookup | create | ping | changes
-    _id("delivery_id"),  # what X-HUM-Delivery said: the same for all tries of one request
+    _id("delivery_id", nullable=True),  # as in X-HUM-Delivery: the same for all tries; null: it came in
     Column("at", TIME, nullable=False),
     Column("duration_ms", Integer, nullable=False),
     Column("status_code", SmallInteger),

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Any, Final, Protocol, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.clock import parse_time
 from gateway.errors import InvalidRequest
-from gateway.store.page import Order, PageQuery, decode_cursor
+from gateway.store.page import Order, PageQuery, decode_cursor, encode_cursor
 from gateway.web.call import Answer, Call
 
 PAGE_PARAMETERS: Final = ("limit", "cursor", "order")
@@ -52,6 +52,28 @@ def number_parameter(call: Call, name: str, least: int, most: int) -> int | None
     if not (text.isascii() and text.isdigit() and len(text) <= 9 and least <= int(text) <= most):
         raise InvalidRequest.field(name, f"must be {least} to {most}")
     return int(text)
+
+
+class Placed(Protocol):
+    """Something with a place in commit order."""
+
+    @property
+    def position(self) -> int: ...
+
+
+P = TypeVar("P", bound=Placed)
+
+
+def page_of(found: Iterable[P], query: PageQuery) -> tuple[list[P], str | None]:
+    """A page of what is in memory as a whole, and the cursor of the next."""
+    descending = query.order == "desc"
+    rows = sorted(found, key=lambda row: row.position, reverse=descending)
+    if query.after is not None:
+        after = query.after
+        rows = [row for row in rows if (row.position < after if descending else row.position > after)]
+    page = rows[: query.limit]
+    more = len(rows) > query.limit or (not descending and page)
+    return page, encode_cursor(query.order, page[-1].position) if more else None
 
 
 def list_answer(data: list[Any], next_cursor: str | None) -> Answer:

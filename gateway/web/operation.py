@@ -20,7 +20,7 @@ from starlette.types import Receive, Scope, Send
 
 from gateway.domain.ids import new_id
 from gateway.errors import Forbidden, InvalidRequest, NotFound, Problem
-from gateway.web import audit, auth
+from gateway.web import audit, auth, signed
 from gateway.web.auth import OPERATOR, Principal
 from gateway.web.body import SMALL, check_json_type, parse
 from gateway.web.call import Answer, Call, Services
@@ -42,7 +42,8 @@ class Operation:
     leave it out, or it does not matter. `waits`: its work waits for somebody outside, and holds no
     transaction meanwhile. The role `platform` is no role of organizations' keys: only platform keys may.
 
-    `audited`: a write leaves an entry in the audit log.
+    `audited`: a write leaves an entry in the audit log. `signed`: the request carries no API key; who asks
+    is proved by its signature (`web.signed`), and is the connector that the path names.
 
     Six are for the OpenAPI document: what a success answers (None: no content), codes of errors
     beyond those that its kind brings along, the form of a body that the handler parses itself, headers that
@@ -69,6 +70,7 @@ class Operation:
     note: str = ""
     exports: tuple[str, ...] = ()
     audited: bool = True
+    signed: bool = False
 
 
 class Endpoint:
@@ -118,20 +120,19 @@ class Endpoint:
         operation, services = self._operation, self._services
         arrived = services.clock.monotonic()
         headers = Headers(scope=scope)
-        principal = await self._principal(scope, headers)
-        scope.setdefault("state", {})["key_id"] = principal.key_id
-        principal.require(operation.role, operation.scope)
-        auth.refuse_foreign(principal, headers)
+        principal = None if operation.signed else await self._allowed(scope, headers)
         body = b""
         if operation.kind == "write" and operation.method != "DELETE":
             body = await services.bodies.read(scope, receive, self._limit)
         try:
+            path: dict[str, str] = scope.get("path_params", {})
+            if principal is None:
+                principal, _ = await signed.authenticate(services, path["id"], headers, body)
             if body:
                 check_json_type(headers.get("content-type"))
             call = Call(
-                services, principal, None, None, headers, QueryParams(scope["query_string"]),
-                scope.get("path_params", {}), body, request_id, address=audit.address(scope),
-                arrived=arrived,
+                services, principal, None, None, headers, QueryParams(scope["query_string"]), path, body,
+                request_id, address=audit.address(scope), arrived=arrived,
             )  # fmt: skip
             self._check_query(call)
             if operation.model is not None:
@@ -146,6 +147,14 @@ class Endpoint:
             return answer
         finally:
             services.bodies.done(body)
+
+    async def _allowed(self, scope: Scope, headers: Headers) -> Principal:
+        """The caller, who may do this. Raises Unauthorized and Forbidden."""
+        principal = await self._principal(scope, headers)
+        scope.setdefault("state", {})["key_id"] = principal.key_id
+        principal.require(self._operation.role, self._operation.scope)
+        auth.refuse_foreign(principal, headers)
+        return principal
 
     async def _principal(self, scope: Scope, headers: Headers) -> Principal:
         if scope.get("state", {}).get("operator"):

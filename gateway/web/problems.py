@@ -23,7 +23,7 @@ def problem_response(problem: Problem, request_id: str) -> Response:
     if problem.retry_after is not None:
         headers["Retry-After"] = str(max(1, math.ceil(problem.retry_after)))
     if problem.status == 401:
-        headers["WWW-Authenticate"] = "Bearer"
+        headers.setdefault("WWW-Authenticate", "Bearer")
     return Response(
         msgspec.json.encode(document), problem.status, headers=headers, media_type="application/json"
     )

@@ -99,16 +99,27 @@ async def test_answers_of_the_system_it_led_to_before_do_not_count(store: Store,
     assert set(await known(store, cipher, ONE.changed(contacts_since=NOW))) == {"cnr_1"}
 
 
-async def test_a_connector_forgets_people_and_no_other_does(store: Store, cipher: Cipher) -> None:
+async def test_a_connector_drops_people_and_no_other_does(store: Store, cipher: Cipher) -> None:
     other = "+13175550124"
     for phone in (PHONE, other):
         await keep(store, cipher, answer(), answer("cnr_2"), phone=phone)
     people = [cipher.person(PHONE), cipher.person("+13175550199")]
     async with store.transaction() as tx:
-        assert await contacts.forget(tx.conn, "acme", "cnr_1", people) == 1
-        assert await contacts.forget(tx.conn, "other", "cnr_2", people) == 0
+        assert await contacts.drop(tx.conn, "acme", "cnr_1", people, NOW + 1) == 1
+        assert await contacts.drop(tx.conn, "acme", "cnr_1", people, NOW + 2) == 0
+        assert await contacts.drop(tx.conn, "other", "cnr_2", people, NOW + 1) == 0
     assert set(await known(store, cipher)) == {"cnr_2"}
     assert set(await known(store, cipher, phone=other)) == {"cnr_1", "cnr_2"}
+
+
+async def test_an_answer_to_a_question_from_before_stays_dropped(store: Store, cipher: Cipher) -> None:
+    async with store.transaction() as tx:
+        await contacts.drop(tx.conn, "acme", "cnr_1", [cipher.person(PHONE)], NOW + 5)
+    await keep(store, cipher, answer(fetched_at=NOW + 4))
+    assert await known(store, cipher) == {}
+    anew = answer(fetched_at=NOW + 5)
+    await keep(store, cipher, anew)
+    assert await known(store, cipher) == {"cnr_1": anew}
 
 
 async def test_a_person_is_forgotten_by_all(store: Store, cipher: Cipher) -> None:

@@ -17,10 +17,9 @@ from gateway.domain.webhook import (
 from gateway.errors import NotFound
 from gateway.manage import webhooks as manage
 from gateway.store import webhooks as rows
-from gateway.store.page import encode_cursor
 from gateway.web import answers, shapes
 from gateway.web.call import Answer, Call
-from gateway.web.lists import PAGE_PARAMETERS, list_answer, page_query
+from gateway.web.lists import PAGE_PARAMETERS, list_answer, page_of, page_query
 from gateway.web.operation import Operation
 
 
@@ -45,12 +44,8 @@ async def list_webhooks(call: Call) -> Answer:
         query = await page_query(call, conn)
         orgs = [call.the_org] if call.org else await call.services.directory.everybody()
         found = [w for org in orgs for w in await rows.of_organization(conn, org.organization.cipher, org.id)]
-        found.sort(key=lambda w: w.position, reverse=query.order == "desc")
-        found = [w for w in found if _after(w, query.after, query.order)]
-        page = found[: query.limit]
+        page, cursor = page_of(found, query)
         health = await rows.health(conn, [w.id for w in page])
-    more = len(found) > query.limit or (query.order == "asc" and page)
-    cursor = encode_cursor(query.order, page[-1].position) if more else None
     return list_answer([_shape(call, w, health.get(w.id)) for w in page], cursor)
 
 
@@ -124,12 +119,6 @@ def _shape(call: Call, webhook: Webhook, health: Any) -> answers.Webhook:
     return shapes.webhook(
         webhook, health, whole=call.principal.sees_secrets_of_urls, now=call.services.clock.now()
     )
-
-
-def _after(webhook: Webhook, position: int | None, order: str) -> bool:
-    if position is None:
-        return True
-    return webhook.position > position if order == "asc" else webhook.position < position
 
 
 OPERATIONS = (

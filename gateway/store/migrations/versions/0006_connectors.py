@@ -62,7 +62,7 @@ def upgrade() -> None:
         sa.Column("connector_id", ID, nullable=False),
         sa.Column("revision_id", ID, nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
-        sa.Column("delivery_id", ID, nullable=False),
+        sa.Column("delivery_id", ID, nullable=True),
         sa.Column("at", sa.BigInteger(), nullable=False),
         sa.Column("duration_ms", sa.Integer(), nullable=False),
         sa.Column("status_code", sa.SmallInteger(), nullable=True),
