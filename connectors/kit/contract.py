@@ -74,7 +74,7 @@ class Call(msgspec.Struct, frozen=True, rename={"from_": "from"}):
     tags: list[str] = []
     agent: Agent | None = None
     sentiment: str | None = None
-    revision: int = 0
+    revision: Annotated[int, msgspec.Meta(ge=0, le=2**53)] = 0
     updated_at: str | None = None
 
 

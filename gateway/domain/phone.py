@@ -130,7 +130,7 @@ def _international(text: str) -> Phone | Unusable:
     mexican = _OLD_MEXICAN_MOBILE.match(text)
     if mexican is not None:
         text = f"+52{mexican[1]}"  # the 1 for mobiles was dropped in 2019; many systems still send it
-    return _judge(_number(text, None), len(text) - 1)
+    return _judge(_number(text, None), text)
 
 
 def _national(digits: str, region: str) -> Phone | Unusable:
@@ -145,8 +145,8 @@ def _national(digits: str, region: str) -> Phone | Unusable:
     for fits in (phonenumbers.is_valid_number, phonenumbers.is_possible_number):
         for number in found:
             if fits(number):
-                return _judge(number, len(digits))
-    return _judge(_number(digits, region), len(digits))
+                return _judge(number, digits)
+    return _judge(_number(digits, region), digits)
 
 
 def _number(text: str, region: str | None) -> PhoneNumber | None:
@@ -156,13 +156,15 @@ def _number(text: str, region: str | None) -> PhoneNumber | None:
         return None
 
 
-def _judge(number: PhoneNumber | None, digits: int) -> Phone | Unusable:
+def _judge(number: PhoneNumber | None, text: str) -> Phone | Unusable:
     if number is None:
-        return Unusable("short" if digits < SHORTEST_COMPARED else "invalid")
+        return Unusable("short" if len(text.lstrip("+")) < SHORTEST_COMPARED else "invalid")
     result = phonenumbers.is_possible_number_with_reason(number)
     if result in _SHORT:
         return Unusable("short")
     e164 = phonenumbers.format_number(number, PhoneNumberFormat.E164)
     if result != ValidationResult.IS_POSSIBLE or not _E164.match(e164):
         return Unusable("invalid")
-    return Phone(e164)
+    if e164 == text:
+        return Phone(e164)
+    return _judge(_number(e164, None), e164)  # it may lose another zero: read until it stays as it is

@@ -5,6 +5,7 @@ hold real answers against the document. The descriptions are read by customers.
 """
 
 from gateway.web.answers.audit import AuditEntry, AuditList
+from gateway.web.answers.callers import Caller, CallerError, CrmLink, Resolution
 from gateway.web.answers.connectors import (
     ChangedConnector,
     Connector,
@@ -100,6 +101,8 @@ __all__ = [
     "AttemptId",
     "AuditEntry",
     "AuditList",
+    "Caller",
+    "CallerError",
     "ChangedConnector",
     "ChangedPlatformWebhook",
     "ChangedWebhook",
@@ -113,6 +116,7 @@ __all__ = [
     "Count",
     "CreatedPlatformWebhook",
     "CreatedWebhook",
+    "CrmLink",
     "Cursor",
     "Delivery",
     "DeliveryId",
@@ -161,6 +165,7 @@ __all__ = [
     "Problem",
     "Ready",
     "RefusedEvent",
+    "Resolution",
     "Results",
     "Rotation",
     "Scope",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from gateway.domain.contact import Caller, CrmLink
 from gateway.domain.resolution import CallerResolve, Inquiry
 from gateway.enrich.caller import Resolution
-from gateway.web import answers_callers as answers
+from gateway.web import answers
 from gateway.web.call import Answer, Call
 from gateway.web.operation import Operation
 

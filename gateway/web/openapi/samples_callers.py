@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from gateway.domain.contact import Caller, CrmLink, Kind
 from gateway.domain.context import Setting, caller_context
-from gateway.web import answers_callers as answers
+from gateway.web import answers
 
 _PHONE: Final = "+13175550142"
 _CONNECTOR: Final = "cnr_01k9h3x1y2z3a4b5c6d7e8f9g0"

@@ -1,4 +1,4 @@
-"""What the API answers about callers, as types (see `web.answers`)."""
+"""Who is calling."""
 
 from __future__ import annotations
 
@@ -6,15 +6,8 @@ from typing import Annotated, Literal, TypedDict
 
 from msgspec import Meta
 
-from gateway.web.answers import Milliseconds
+from gateway.web.answers.fields import Milliseconds, id_of
 
-ConnectorId = Annotated[
-    str,
-    Meta(
-        pattern="^cnr_[a-z0-9_]{1,60}$",
-        extra_json_schema={"examples": ["cnr_01k9h3v5q8x2m4n6p7r9s1t3w5"]},
-    ),
-]
 _PHONE = Meta(extra_json_schema={"examples": ["+13175550142"]})
 _KIND = Literal["override", "crm", "lookup"]
 
@@ -22,7 +15,7 @@ _KIND = Literal["override", "crm", "lookup"]
 class CrmLink(TypedDict):
     """Where the caller stands in a CRM."""
 
-    connector_id: ConnectorId
+    connector_id: Annotated[str, id_of("cnr")]
     contact_id: Annotated[str, Meta(description="The CRM's own id.")]
     url: Annotated[str | None, Meta(description="https, for a person to open.")]
     matches: Annotated[
@@ -95,7 +88,7 @@ class Resolution(TypedDict):
         ),
     ]
     elapsed_ms: Milliseconds
-    resolution_id: Annotated[str, Meta(pattern="^res_[a-z0-9_]{1,60}$")]
+    resolution_id: Annotated[str, id_of("res")]
     contact: Caller | None
     context: Annotated[
         str,

@@ -1,0 +1,1 @@
+"""The smallest complete connector: a CRM in memory. Read `connector.py` first."""
