@@ -83,7 +83,8 @@ class Accept:
     async def apply(self, tx: Transaction, acceptances: list[Any]) -> list[Accepted]:
         """The writer of the group commit: all requests in one transaction."""
         await self._see_other_nodes_changes(tx)
-        planned = [await self._plan(acceptance) for acceptance in acceptances]
+        orgs = await self._organizations(tx, acceptances)
+        planned = [_plan(acceptance, orgs) for acceptance in acceptances]
         standing = await self._claim(tx, acceptances, planned)
         earlier = _earlier_requests(acceptances, standing)
         rows = Rows(self._handover)
@@ -106,16 +107,12 @@ class Accept:
 
     async def _see_other_nodes_changes(self, tx: Transaction) -> None:
         if self._several_nodes:
-            await self._directory.refresh(await tx.positions.begin(tx))
+            await self._directory.catch_up(tx.conn, await tx.positions.begin(tx))
 
-    async def _plan(self, acceptance: Acceptance) -> list[Planned]:
-        plans = []
-        for event_id, (view, new) in zip(acceptance.ids, acceptance.events, strict=True):
-            org = self._directory.known(view.id) or await self._directory.living(view.id)
-            claim = repeat.external_claim(event_id, org, new, acceptance.at)
-            filtered = acceptance.filtered.get(event_id)
-            plans.append(Planned(event_id, acceptance.at, org, new, claim, filtered=filtered))
-        return plans
+    async def _organizations(self, tx: Transaction, acceptances: list[Acceptance]) -> dict[str, OrgView]:
+        """All that the events are about, as they are now."""
+        ids = dict.fromkeys(view.id for acceptance in acceptances for view, _ in acceptance.events)
+        return {org_id: await self._directory.living_inside(tx.conn, org_id) for org_id in ids}
 
     async def _claim(
         self, tx: Transaction, acceptances: list[Any], planned: list[list[Planned]]
@@ -134,6 +131,16 @@ class Accept:
                 sealed = repeat.seal_answers(_cipher(acceptance), acceptance.claim, accepted.answers)
                 kept.append((acceptance.claim, sealed))
         await idempotency.keep_answers(tx.conn, kept)
+
+
+def _plan(acceptance: Acceptance, orgs: dict[str, OrgView]) -> list[Planned]:
+    plans = []
+    for event_id, (view, new) in zip(acceptance.ids, acceptance.events, strict=True):
+        org = orgs[view.id]
+        claim = repeat.external_claim(event_id, org, new, acceptance.at)
+        filtered = acceptance.filtered.get(event_id)
+        plans.append(Planned(event_id, acceptance.at, org, new, claim, filtered=filtered))
+    return plans
 
 
 def _rows(acceptance: Acceptance) -> int:

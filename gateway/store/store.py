@@ -64,7 +64,8 @@ class Store:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:
-        """Commits at the end and then runs what waits for the commit; an exception rolls back."""
+        """Commits at the end and then runs what waits for the commit; an exception rolls back. Inside it,
+        everything is read with its own connection: asking for another is refused (`store.engine`)."""
         tx: Transaction | None = None
         try:
             async with self.database.write() as conn:
@@ -83,7 +84,8 @@ class Store:
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:
         """A connection for what people ask to see. Only so many at once: whoever asks for much must not keep
-        the gateway itself from its look-ups."""
+        the gateway itself from its look-ups. As for every connection, not inside a transaction."""
+        self.database.refuse_inside_transaction()
         async with self._people, self.database.read() as conn:
             yield conn
 
@@ -91,6 +93,7 @@ class Store:
     async def searching(self) -> AsyncIterator[AsyncConnection]:
         """A connection for reading that takes long: one at a time, so that lists find theirs free. Raises
         Overloaded when too many wait for it already."""
+        self.database.refuse_inside_transaction()
         if self._want_to_search > SEARCHES_WAITING:
             raise Overloaded("others are searching already", retry_after=5)
         self._want_to_search += 1

@@ -133,7 +133,7 @@ async def test_the_guard_stands_before_tests_too(sqlite_database: str) -> None:
     async with running_node(sqlite_database, allow_networks="") as node:
         hook = await node.webhook("https://localtest.example/")
         async with node.gateway.store.transaction() as tx:  # as if its name led there
-            org = await node.gateway.directory.living("acme")
+            org = await node.gateway.directory.living_inside(tx.conn, "acme")
             sealed = org.organization.cipher.seal(*await revision(tx, hook["id"]), b"https://127.0.0.1:8443/")
             await tx.conn.exec_driver_sql("UPDATE revisions SET url = ?", (sealed,))
         answer = (await trial(node, hook["id"])).json()

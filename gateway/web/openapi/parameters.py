@@ -109,7 +109,7 @@ def _path(operation: Operation) -> dict[str, Any]:
 
 def _header_names(operation: Operation) -> list[str]:
     named = set(operation.headers)
-    if operation.org != "none":
+    if operation.names_organization:
         named.add("X-HUM-Org")
     if operation.kind == "write":
         named.add("X-HUM-Actor")
