@@ -14,7 +14,7 @@ from sqlalchemy.engine import Row
 from gateway.domain.addressee import Addressee, kind_of
 from gateway.domain.delivery import Status
 from gateway.domain.ids import new_id
-from gateway.domain.job import JobKind, Span
+from gateway.domain.job import UNDONE, JobKind, JobStatus, Span
 from gateway.domain.owed import Owed
 from gateway.domain.retry import DEFAULT_LIFETIME_MS
 from gateway.errors import Conflict, NotFound
@@ -24,7 +24,6 @@ from gateway.store.deliveries import insert_deliveries
 from gateway.store.directory import OrgView
 from gateway.store.store import Store
 from gateway.store.transaction import Transaction
-
 
 class Handover(Protocol):
     """The dispatcher, as far as redeliveries know it."""
@@ -111,16 +110,19 @@ class Redeliveries:
 
     async def cancel_job(self, tx: Transaction, org: OrgView, job_id: str) -> Row[Any]:
         """Ends a job and cancels what it has made, as far as no node has taken that up; also a job that is
-        done, while its deliveries wait."""
-        job = await jobs.request_cancel(tx.conn, org.id, job_id, self._store.clock.now())
+        done, while its deliveries wait. Raises Conflict for one that is over for good."""
+        now = self._store.clock.now()
+        job = await jobs.request_cancel(tx.conn, org.id, job_id, now, undone=UNDONE)
         if job is not None:
             tx.on_commit(self._wake_jobs)
             return job
         job = await jobs.find(tx.conn, org.id, job_id)
         if job is None:
             raise NotFound(f"there is no job {job_id}")
-        if job.status == "failed":
+        if job.status == JobStatus.FAILED:
             raise Conflict(f"the job is over: it failed with {job.error}", code="job_over")
+        if job.status == JobStatus.DONE:
+            raise Conflict(f"the job is over: what a job of the kind {job.kind} did stays", code="job_over")
         return job
 
     def _owed(self, to: Addressee, before: Row[Any], priority: int) -> Owed:

@@ -424,6 +424,44 @@ async def test_a_fault_ends_the_job_and_not_the_worker(any_database: str, monkey
         assert (await over(node, (await post(node, path))["id"]))["done"] == 3
 
 
+async def test_an_erasure_stays_done(any_database: str) -> None:
+    async with running_node(any_database) as node:
+        erased = await post(node, "/api/erasures", {"phone": "+13175550142"}, status=200)
+        refused = await post(node, f"/api/jobs/{erased['id']}/cancel", status=409)
+        assert (refused["error"], "erasure" in refused["message"]) == ("job_over", True)
+        job = (await node.call("GET", f"/api/jobs/{erased['id']}")).json()
+        assert (job["status"], job["cancel_requested"]) == ("done", False)
+
+
+@pytest.mark.parametrize("fault", ["undoing", "unknown kind"])
+async def test_a_job_that_cannot_be_cancelled_ends_all_the_same(
+    any_database: str, monkeypatch: Any, fault: str
+) -> None:
+    tried = []
+
+    async def broken(job: Any) -> None:
+        tried.append(job.id)
+        raise ZeroDivisionError
+
+    async with Receiver() as receiver, running_node(any_database) as node:
+        hook = await node.webhook(receiver.url(), ["a.*"])
+        job = await over(node, (await post(node, f"/api/webhooks/{hook['id']}/replay"))["id"])
+        node.gateway.draining = True
+        await post(node, f"/api/jobs/{job['id']}/cancel", status=200)
+        if fault == "undoing":
+            monkeypatch.setattr(node.gateway.jobs._kinds["replay"], "undo", broken)
+        else:
+            async with node.gateway.store.transaction() as tx:
+                await tx.conn.execute(update(jobs).values(kind="from the future"))
+        node.gateway.draining = False
+        node.gateway.jobs.wake()
+        ended = await over(node, job["id"])
+        assert (ended["status"], ended["error"]) == ("failed", "internal_error")
+        assert len(tried) == (fault == "undoing"), "once, and not in a circle"
+        other = (await post(node, f"/api/webhooks/{hook['id']}/redeliver"))["id"]
+        assert (await over(node, other))["status"] == "done"
+
+
 async def test_a_living_nodes_job_is_left_to_it_and_a_dead_ones_is_taken_over(any_database: str) -> None:
     async with Receiver() as receiver, running_node(any_database) as node:
         hook = await node.webhook(receiver.url(), ["a.*"], **ONCE)
