@@ -15,6 +15,7 @@ import httpx
 import pytest
 from sqlalchemy import text
 
+from gateway import clock
 from gateway.clock import parse_time
 from gateway.store import stats as counters
 from gateway.store.scan import Effort
@@ -162,8 +163,8 @@ async def test_a_search_is_bounded_and_lets_others_go_on(node: Node, monkeypatch
     assert answer["searched_until"] is not None
     looked = await listed(node, cursor=answer["next_cursor"], limit=200)
     assert len(looked["data"]) == 200, "the next page goes on where this one ended"
-    rest_after = search._SLICE_SECONDS * 1000
-    monkeypatch.setattr(search, "_SLICE_SECONDS", 60.0)
+    rest_after = clock.SLICE_SECONDS * 1000
+    monkeypatch.setattr(clock, "SLICE_SECONDS", 60.0)
     monkeypatch.setattr(search, "_AT_ONCE", 1_000)
     monkeypatch.setattr(search, "EFFORT", Effort(stride=1_000))
     _, _, greedy = await look()
