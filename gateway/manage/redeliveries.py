@@ -7,7 +7,7 @@ begins anew. One alone goes like any other delivery, at once; those of a job giv
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from sqlalchemy.engine import Row
 
@@ -17,13 +17,17 @@ from gateway.domain.ids import new_id
 from gateway.domain.job import UNDONE, JobKind, JobStatus, Span
 from gateway.domain.owed import Owed
 from gateway.domain.retry import DEFAULT_LIFETIME_MS
-from gateway.errors import Conflict, NotFound
+from gateway.domain.room import Room
+from gateway.errors import Conflict, NotFound, RateLimited
 from gateway.manage.ranges import Matching, refuse_unless_it_takes, seal_span
 from gateway.store import addressees, deliveries, events, jobs, organizations
 from gateway.store.deliveries import insert_deliveries
 from gateway.store.directory import OrgView
 from gateway.store.store import Store
 from gateway.store.transaction import Transaction
+
+MOST_COUNTING: Final = 4
+
 
 class Handover(Protocol):
     """The dispatcher, as far as redeliveries know it."""
@@ -48,6 +52,7 @@ class Redeliveries:
         self._store = store
         self._handover = handover
         self._wake_jobs = wake_jobs
+        self._counting = Room(MOST_COUNTING)
 
     async def redeliver(self, tx: Transaction, org: OrgView, delivery_id: str) -> Row[Any]:
         """A new delivery of the same event to the same webhook or connector. Raises NotFound, and Conflict
@@ -104,9 +109,13 @@ class Redeliveries:
         return job
 
     async def count(self, org: OrgView, target_id: str, kind: JobKind, span: Span) -> int:
-        """How many events a job ordered now would match. Reads in slices, outside of any transaction."""
+        """How many events a job ordered now would match. Reads in slices, outside of any transaction. Raises
+        RateLimited while others are being counted."""
         to = refuse_unless_it_takes(_known(org.addressee(target_id), target_id), target_id)
-        return await Matching(kind, to, span, org.organization.cipher).count(self._store)
+        with self._counting.place(org.id) as there_is:
+            if not there_is:
+                raise RateLimited("too many dry runs at once", retry_after=5)
+            return await Matching(kind, to, span, org.organization.cipher).count(self._store)
 
     async def cancel_job(self, tx: Transaction, org: OrgView, job_id: str) -> Row[Any]:
         """Ends a job and cancels what it has made, as far as no node has taken that up; also a job that is

@@ -424,6 +424,53 @@ async def test_a_fault_ends_the_job_and_not_the_worker(any_database: str, monkey
         assert (await over(node, (await post(node, path))["id"]))["done"] == 3
 
 
+class Slow:
+    """A clock by which everything takes 3 ms; whoever sleeps on it waits until `woken`."""
+
+    def __init__(self) -> None:
+        self.time, self.slept, self.woken = 0.0, 0, asyncio.Event()
+
+    def now(self) -> int:
+        return time.time_ns() // 1_000_000
+
+    def monotonic(self) -> float:
+        self.time += 0.003
+        return self.time
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept += 1
+        await self.woken.wait()
+
+
+async def test_dry_runs_rest_between_two_events_and_leave_places_to_others(
+    any_database: str, monkeypatch: Any
+) -> None:
+    async with running_node(any_database) as node:
+        paths = {}
+        for org in ("acme", "other"):
+            hook = {"url": "https://e.test/", "events": ["a.b"], "filter": "data.n == `1`", "enabled": True}
+            body = {"events": [{"type": "a.b", "data": {"n": n}} for n in (1, 2) * 15]}
+            assert (await node.call("POST", "/api/events/batch", json=body, org=org)).status_code == 202
+            made = await node.call("POST", "/api/webhooks", json=hook, org=org)
+            paths[org] = f"/api/webhooks/{made.json()['id']}/replay"
+        slow = Slow()
+        monkeypatch.setattr(node.gateway.store, "clock", slow)
+
+        def ask(org: str) -> asyncio.Task[Any]:
+            return asyncio.create_task(node.call("POST", paths[org], json={"dry_run": True}, org=org))
+
+        asked = [ask("acme") for _ in range(2)]
+        await until(lambda: slow.slept == 2, "both are at rest")
+        refused = await ask("acme")
+        assert (refused.status_code, refused.headers["Retry-After"]) == (429, "5")
+        asked.append(ask("other"))
+        await until(lambda: slow.slept == 3, "another organization's goes on")
+        slow.woken.set()
+        answers = await asyncio.gather(*asked)
+        assert [answer.json() for answer in answers] == [{"matched": 15}] * 3
+        assert slow.slept == 3 * 30, "one rest after each event"
+
+
 async def test_an_erasure_stays_done(any_database: str) -> None:
     async with running_node(any_database) as node:
         erased = await post(node, "/api/erasures", {"phone": "+13175550142"}, status=200)
