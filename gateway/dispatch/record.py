@@ -20,7 +20,7 @@ from gateway.domain.delivery import DUE_QUEUE, Status
 from gateway.domain.exchange import STORED_BODY_BYTES, Exchange, Request
 from gateway.domain.outcome import Outcome, Verdict
 from gateway.domain.owed import Owed
-from gateway.domain.secret import holds_any, mask
+from gateway.domain.secret import holds_any, mask, reach
 from gateway.store import attempts, deliveries, health, lanes, people, rotations, stats
 from gateway.store.cipher import Cipher
 from gateway.store.health import Health
@@ -195,6 +195,8 @@ def masked(
     """What is kept of the exchange, with no secret of the addressee in it."""
     hidden = (*(secret.value for secret in addressee.secrets), *addressee.headers.values())
     detail, headers, body = exchange.error_detail, exchange.response_headers, exchange.response_body
+    if len(body) > STORED_BODY_BYTES:
+        body = body[: STORED_BODY_BYTES + reach(hidden)]
     values = [value for _, value in headers]
     # Nearly always there is nothing to mask, which one look at all of it together tells.
     if holds_any("\n".join([detail, *values]).encode() + b"\n" + body, hidden):

@@ -17,14 +17,12 @@ from typing import Any, Final, TypeAlias
 
 import msgspec
 
+from gateway.domain.parts import holds
+
 Number: TypeAlias = int | Decimal
 
 MAX_STEPS: Final = 10_000
 TEXT_PER_STEP: Final = 1024
-# What CPython's search for a part of a string (Objects/stringlib/fastsearch.h) goes by.
-_SHORT_PART: Final = 6
-_LONG_TEXT: Final = 30_000
-_CHEAP: Final = 1 << 14  # both lengths multiplied: some microseconds, whatever is in them
 MAX_SHOWN: Final = 80
 _TEXT_SHOWN: Final = MAX_SHOWN - 3
 _ITEMS_SHOWN: Final = 4
@@ -100,25 +98,6 @@ def contains(subject: list[Any] | str, search: Any, work: Work) -> bool:
     if isinstance(search, str):
         return search in subject  # nothing but a string equals one, so Python's own search is exact
     return any(equal(element, search, work) for element in subject)
-
-
-def holds(text: str, part: str) -> bool:
-    """Whether `part` stands somewhere in `text`, in a time that grows with their lengths alone.
-
-    Python's own search looks at each character of the one beside each of the other when the text is short or
-    little longer than the part, and both are repetitive: a millisecond for 4 kB. In long texts it does not
-    (two-way search, since 3.10). So a text that is not long is made so."""
-    if len(part) > len(text):
-        return False
-    if len(part) < _SHORT_PART or len(text) * len(part) <= _CHEAP:
-        return part in text
-    found = (text + "\0" * (long_enough(part) - len(text))).find(part)
-    return 0 <= found <= len(text) - len(part)  # else it reaches into what was added
-
-
-def long_enough(part: str) -> int:
-    """How long a text must be for a search of `part` in it to take linear time."""
-    return max(_LONG_TEXT, 3 * len(part) + 16)
 
 
 def decode(data: bytes) -> Any:
