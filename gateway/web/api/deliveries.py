@@ -113,10 +113,12 @@ async def _body(call: Call, row: Row[Any], view: OrgView, event: Event, made: Se
 
 
 async def _event(call: Call, row: Row[Any] | None) -> Event | None:
-    """What was sent; None when it is past its retention."""
+    """What was sent; None when it is past its retention, or its organization was erased."""
     if row is None or row.payload is None:
         return None
-    view = await call.services.directory.living(row.org_id)
+    view = await call.services.directory.organization(row.org_id)
+    if view is None or view.organization.erased_at is not None:
+        return None
     data = view.organization.cipher.open(row.id, "payload", row.payload)
     return Event(row.id, row.org_id, row.type, row.timestamp, data, row.traceparent)
 
