@@ -105,7 +105,7 @@ class Attempts:
                 event = await self.payloads.get(owed.event_id)
                 addressee, org = await self._look_up(owed)
             if addressee is None or org is None:
-                return await self._drop(owed, target)
+                return await self.drop(owed)
             if self.clock.now() >= owed.expires_at:
                 return await self._record(Recording(owed, outcomes.expire(owed.progress), self.clock.now()))
             if not addressee.enabled:
@@ -284,8 +284,8 @@ class Attempts:
         self._measure(made, counted=counted)
         return made.outcome if counted else None
 
-    async def _drop(self, owed: Owed, target: Target) -> Outcome | None:
-        """The addressee was deleted, which has cancelled, or is cancelling, what it was owed."""
+    async def drop(self, owed: Owed) -> Outcome | None:
+        """The addressee was deleted, which has cancelled what it was owed then; this may have come later."""
         progress = owed.progress
         cancelled = Outcome(
             Verdict.FAILED,
