@@ -12,13 +12,13 @@ from gateway.web.operation import Operation
 
 
 async def list_jobs(call: Call) -> Answer:
-    async with call.services.store.reading() as conn:
+    async with call.reading() as conn:
         page = await rows.page(conn, call.org_filter, await page_query(call, conn))
     return list_answer([shapes.job(row) for row in page.rows], page.next_cursor)
 
 
 async def get_job(call: Call) -> Answer:
-    async with call.services.store.reading() as conn:
+    async with call.reading() as conn:
         row = await rows.find(conn, call.org_filter, call.path["id"])
     if row is None:
         raise NotFound(f"there is no job {call.path['id']}")

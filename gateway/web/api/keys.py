@@ -35,7 +35,7 @@ async def create_key(call: Call) -> Answer:
 
 async def list_keys(call: Call) -> Answer:
     everywhere = call.principal.platform and call.headers.get("x-hum-org") in (None, ALL_ORGS)
-    async with call.services.store.reading() as conn:
+    async with call.reading() as conn:
         org_id = _organization(call, None)
         found, cursor = await api_keys.page(conn, org_id, await page_query(call, conn), everywhere=everywhere)
     return list_answer([shapes.api_key(key) for key in found], cursor)
