@@ -9,7 +9,7 @@ from gateway.crm.wire import Said, Try
 from gateway.domain.connector import Connector, Endpoint
 from gateway.domain.exchange import STORED_BODY_BYTES
 from gateway.domain.ids import new_id
-from gateway.domain.secret import holds_any, mask
+from gateway.domain.secret import holds_any, mask, reach
 from gateway.store import connector_requests as log
 from gateway.store.cipher import Cipher
 from gateway.store.connector_requests import Kind, Record
@@ -57,11 +57,13 @@ def _record(one: Try, detail: str, secrets: tuple[str, ...]) -> Record:
     # What is replaced whole needs no search, and stays hidden however short the secret is.
     sent = [(n, "Bearer [secret]" if n == "Authorization" else value) for n, value in request.headers]
     headers, body, answer = exchange.response_headers, request.body, exchange.response_body
-    texts = "\n".join([detail, *(value for _, value in headers), *(value for _, value in sent)]).encode()
+    cut = exchange.response_truncated or len(answer) > STORED_BODY_BYTES
+    answer = answer[: STORED_BODY_BYTES + reach(secrets)]
+    texts = "\n".join([detail, *(text for header in (*headers, *sent) for text in header)]).encode()
     # Nearly always there is nothing to mask, which one look at all of it together tells.
     if holds_any(b"\n".join((texts, body, answer)), secrets):
         detail, body, answer = mask(detail, secrets), mask(body, secrets), mask(answer, secrets)
-        headers = [(name, mask(value, secrets)) for name, value in headers]
+        headers = [(mask(name, secrets), mask(value, secrets)) for name, value in headers]
         sent = [(name, mask(value, secrets)) for name, value in sent]
     return Record(
         sent,
@@ -69,6 +71,6 @@ def _record(one: Try, detail: str, secrets: tuple[str, ...]) -> Record:
         len(body) > STORED_BODY_BYTES,
         headers,
         answer[:STORED_BODY_BYTES],
-        exchange.response_truncated or len(answer) > STORED_BODY_BYTES,
+        cut,
         detail,
     )

@@ -197,9 +197,9 @@ def masked(
     detail, headers, body = exchange.error_detail, exchange.response_headers, exchange.response_body
     if len(body) > STORED_BODY_BYTES:
         body = body[: STORED_BODY_BYTES + reach(hidden)]
-    values = [value for _, value in headers]
+    texts = [text for header in headers for text in header]
     # Nearly always there is nothing to mask, which one look at all of it together tells.
-    if holds_any("\n".join([detail, *values]).encode() + b"\n" + body, hidden):
+    if holds_any("\n".join([detail, *texts]).encode() + b"\n" + body, hidden):
         detail, body = mask(detail, hidden), mask(body, hidden)
-        headers = [(name, mask(value, hidden)) for name, value in headers]
+        headers = [(mask(name, hidden), mask(value, hidden)) for name, value in headers]
     return attempts.Record(request.signatures, detail, headers, body[:STORED_BODY_BYTES], contact)
