@@ -29,6 +29,7 @@ from gateway.domain.address import AllowedNetworks
 from gateway.domain.connector import Connector
 from gateway.domain.event import EventParser
 from gateway.domain.job import JobKind
+from gateway.domain.room import Room
 from gateway.egress.client import EgressClient
 from gateway.enrich import keeping
 from gateway.enrich.belonging import Belonging
@@ -36,7 +37,6 @@ from gateway.enrich.caller import Callers
 from gateway.enrich.connectors import Connectors
 from gateway.enrich.creating import Creates
 from gateway.enrich.keeping import Keeping
-from gateway.enrich.room import Room
 from gateway.errors import Overloaded
 from gateway.ingest import accept
 from gateway.ingest.accept import Accept

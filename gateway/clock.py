@@ -9,7 +9,9 @@ from __future__ import annotations
 import asyncio
 import time
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
+from typing import Final, Protocol
+
+SLICE_SECONDS: Final = 0.002
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -75,3 +77,23 @@ def parse_time(text: str) -> int:
     except OverflowError:
         raise ValueError("must be a time of the years 1 to 9999 in UTC") from None
     return (moment - _EPOCH) // timedelta(milliseconds=1)
+
+
+class Slices:
+    """Long work in the middle of everybody else's: after each slice of it, the others go on for as long as it
+    has taken."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self.begin()
+
+    def begin(self) -> None:
+        """Work begins now; what was before was waiting."""
+        self._began = self._clock.monotonic()
+
+    async def rest(self) -> None:
+        """To be called often: rests when it is time."""
+        took = self._clock.monotonic() - self._began
+        if took > SLICE_SECONDS:
+            await self._clock.sleep(took)
+            self.begin()

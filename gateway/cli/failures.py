@@ -93,7 +93,10 @@ def failure_of(error: Exception) -> Failure | None:
         details = tuple({"field": item.field, "message": item.message} for item in error.details)
         return Failure(error.code, error.message, details)
     from gateway.client import GatewayError  # httpx: not before something went wrong
+    from gateway.client.request import NotAnIdError
 
+    if isinstance(error, NotAnIdError):
+        return Failure("invalid_id", str(error))
     if not isinstance(error, GatewayError):
         return None
     return Failure(

@@ -18,6 +18,7 @@ from gateway.client.retry import NO_RETRY, Retry, Tries
 PATIENCE: Final = 1.0  # seconds; a longer wait is announced
 TIMEOUT: Final = 30.0  # seconds, for connecting and between two pieces of an answer
 _LOOPBACK = re.compile(r"(localhost|127\.[0-9.]+|::1)\Z")
+_USER = re.compile(r"^([A-Za-z+.-]*:?//)?[^/?#]*@")
 _HEADER_VALUE = re.compile(r"[!-~]+\Z")
 
 
@@ -53,12 +54,16 @@ def connection(url: str, key: str | None, org: str | None) -> dict[str, Any]:
         headers["Authorization"] = f"Bearer {_visible('the API key', key)}"
     if org:
         headers["X-HUM-Org"] = _visible("the organization", org)
+    shown = _USER.sub(r"\1", url)
     try:
         base = httpx.URL(url.rstrip("/"))
     except httpx.InvalidURL as error:
-        raise ValueError(f"{url}: {error}") from None
+        raise ValueError(f"{shown}: {error}" if shown == url else f"{shown}: is not a URL") from None
     if base.scheme not in ("http", "https") or not base.host:
-        raise ValueError(f"{url}: must be an http:// or https:// URL")
+        raise ValueError(f"{shown}: must be an http:// or https:// URL")
+    if base.userinfo or shown != url:
+        # It would be sent in place of the API key.
+        raise ValueError(f"{shown}: must not name a user or a password; the API key says who asks")
     # A proxy from the environment cannot reach this machine's own loopback.
     trust = not _LOOPBACK.match(base.host)
     return {"base_url": base, "headers": headers, "follow_redirects": False, "trust_env": trust}

@@ -73,8 +73,15 @@ class Download:
     accept: str = "application/octet-stream"
 
 
+class NotAnIdError(ValueError):
+    """An id that would lead to another place of the API."""
+
+
 def segment(identifier: str) -> str:
-    """An id as one segment of a path: it cannot leave its place."""
+    """An id as one segment of a path: it cannot leave its place. Raises NotAnIdError for what no encoding
+    keeps there: nothing at all, `.` and `..`."""
+    if identifier in ("", ".", ".."):
+        raise NotAnIdError(f"{identifier!r} is not an id")
     return quote(identifier, safe="")
 
 

@@ -9,7 +9,7 @@ from gateway.crm.wire import Said, Try
 from gateway.domain.connector import Connector, Endpoint
 from gateway.domain.exchange import STORED_BODY_BYTES
 from gateway.domain.ids import new_id
-from gateway.domain.secret import holds_any, mask
+from gateway.domain.secret import holds_any, mask, reach
 from gateway.store import connector_requests as log
 from gateway.store.cipher import Cipher
 from gateway.store.connector_requests import Kind, Record
@@ -19,11 +19,6 @@ _KINDS: Final[dict[Endpoint, Kind]] = {
     "contact.create": "create",
     "ping": "ping",
 }
-
-# Looking for secrets in a whole MiB would hold up everybody else. A secret of 256 characters, each written as
-# six, is the longest thing that is looked for.
-LONGEST_SPELLING: Final = 6 * 256
-LOOKED_AT: Final = STORED_BODY_BYTES + LONGEST_SPELLING
 
 
 def rows(
@@ -62,21 +57,21 @@ def _record(one: Try, detail: str, secrets: tuple[str, ...]) -> Record:
     request, exchange = one
     # What is replaced whole needs no search, and stays hidden however short the secret is.
     sent = [(n, "Bearer [secret]" if n == "Authorization" else value) for n, value in request.headers]
-    headers, body, answer = exchange.response_headers, request.body, exchange.response_body[:LOOKED_AT]
-    texts = "\n".join([detail, *(value for _, value in headers), *(value for _, value in sent)]).encode()
+    headers, body, answer = exchange.response_headers, request.body, exchange.response_body
+    cut = exchange.response_truncated or len(answer) > STORED_BODY_BYTES
+    answer = answer[: STORED_BODY_BYTES + reach(secrets)]
+    texts = "\n".join([detail, *(text for header in (*headers, *sent) for text in header)]).encode()
     # Nearly always there is nothing to mask, which one look at all of it together tells.
     if holds_any(b"\n".join((texts, body, answer)), secrets):
         detail, body, answer = mask(detail, secrets), mask(body, secrets), mask(answer, secrets)
-        headers = [(name, mask(value, secrets)) for name, value in headers]
+        headers = [(mask(name, secrets), mask(value, secrets)) for name, value in headers]
         sent = [(name, mask(value, secrets)) for name, value in sent]
-        if len(exchange.response_body) > LOOKED_AT:
-            answer = answer[:-LONGEST_SPELLING]  # where half a secret may stand
     return Record(
         sent,
         body[:STORED_BODY_BYTES],
         len(body) > STORED_BODY_BYTES,
         headers,
         answer[:STORED_BODY_BYTES],
-        exchange.response_truncated or len(exchange.response_body) > STORED_BODY_BYTES,
+        cut,
         detail,
     )

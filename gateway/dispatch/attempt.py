@@ -98,13 +98,15 @@ class Attempts:
     async def make(self, owed: Owed, target: Target, learned: Callable[[], None]) -> Outcome | None:
         """Returns the outcome that was recorded; None when it was stale or the delivery is no more."""
         try:
-            # Before the addressee is looked up: from then until it is signed, nothing of it may change.
-            if owed.event is not None and self._outdated(owed):
-                owed.event = None
-            event = owed.event or await self.payloads.get(owed.event_id)
             addressee, org = await self._look_up(owed)
+            # Nothing is waited for between here and the signing, but the payload, where it must be read.
+            event = None if owed.event is None or self._outdated(owed.event, owed) else owed.event
+            if event is None:
+                owed.event = None
+                event = await self.payloads.get(owed.event_id)
+                addressee, org = await self._look_up(owed)
             if addressee is None or org is None:
-                return await self._drop(owed, target)
+                return await self.drop(owed)
             if self.clock.now() >= owed.expires_at:
                 return await self._record(Recording(owed, outcomes.expire(owed.progress), self.clock.now()))
             if not addressee.enabled:
@@ -148,9 +150,10 @@ class Attempts:
         current = org.addressee(addressee.id) if org else None
         return current is not None and origin(current.url) != origin(addressee.url)
 
-    def _outdated(self, owed: Owed) -> bool:
-        """Whether its payload must be read anew: a person of the organization was erased since."""
-        org = self.directory.known(owed.org_id)
+    def _outdated(self, event: Event, owed: Owed) -> bool:
+        """Whether its payload must be read anew: the event's organization, or a person of it, was erased
+        since. The platform's deliveries are of other organizations' events."""
+        org = self.directory.known(event.org_id)
         return org is None or org.organization.outdated(owed.created_at)
 
     async def _tell_of_call(
@@ -290,8 +293,8 @@ class Attempts:
         self._measure(made, counted=counted)
         return made.outcome if counted else None
 
-    async def _drop(self, owed: Owed, target: Target) -> Outcome | None:
-        """The addressee was deleted, which has cancelled, or is cancelling, what it was owed."""
+    async def drop(self, owed: Owed) -> Outcome | None:
+        """The addressee was deleted, which has cancelled what it was owed then; this may have come later."""
         progress = owed.progress
         cancelled = Outcome(
             Verdict.FAILED,

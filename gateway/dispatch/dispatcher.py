@@ -109,8 +109,9 @@ class Dispatcher:
         """Takes a committed delivery for which a place is kept, or notes where else it waits."""
         self.offered += 1
         target = self.targets.get(owed.target_id)
-        if target is None:
-            return  # deleted a moment ago: its deliveries were cancelled, or will be
+        if target is None:  # deleted a moment ago
+            self.in_doubt = True
+            return
         if owed.queue == self._lease.id and not self.stopping:
             self._enqueue(target, owed)
         elif owed.queue == DUE_QUEUE:
@@ -312,7 +313,7 @@ class Dispatcher:
         for target in affected:
             addressee = view.addressee(target.id) if view else None
             if addressee is None:
-                self._stock.empty(target)  # its deliveries are cancelled
+                self._cancel(target)
                 self._forget_if_idle(target)
                 continue
             if self._apply(target, addressee) or not target.enabled:
@@ -340,6 +341,22 @@ class Dispatcher:
     def waits(self, target_id: str, delivery_id: str) -> bool:
         """Whether the delivery waits in this node's memory, and has not begun."""
         return self._stock.waits(target_id, delivery_id)
+
+    def _cancel(self, target: Target) -> None:
+        """The target was deleted. What was accepted while that was being committed, it has not cancelled."""
+        for owed in self._stock.take_all(target):
+            self._stock.under_way.add(owed.id)
+            self._spawn(self._drop(target, owed))
+
+    async def _drop(self, target: Target, owed: Owed) -> None:
+        try:
+            await self._attempts.drop(owed)
+        except Exception:
+            log.exception("not cancelled", extra={"delivery": owed.id})
+            self.in_doubt = True
+        finally:
+            self._over(target, owed)
+            self._forget_if_idle(target)
 
     def forget(self, target_id: str, delivery_id: str) -> None:
         """It was cancelled: if it waits here, it is not sent."""

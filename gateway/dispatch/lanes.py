@@ -76,7 +76,9 @@ class Lanes:
             first = await order.first_of(conn, {(row.target_id, row.ordering_key) for row in lined_up})
         waiting = [row for row in lined_up if first.get((row.target_id, row.ordering_key), row.id) != row.id]
         for row in waiting:
-            self._lane(row.target_id).behind = True
+            lane = self._lane(row.target_id)
+            if lane is not None:
+                lane.behind = True
         return {row.id for row in waiting}
 
     # Owners.
@@ -160,7 +162,9 @@ class Lanes:
 
     async def _bring_forward(self, target: Target) -> None:
         """The next of the keys of which one is over."""
-        lane = self._lane(target.id)
+        lane = target.lane
+        if lane is None:  # switched off a moment ago
+            return
         if not lane.behind:
             lane.freed.clear()
         if lane.freed and not target.breaker.open:
@@ -171,9 +175,11 @@ class Lanes:
 
     async def _look_through(self, target: Target, most: int) -> int:
         """Looks for keys whose next nobody has brought forward, some at a time; how many it has looked at."""
-        lane = self._lane(target.id)
+        lane = target.lane
         most = min(most, self._dispatcher.room(target))
-        if not (lane.owned and lane.behind and most > 0) or self._blocked(target) or target.breaker.open:
+        if lane is None or not (lane.owned and lane.behind and most > 0):
+            return 0
+        if self._blocked(target) or target.breaker.open:
             return 0
         async with self._store.looking_up() as conn:
             keys = await order.keys_after(conn, target.id, lane.after, most)
@@ -203,13 +209,14 @@ class Lanes:
         self._dispatcher.pump()
 
     def _keeps_order_of(self, target_id: str) -> bool:
-        target = self._dispatcher.targets.get(target_id)
-        return target is not None and target.owned and self._lane(target_id).ordered
+        lane = self._lane(target_id)
+        return lane is not None and lane.owned and lane.ordered
 
-    def _lane(self, target_id: str) -> Lane:
-        lane = self._dispatcher.targets[target_id].lane
-        assert lane is not None
-        return lane
+    def _lane(self, target_id: str) -> Lane | None:
+        """None where there is none any more: while the database was asked, the target may have been deleted,
+        or its order switched off."""
+        target = self._dispatcher.targets.get(target_id)
+        return None if target is None else target.lane
 
     def _blocked(self, target: Target) -> bool:
         return target.blocked(self._clock.now(), self._clock.monotonic())

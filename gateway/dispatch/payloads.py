@@ -21,7 +21,7 @@ class Payloads:
         self._reading: set[asyncio.Task[None]] = set()
 
     async def get(self, event_id: str) -> Event | None:
-        """The event; None when its payload is gone (retention, erasure)."""
+        """The event; None when its payload is gone (retention, erasure of a person or an organization)."""
         future = self._asked.get(event_id)
         if future is None:
             if not self._asked:
@@ -55,7 +55,7 @@ class Payloads:
     async def _open(self, row: Any) -> Event | None:
         sealed = row.payload
         view = await self._directory.organization(row.org_id)
-        if sealed is None or view is None:
+        if sealed is None or view is None or view.organization.erased_at is not None:
             return None
         data = view.organization.cipher.open(row.id, "payload", sealed)
         return Event(row.id, row.org_id, row.type, row.timestamp, data, row.traceparent)

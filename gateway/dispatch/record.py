@@ -20,7 +20,7 @@ from gateway.domain.delivery import DUE_QUEUE, Status
 from gateway.domain.exchange import STORED_BODY_BYTES, Exchange, Request
 from gateway.domain.outcome import Outcome, Verdict
 from gateway.domain.owed import Owed
-from gateway.domain.secret import holds_any, mask
+from gateway.domain.secret import holds_any, mask, reach
 from gateway.store import attempts, deliveries, health, lanes, people, rotations, stats
 from gateway.store.cipher import Cipher
 from gateway.store.health import Health
@@ -195,9 +195,11 @@ def masked(
     """What is kept of the exchange, with no secret of the addressee in it."""
     hidden = (*(secret.value for secret in addressee.secrets), *addressee.headers.values())
     detail, headers, body = exchange.error_detail, exchange.response_headers, exchange.response_body
-    values = [value for _, value in headers]
+    if len(body) > STORED_BODY_BYTES:
+        body = body[: STORED_BODY_BYTES + reach(hidden)]
+    texts = [text for header in headers for text in header]
     # Nearly always there is nothing to mask, which one look at all of it together tells.
-    if holds_any("\n".join([detail, *values]).encode() + b"\n" + body, hidden):
+    if holds_any("\n".join([detail, *texts]).encode() + b"\n" + body, hidden):
         detail, body = mask(detail, hidden), mask(body, hidden)
-        headers = [(name, mask(value, hidden)) for name, value in headers]
+        headers = [(mask(name, hidden), mask(value, hidden)) for name, value in headers]
     return attempts.Record(request.signatures, detail, headers, body[:STORED_BODY_BYTES], contact)

@@ -24,6 +24,7 @@ from gateway.domain.outcome import Outcome, Verdict
 from gateway.domain.owed import Owed
 from gateway.domain.pace import Pace
 from gateway.domain.retry import DEFAULT_LIFETIME_MS
+from gateway.domain.room import Room
 from gateway.domain.trial import test_event
 from gateway.domain.webhook import Webhook
 from gateway.errors import RateLimited
@@ -47,7 +48,8 @@ class Result(msgspec.Struct, frozen=True):
 
 
 class Trials:
-    """Sends test deliveries: on this node one at a time to a webhook, a few a second for an organization."""
+    """Sends test deliveries: on this node one at a time to a webhook, a few a second for an organization, and
+    never so many at once for one that the others find no place."""
 
     def __init__(self, store: Store, client: Post, clock: Clock, cdn_loop: str) -> None:
         self._store = store
@@ -55,6 +57,7 @@ class Trials:
         self._clock = clock
         self._cdn_loop = cdn_loop
         self._under_way: set[str] = set()
+        self._room = Room(MOST_AT_ONCE)
         self._pace = Pace(MOST_PER_SECOND, clock.monotonic)
 
     async def send(self, webhook: Webhook, cipher: Cipher, event_type: str) -> Result:
@@ -101,13 +104,14 @@ class Trials:
     def _place(self, webhook: Webhook) -> Iterator[None]:
         if webhook.id in self._under_way:
             raise RateLimited("a test delivery to this webhook is under way", retry_after=1)
-        if len(self._under_way) >= MOST_AT_ONCE or not self._pace.allows(webhook.org_id):
-            raise RateLimited("too many test deliveries at once", retry_after=1)
-        self._under_way.add(webhook.id)
-        try:
-            yield
-        finally:
-            self._under_way.discard(webhook.id)
+        with self._room.place(webhook.org_id) as there_is:
+            if not there_is or not self._pace.allows(webhook.org_id):
+                raise RateLimited("too many test deliveries at once", retry_after=1)
+            self._under_way.add(webhook.id)
+            try:
+                yield
+            finally:
+                self._under_way.discard(webhook.id)
 
 
 def _owed(webhook: Webhook, event: Event, now: int) -> Owed:

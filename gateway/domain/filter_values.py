@@ -17,6 +17,8 @@ from typing import Any, Final, TypeAlias
 
 import msgspec
 
+from gateway.domain.parts import holds
+
 Number: TypeAlias = int | Decimal
 
 MAX_STEPS: Final = 10_000
@@ -32,7 +34,8 @@ class Undecided(Exception):
 
 
 class Work:
-    """How much one evaluation may still do. A step is one element or member looked at, or 1 KiB searched."""
+    """How much one evaluation may still do. A step is one element or member looked at, or 1 KiB of the text
+    and of what is searched in it."""
 
     __slots__ = ("limit", "used")
 
@@ -87,8 +90,10 @@ def equal(left: Any, right: Any, work: Work) -> bool:
 def contains(subject: list[Any] | str, search: Any, work: Work) -> bool:
     """Whether a list has an element that equals `search`, or a string has it as a part."""
     if isinstance(subject, str):
-        work.spend(len(subject) // TEXT_PER_STEP + 1)
-        return isinstance(search, str) and search in subject
+        if not isinstance(search, str):
+            return False
+        work.spend((len(subject) + len(search)) // TEXT_PER_STEP + 1)
+        return holds(subject, search)
     work.spend(len(subject) + 1)
     if isinstance(search, str):
         return search in subject  # nothing but a string equals one, so Python's own search is exact

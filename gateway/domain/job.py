@@ -33,6 +33,9 @@ class JobKind(StrEnum):
     REPLAY = "replay"  # events that never had a delivery to it
 
 
+UNDONE: Final = frozenset(JobKind)  # kinds of which cancelling takes something back even when they are done
+
+
 def _time(text: str) -> str:
     try:
         parse_time(text)

@@ -10,18 +10,23 @@ import binascii
 import html
 import json
 import re
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from sys import getsizeof
 from typing import Final, NamedTuple, TypeVar
 from urllib.parse import quote, quote_plus
 
+from gateway.domain.parts import lengthened
 from gateway.errors import InvalidRequest
 
 PREFIX: Final = "whsec_"
 NEW_BYTES: Final = 32
 MASK: Final = "[secret]"
 SHORTEST_MASKED: Final = 6  # shorter values ("1", "prod") stand everywhere by chance
+KNOWN_BYTES: Final = 32 * 1024 * 1024
+_ENTRY_BYTES: Final = 600  # about what dictionary and tuples take besides
+_CHEAP: Final = 1 << 18  # most answers are short, and are looked through as they are
 
 _Text = TypeVar("_Text", str, bytes)
 
@@ -80,44 +85,78 @@ def mask(text: _Text, secrets: Iterable[str]) -> _Text:
 
     Found: the value itself, what stands behind `whsec_` or `Bearer `, each of them in base64 (at any offset
     of a longer encoded text), URL-encoded, or escaped for JSON or HTML. Values under 6 characters are left
-    alone. Mask before cutting a text: half a secret at the cut would not be recognized.
+    alone. Mask before cutting a text: half a secret at the cut would not be recognized (`reach`).
     """
-    needles = _needles(tuple(secrets)).all
-    if isinstance(text, str):
-        raw = text.encode("utf-8", "surrogatepass")
-        found = [needle for needle in needles if needle in raw]
-        return _replaced(raw, found).decode("utf-8", "surrogatepass") if found else text
-    found = [needle for needle in needles if needle in text]
-    return _replaced(text, found) if found else text
+    raw = text if isinstance(text, bytes) else text.encode("utf-8", "surrogatepass")
+    found = _found(raw, [_known.spellings(secret) for secret in secrets])
+    if not found:
+        return text
+    masked = _replaced(raw, found)
+    return masked if isinstance(text, bytes) else masked.decode("utf-8", "surrogatepass")
 
 
-def holds_any(text: bytes, secrets: tuple[str, ...]) -> bool:
+def holds_any(text: bytes, secrets: Iterable[str]) -> bool:
     """Whether `mask` would find something."""
-    for needle in _needles(secrets).telling:  # noqa: SIM110 - a loop is twice as quick as `any` here
-        if needle in text:
-            return True
+    known = [_known.spellings(secret) for secret in secrets]
+    text = lengthened(text, max((one.longest for one in known), default=0), _CHEAP)
+    for one in known:
+        for spelling in one.telling:
+            if spelling in text:
+                return True
     return False
 
 
-class _Needles(NamedTuple):
-    """Every spelling to look for, longest first; and those of which one is certainly there if any is."""
+def reach(secrets: Iterable[str]) -> int:
+    """How far (bytes) beyond a cut one must look for secrets that begin before it."""
+    return max((_known.spellings(secret).longest for secret in secrets), default=0)
+
+
+def _found(text: bytes, known: list[_Spellings]) -> list[bytes]:
+    long = lengthened(text, max((one.longest for one in known), default=0), _CHEAP)
+    return [spelling for one in known for spelling in one.all if spelling in long]
+
+
+class _Spellings(NamedTuple):
+    """Every way to write one secret; those of which one is certainly there if any is; how long (bytes) the
+    longest is, and how much memory all of it takes."""
 
     all: tuple[bytes, ...]
     telling: tuple[bytes, ...]
+    longest: int
+    size: int
 
 
-@lru_cache(maxsize=20_000)
-def _needles(secrets: tuple[str, ...]) -> _Needles:
-    """Cached, because making them costs more than the rest of an attempt: one target has the same ones every
-    time. About 2 kB each."""
-    spellings: set[str] = set()
-    for secret in secrets:
-        for value in _parts(secret):
-            if len(value) >= SHORTEST_MASKED:
-                spellings.update(_spellings(value))
-    raw = sorted((s.encode("utf-8", "surrogatepass") for s in spellings), key=lambda s: (-len(s), s))
-    telling = [s for s in raw if not any(other in s for other in raw if other is not s)]
-    return _Needles(tuple(raw), tuple(telling))
+class _Known:
+    """The spellings of the secrets that were asked for last: making them costs more than the rest of an
+    attempt, and a target has the same ones every time. Each secret by itself, so that many of one target
+    take as long as they are many; and no more than so many bytes of all."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._by_secret: OrderedDict[str, _Spellings] = OrderedDict()
+        self.size = 0
+
+    def spellings(self, secret: str) -> _Spellings:
+        found = self._by_secret.get(secret)
+        if found is not None:
+            self._by_secret.move_to_end(secret)
+            return found
+        made = self._by_secret[secret] = _spellings_of(secret)
+        self.size += made.size
+        while self.size > self._most and len(self._by_secret) > 1:
+            self.size -= self._by_secret.popitem(last=False)[1].size
+        return made
+
+
+_known: Final = _Known(KNOWN_BYTES)
+
+
+def _spellings_of(secret: str) -> _Spellings:
+    texts = {text for value in _parts(secret) if len(value) >= SHORTEST_MASKED for text in _spellings(value)}
+    raw = tuple(text.encode("utf-8", "surrogatepass") for text in texts)
+    telling = tuple(one for one in raw if not any(other in one for other in raw if other is not one))
+    size = getsizeof(secret) + _ENTRY_BYTES + sum(map(getsizeof, raw))
+    return _Spellings(raw, telling, max(map(len, raw), default=0), size)
 
 
 def _parts(secret: str) -> Iterator[str]:

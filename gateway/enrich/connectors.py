@@ -22,9 +22,9 @@ from gateway.domain.contact import of_crm
 from gateway.domain.exchange import Exchange
 from gateway.domain.freshness import Use, expires_at, use_of
 from gateway.domain.resolution import Heard, Inquiry
+from gateway.domain.room import Room
 from gateway.enrich.flights import Flights
 from gateway.enrich.keeping import Keeping, Kept, Note, Stored, answer_of
-from gateway.enrich.room import Room
 from gateway.metrics import Metrics
 from gateway.store.directory import OrgView
 

@@ -17,7 +17,7 @@ from gateway.domain.ids import new_id
 from gateway.errors import Conflict, Detail, Overloaded, Problem
 from gateway.ingest import repeat
 from gateway.ingest.plan import Answer, Handover, Planned, Rows
-from gateway.ingest.receivers import Filtered, ask_filters
+from gateway.ingest.receivers import AskAgain, Filtered, Filters, are_answered
 from gateway.store import idempotency
 from gateway.store.directory import Directory, OrgView
 from gateway.store.group_commit import GroupCommit, RefusedItems
@@ -26,6 +26,7 @@ from gateway.store.transaction import Transaction
 
 KIND: Final = "accept"
 MAX_WAIT_SECONDS: Final = 0.25
+MOST_ASKINGS: Final = 3
 
 
 @dataclass(slots=True)
@@ -64,6 +65,7 @@ class Accept:
         self._handover = handover
         self._clock = clock
         self._several_nodes = several_nodes
+        self._filters = Filters(clock)
         self.commits: GroupCommit | None = None  # joined by app, since the committer needs `apply`
         self.storage_full = False
 
@@ -76,14 +78,23 @@ class Accept:
         if self.commits.expected_wait() > MAX_WAIT_SECONDS:
             raise Overloaded("more events arrive than can be made durable in time", retry_after=1)
         acceptance.settle(self._clock.now())
-        acceptance.filtered = await ask_filters(acceptance.ids, acceptance.at, acceptance.events)
-        accepted: Accepted = await self.commits.submit(KIND, acceptance, _rows(acceptance))
-        return accepted
+        for left in reversed(range(MOST_ASKINGS)):
+            await self._ask_filters(acceptance)
+            try:
+                accepted: Accepted = await self.commits.submit(KIND, acceptance, _rows(acceptance))
+                return accepted
+            except AskAgain:
+                if not left:
+                    raise
+                await self._look_again(acceptance)
+        raise AssertionError("unreachable")
 
     async def apply(self, tx: Transaction, acceptances: list[Any]) -> list[Accepted]:
         """The writer of the group commit: all requests in one transaction."""
         await self._see_other_nodes_changes(tx)
-        planned = [await self._plan(acceptance) for acceptance in acceptances]
+        orgs = await self._organizations(tx, acceptances)
+        _refuse_unasked(acceptances, orgs)
+        planned = [_plan(acceptance, orgs) for acceptance in acceptances]
         standing = await self._claim(tx, acceptances, planned)
         earlier = _earlier_requests(acceptances, standing)
         rows = Rows(self._handover)
@@ -104,18 +115,25 @@ class Accept:
         reached("accept.before_commit")
         return [results[index] for index in range(len(acceptances))]
 
+    async def _ask_filters(self, acceptance: Acceptance) -> None:
+        acceptance.filtered = await self._filters.ask(
+            acceptance.ids, acceptance.at, acceptance.events, acceptance.filtered
+        )
+
+    async def _look_again(self, acceptance: Acceptance) -> None:
+        """The events with their organizations as these are now."""
+        ids = dict.fromkeys(view.id for view, _ in acceptance.events)
+        views = {org_id: await self._directory.living(org_id) for org_id in ids}
+        acceptance.events = [(views[view.id], new) for view, new in acceptance.events]
+
     async def _see_other_nodes_changes(self, tx: Transaction) -> None:
         if self._several_nodes:
-            await self._directory.refresh(await tx.positions.begin(tx))
+            await self._directory.catch_up(tx.conn, await tx.positions.begin(tx))
 
-    async def _plan(self, acceptance: Acceptance) -> list[Planned]:
-        plans = []
-        for event_id, (view, new) in zip(acceptance.ids, acceptance.events, strict=True):
-            org = self._directory.known(view.id) or await self._directory.living(view.id)
-            claim = repeat.external_claim(event_id, org, new, acceptance.at)
-            filtered = acceptance.filtered.get(event_id)
-            plans.append(Planned(event_id, acceptance.at, org, new, claim, filtered=filtered))
-        return plans
+    async def _organizations(self, tx: Transaction, acceptances: list[Acceptance]) -> dict[str, OrgView]:
+        """All that the events are about, as they are now."""
+        ids = dict.fromkeys(view.id for acceptance in acceptances for view, _ in acceptance.events)
+        return {org_id: await self._directory.living_inside(tx.conn, org_id) for org_id in ids}
 
     async def _claim(
         self, tx: Transaction, acceptances: list[Any], planned: list[list[Planned]]
@@ -134,6 +152,30 @@ class Accept:
                 sealed = repeat.seal_answers(_cipher(acceptance), acceptance.claim, accepted.answers)
                 kept.append((acceptance.claim, sealed))
         await idempotency.keep_answers(tx.conn, kept)
+
+
+def _refuse_unasked(acceptances: list[Acceptance], orgs: dict[str, OrgView]) -> None:
+    """Raises RefusedItems for requests whose organizations have changed so that further filters are to be
+    asked. That takes time, and is not done inside a transaction."""
+    refused: dict[int, Problem] = {}
+    for index, acceptance in enumerate(acceptances):
+        if all(orgs[view.id] is view for view, _ in acceptance.events):
+            continue
+        events = [(orgs[view.id], new) for view, new in acceptance.events]
+        if not are_answered(events, acceptance.ids, acceptance.filtered):
+            refused[index] = AskAgain("filters change faster than they can be asked", retry_after=1)
+    if refused:
+        raise RefusedItems(refused)
+
+
+def _plan(acceptance: Acceptance, orgs: dict[str, OrgView]) -> list[Planned]:
+    plans = []
+    for event_id, (view, new) in zip(acceptance.ids, acceptance.events, strict=True):
+        org = orgs[view.id]
+        claim = repeat.external_claim(event_id, org, new, acceptance.at)
+        filtered = acceptance.filtered.get(event_id)
+        plans.append(Planned(event_id, acceptance.at, org, new, claim, filtered=filtered))
+    return plans
 
 
 def _rows(acceptance: Acceptance) -> int:

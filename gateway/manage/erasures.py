@@ -73,7 +73,7 @@ def person_of(org: Organization, request: ErasureCreate) -> str:
 
 async def preview(store: Store, org: Organization, request: ErasureCreate) -> Erasure:
     """What would be erased."""
-    async with store.reading() as conn:
+    async with store.reading(org.id) as conn:
         return Erasure(None, await people.count(conn, org.id, org.cipher.person(request.phone)))
 
 

@@ -77,6 +77,10 @@ class _NotOurs(Exception):
     """Another node has the job, or it is to end."""
 
 
+class _Fault(Exception):
+    """The job had to be given up: a mistake of ours, which is in the log."""
+
+
 class Jobs:
     """The loop of a node. `lease()` is the node's lease, None while it may take nothing up."""
 
@@ -110,23 +114,32 @@ class Jobs:
             await asyncio.wait_for(self._idle.wait(), STOP_PATIENCE_SECONDS)
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Until cancelled. After trouble of any kind comes a pause: nothing is tried in a circle."""
         while not self._stopping:
             self._idle.clear()
             try:
-                job = await self._take()
-                if job is not None:
-                    await self._work(job)
-                    continue
+                worked = await self._turn()
+            except _Fault:
+                worked = None
             except Overloaded as problem:
                 log.warning("put off: %s", problem.message)
-                await self._clock.sleep(PAUSE_AFTER_TROUBLE_SECONDS)
+                worked = None
             except Exception:
                 log.exception("jobs failed")
-                await self._clock.sleep(PAUSE_AFTER_TROUBLE_SECONDS)
+                worked = None
             finally:
                 self._idle.set()
-            await self._wait()
+            if worked is None:
+                await self._clock.sleep(PAUSE_AFTER_TROUBLE_SECONDS)
+            elif not worked:
+                await self._wait()
+
+    async def _turn(self) -> bool:
+        """One job's turn; False when there is none."""
+        job = await self._take()
+        if job is not None:
+            await self._work(job)
+        return job is not None
 
     async def _wait(self) -> None:
         sleep = asyncio.ensure_future(self._clock.sleep(self._look_every))
@@ -149,7 +162,7 @@ class Jobs:
             return await jobs.take(tx.conn, lease, self._clock.now())
 
     async def _work(self, job: Row[Any]) -> None:
-        """Works on the job for its turn."""
+        """Works on the job for its turn. Whatever goes wrong ends it, except that the database is away."""
         try:
             kind = self._kinds[job.kind]
             if job.cancel_requested:
@@ -164,9 +177,10 @@ class Jobs:
         except Problem as problem:
             log.warning("job given up: %s", problem.message, extra={"job": job.id, "error": problem.code})
             await self._finish(job, JobStatus.FAILED, problem.code)
-        except Exception:
+        except Exception as fault:
             log.exception("job given up", extra={"job": job.id})
             await self._finish(job, JobStatus.FAILED, "internal_error")
+            raise _Fault from fault
 
     async def _go_on(self, job: Row[Any], work: Work) -> bool:
         """Counts, then does part after part; False when its turn was over before its work was."""

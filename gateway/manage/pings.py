@@ -14,6 +14,7 @@ from gateway.crm.answers import Failed
 from gateway.crm.wire import Calls, PingResult
 from gateway.domain.connector import Connector
 from gateway.domain.pace import Pace
+from gateway.domain.room import Room
 from gateway.errors import RateLimited
 from gateway.store import connector_requests, organizations, rotations
 from gateway.store.cipher import Cipher
@@ -24,12 +25,14 @@ MOST_AT_ONCE: Final = 32
 
 
 class Pings:
-    """On this node one at a time to a connector, and a few a second for an organization."""
+    """On this node one at a time to a connector, a few a second for an organization, and never so many at
+    once for one that the others find no place."""
 
     def __init__(self, store: Store, calls: Calls) -> None:
         self._store = store
         self._calls = calls
         self._under_way: set[str] = set()
+        self._room = Room(MOST_AT_ONCE)
         self._pace = Pace(MOST_PER_SECOND, store.clock.monotonic)
 
     async def send(self, connector: Connector, cipher: Cipher) -> tuple[PingResult, str]:
@@ -53,10 +56,11 @@ class Pings:
     def _place(self, connector: Connector) -> Iterator[None]:
         if connector.id in self._under_way:
             raise RateLimited("a ping to this connector is under way", retry_after=1)
-        if len(self._under_way) >= MOST_AT_ONCE or not self._pace.allows(connector.org_id):
-            raise RateLimited("too many pings at once", retry_after=1)
-        self._under_way.add(connector.id)
-        try:
-            yield
-        finally:
-            self._under_way.discard(connector.id)
+        with self._room.place(connector.org_id) as there_is:
+            if not there_is or not self._pace.allows(connector.org_id):
+                raise RateLimited("too many pings at once", retry_after=1)
+            self._under_way.add(connector.id)
+            try:
+                yield
+            finally:
+                self._under_way.discard(connector.id)

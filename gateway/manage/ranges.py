@@ -2,19 +2,20 @@
 that a webhook never got.
 
 Both make new deliveries, oldest event first, that wait in the database until there is nothing else for their
-target (`domain.delivery.LATER`). What matches is decided in one place (`Matching.wants`), for the work, its
+target (`domain.delivery.LATER`). What matches is decided in one place (`Matching.wanted`), for the work, its
 count and a dry run alike.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
 from sqlalchemy.engine import Row
 
+from gateway.clock import Slices
 from gateway.domain.addressee import Addressee, kind_of
 from gateway.domain.delivery import LATER, later_queue
 from gateway.domain.event import Event
@@ -92,8 +93,17 @@ class Matching:
             self.condition is not None,
         )
 
-    def wants(self, row: Row[Any]) -> bool:
-        """Whether this event is meant, of those that the database found."""
+    async def wanted(self, rows: Sequence[Row[Any]], slices: Slices) -> list[Row[Any]]:
+        """Those that are meant, of the events that the database found. Each may have to be opened, decoded
+        and filtered: others have their turn in between."""
+        found = []
+        for row in rows:
+            if self._wants(row):
+                found.append(row)
+            await slices.rest()
+        return found
+
+    def _wants(self, row: Row[Any]) -> bool:
         if self.replayed is not None and not self.replayed.patterns.matches(row.event_type):
             return False
         return self.span.wants(row.event_type) and self._passes(row)
@@ -107,9 +117,10 @@ class Matching:
         return Reading(event).matches(self.condition)
 
     async def count(self, store: Store) -> int:
-        found = 0
+        found, slices = 0, Slices(store.clock)
         async for rows, _ in ranges.slices(store, self.range, None):
-            found += sum(map(self.wants, rows))
+            slices.begin()
+            found += len(await self.wanted(rows, slices))
         return found
 
 
@@ -128,9 +139,10 @@ class RangeWork:
         return await self._matching.count(self._store)
 
     async def parts(self, cursor: str | None) -> AsyncGenerator[Part, None]:
-        after = None if cursor is None else int(cursor)
+        after, slices = None if cursor is None else int(cursor), Slices(self._store.clock)
         async for rows, last in ranges.slices(self._store, self._matching.range, after):
-            wanted = [row for row in rows if self._matching.wants(row)]
+            slices.begin()
+            wanted = await self._matching.wanted(rows, slices)
             for first in range(0, len(wanted), PART):
                 some = wanted[first : first + PART]
                 whole = first + PART >= len(wanted)

@@ -7,23 +7,26 @@ begins anew. One alone goes like any other delivery, at once; those of a job giv
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from sqlalchemy.engine import Row
 
 from gateway.domain.addressee import Addressee, kind_of
 from gateway.domain.delivery import Status
 from gateway.domain.ids import new_id
-from gateway.domain.job import JobKind, Span
+from gateway.domain.job import UNDONE, JobKind, JobStatus, Span
 from gateway.domain.owed import Owed
 from gateway.domain.retry import DEFAULT_LIFETIME_MS
-from gateway.errors import Conflict, NotFound
+from gateway.domain.room import Room
+from gateway.errors import Conflict, NotFound, RateLimited
 from gateway.manage.ranges import Matching, refuse_unless_it_takes, seal_span
 from gateway.store import addressees, deliveries, events, jobs, organizations
 from gateway.store.deliveries import insert_deliveries
 from gateway.store.directory import OrgView
 from gateway.store.store import Store
 from gateway.store.transaction import Transaction
+
+MOST_COUNTING: Final = 4
 
 
 class Handover(Protocol):
@@ -49,6 +52,7 @@ class Redeliveries:
         self._store = store
         self._handover = handover
         self._wake_jobs = wake_jobs
+        self._counting = Room(MOST_COUNTING)
 
     async def redeliver(self, tx: Transaction, org: OrgView, delivery_id: str) -> Row[Any]:
         """A new delivery of the same event to the same webhook or connector. Raises NotFound, and Conflict
@@ -105,24 +109,29 @@ class Redeliveries:
         return job
 
     async def count(self, org: OrgView, target_id: str, kind: JobKind, span: Span) -> int:
-        """How many events a job ordered now would match. Reads in slices, outside of any transaction."""
+        """How many events a job ordered now would match. Reads in slices, outside of any transaction. Raises
+        RateLimited while others are being counted."""
         to = refuse_unless_it_takes(_known(org.addressee(target_id), target_id), target_id)
-        return await Matching(kind, to, span, org.organization.cipher).count(self._store)
+        with self._counting.place(org.id) as there_is:
+            if not there_is:
+                raise RateLimited("too many dry runs at once", retry_after=5)
+            return await Matching(kind, to, span, org.organization.cipher).count(self._store)
 
     async def cancel_job(self, tx: Transaction, org: OrgView, job_id: str) -> Row[Any]:
         """Ends a job and cancels what it has made, as far as no node has taken that up; also a job that is
-        done, while its deliveries wait."""
-        job = await jobs.request_cancel(tx.conn, org.id, job_id, self._store.clock.now())
+        done, while its deliveries wait. Raises Conflict for one that is over for good."""
+        now = self._store.clock.now()
+        job = await jobs.request_cancel(tx.conn, org.id, job_id, now, undone=UNDONE)
         if job is not None:
             tx.on_commit(self._wake_jobs)
             return job
         job = await jobs.find(tx.conn, org.id, job_id)
         if job is None:
             raise NotFound(f"there is no job {job_id}")
-        if job.status == "failed":
+        if job.status == JobStatus.FAILED:
             raise Conflict(f"the job is over: it failed with {job.error}", code="job_over")
-        if job.kind not in set(JobKind):
-            raise Conflict(f"this was an {job.kind}: it cannot be taken back", code="job_over")
+        if job.status == JobStatus.DONE:
+            raise Conflict(f"the job is over: what a job of the kind {job.kind} did stays", code="job_over")
         return job
 
     def _owed(self, to: Addressee, before: Row[Any], priority: int) -> Owed:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import secrets as randomness
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 from gateway.clock import format_time
 from gateway.domain.addressee import Addressee, kind_of
@@ -16,20 +16,25 @@ from gateway.domain.ids import new_id
 from gateway.domain.rotation import Rotation
 from gateway.domain.secret import Secret, new_secret
 from gateway.errors import Conflict, InvalidRequest
-from gateway.store import rotations
+from gateway.store import rotations, secrets
 from gateway.store.transaction import Transaction
 
 A = TypeVar("A", bound=Addressee)
 
+MOST_ENDED: Final = 10  # of one addressee, the latest: those that are masked wherever a receiver repeats them
+
 
 @dataclass(frozen=True, slots=True)
 class Begun(Generic[A]):
-    """A rotation as it begins: the addressee with its new secret, and when each of its secrets ends (ms)."""
+    """A rotation as it begins: the addressee with its new secret, when each of its secrets ends (ms), and
+    which of those that ended long ago are forgotten: whoever rotates all the time must not make each attempt
+    look for hundreds."""
 
     after: A
     fresh: Secret
     rotation: Rotation
     ends: dict[str, int]
+    forgotten: tuple[str, ...]
 
 
 def make_secret(given: str | None, check: Callable[[str], str], now: int) -> Secret:
@@ -65,18 +70,21 @@ def begin(before: A, fresh: Secret, grace_seconds: int, now: int) -> Begun[A]:
     rotation = Rotation(old, fresh.id, now, now + grace_seconds * 1000)
     ends = {secret.id: now for secret in before.live_secrets(now)} | {old: rotation.ends_at}
     ended = before.with_secrets_ended(ends)
+    live = {secret.id for secret in ended.live_secrets(now)}
+    forgotten = [secret.id for secret in ended.secrets if secret.id not in live][:-MOST_ENDED]
     after = ended.changed(
-        secrets=(*ended.secrets, fresh),
+        secrets=(*(secret for secret in ended.secrets if secret.id not in forgotten), fresh),
         rotation=None if rotation.over(now) else rotation,
         revision_id=new_id("rev", now),
         updated_at=now,
     )
-    return Begun(after, fresh, rotation, ends)
+    return Begun(after, fresh, rotation, ends, tuple(forgotten))
 
 
 async def write(tx: Transaction, begun: Begun[A]) -> None:
     """What the rotation changes beyond the addressee's own row, its revision and its new secret."""
     await rotations.end_secrets(tx, begun.ends)
+    await secrets.forget(tx, begun.forgotten)
     await rotations.end(tx, begun.after.id)
     if begun.after.rotation is not None:
         await rotations.start(tx, begun.after.org_id, begun.after.id, begun.rotation)

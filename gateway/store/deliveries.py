@@ -224,7 +224,7 @@ async def wake_held(conn: AsyncConnection, target_id: str, held_until: int, now:
         .where(
             deliveries.c.status == "pending",
             deliveries.c.queue == DUE_QUEUE,
-            deliveries.c.priority.in_((0, 1)),  # so that the index leads to the times
+            deliveries.c.priority.in_((LATER, 0, 1)),  # so that the index leads to the times
             deliveries.c.due_at > now,
             deliveries.c.due_at <= held_until,
             deliveries.c.target_id == target_id,

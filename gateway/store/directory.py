@@ -89,7 +89,9 @@ class Directory:
         return self._orgs.get(org_id)
 
     async def organization(self, org_id: str) -> OrgView | None:
-        """The organization, loaded if need be; None when there is none."""
+        """The organization, loaded if need be; None when there is none. Not inside a transaction, whether
+        it must be loaded or not: see `inside`."""
+        self._store.database.refuse_inside_transaction()
         view = self._orgs.get(org_id)
         if view is not None:
             return view
@@ -113,12 +115,11 @@ class Directory:
 
     async def living(self, org_id: str) -> OrgView:
         """The organization. Raises NotFound when there is none, Gone when it was erased."""
-        view = await self.organization(org_id)
-        if view is None:
-            raise NotFound(f"there is no organization {org_id}", code="organization_unknown")
-        if view.organization.erased_at is not None:
-            raise Gone(f"the organization {org_id} has been erased")
-        return view
+        return _living(await self.organization(org_id), org_id)
+
+    async def living_inside(self, conn: AsyncConnection, org_id: str) -> OrgView:
+        """The same for an open transaction: the copy if it is here, else as `inside`."""
+        return _living(self._orgs.get(org_id) or await self.inside(conn, org_id), org_id)
 
     async def ensure(self, org_id: str) -> tuple[OrgView, bool]:
         """The organization, made if there is none; and whether it was made now. Raises Gone."""
@@ -152,21 +153,22 @@ class Directory:
             self._keys[digest] = found
         return found
 
-    async def refresh(self, version: int | None = None) -> None:
-        """Drops what other nodes have changed. `version` is the one in `install`, when it is known."""
-        if version is not None and version == self.version:
-            return
+    async def refresh(self) -> None:
+        """Drops what other nodes have changed."""
         async with self._store.looking_up() as conn:
-            if version is None:
-                version = (await conn.execute(select(install.c.config_version))).scalar_one()
-            if version == self.version:
-                return
-            if self.version < 0:
-                changed = {*self._orgs, *self._loading}
-            else:
-                table = organizations_table.c
-                query = select(table.id).where(table.config_version > self.version)
-                changed = set((await conn.execute(query)).scalars())
+            version = (await conn.execute(select(install.c.config_version))).scalar_one()
+            await self.catch_up(conn, version)
+
+    async def catch_up(self, conn: AsyncConnection, version: int) -> None:
+        """Drops what has changed up to `version`, which was read from `install` on this connection."""
+        if version == self.version:
+            return
+        if self.version < 0:
+            changed = {*self._orgs, *self._loading}
+        else:
+            table = organizations_table.c
+            query = select(table.id).where(table.config_version > self.version)
+            changed = set((await conn.execute(query)).scalars())
         self.version = max(version, self.version)
         self._forget_keys()
         for org_id in changed:
@@ -212,6 +214,14 @@ class Directory:
             self._orgs.pop(changed, None)
         for listener in self._listeners:
             listener(org_id)
+
+
+def _living(view: OrgView | None, org_id: str) -> OrgView:
+    if view is None:
+        raise NotFound(f"there is no organization {org_id}", code="organization_unknown")
+    if view.organization.erased_at is not None:
+        raise Gone(f"the organization {org_id} has been erased")
+    return view
 
 
 async def _view(conn: AsyncConnection, organization: Organization, platform: tuple[Webhook, ...]) -> OrgView:

@@ -3,14 +3,17 @@
 SQLite: one writing connection, which also does the checkpoints, some reading ones; WAL, `synchronous=FULL`.
 Two connections that write at once can corrupt a WAL in SQLite before 3.51.3, so there is only ever one.
 PostgreSQL: a pool; `synchronous_commit` must be on, and a forgotten transaction is ended by the server.
+
+Whoever is inside a write transaction must not ask for a second connection: enough of them at once hold all
+that there are, and wait for each other. Here that is refused, each time and not only when it happens.
 """
 
 from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +55,7 @@ class Database:
         self.url = normalize_url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self._write_lock = asyncio.Lock()
+        self._writing: set[asyncio.Task[Any] | None] = set()
         if self.is_sqlite:
             self._writer = _sqlite_engine(self.url, read_only=False, size=1)
             self._reader = _sqlite_engine(self.url, read_only=True, size=8)
@@ -62,7 +66,9 @@ class Database:
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
-        """A connection for reading; on SQLite a snapshot of its own beside the writer."""
+        """A connection for reading; on SQLite a snapshot of its own beside the writer. Raises RuntimeError
+        inside a write transaction."""
+        self.refuse_inside_transaction()
         with _database_problems():
             async with self._reader.connect() as conn:
                 yield conn
@@ -71,15 +77,32 @@ class Database:
     async def write(self) -> AsyncIterator[AsyncConnection]:
         """One transaction: committed at the end, rolled back by an exception.
 
-        On SQLite one at a time, in the order in which they were asked for.
+        On SQLite one at a time, in the order in which they were asked for. Raises RuntimeError inside
+        another.
         """
-        with _database_problems():
+        with _database_problems(), self._alone():
             if self.is_sqlite:
                 async with self._write_lock, self._writer.begin() as conn:
                     yield conn
             else:
                 async with self._writer.begin() as conn:
                     yield conn
+
+    def refuse_inside_transaction(self) -> None:
+        """Raises RuntimeError in a task that is inside a write transaction of this database: whoever holds a
+        connection and locks reads with what it holds."""
+        if asyncio.current_task() in self._writing:
+            raise RuntimeError("a second connection was asked for inside a write transaction")
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        self.refuse_inside_transaction()
+        task = asyncio.current_task()
+        self._writing.add(task)
+        try:
+            yield
+        finally:
+            self._writing.discard(task)
 
     async def check(self) -> None:
         """Refuses a database on which an acknowledged event could be lost."""
@@ -102,7 +125,7 @@ class Database:
         then. Nothing on PostgreSQL."""
         if not self.is_sqlite:
             return True
-        with _database_problems():
+        with _database_problems(), self._alone():
             async with self._write_lock, self._writer.connect() as conn:
                 # On the driver's own connection: a checkpoint cannot run inside a transaction.
                 raw = await conn.get_raw_connection()

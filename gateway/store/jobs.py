@@ -7,13 +7,13 @@ the node whose lease it carries, while nobody has asked to end it.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import insert, or_, select, text, update
+from sqlalchemy import and_, insert, or_, select, text, update
 from sqlalchemy.engine import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gateway.domain.job import JobKind
 from gateway.store import leases
 from gateway.store.page import Page, PageQuery, paged
 from gateway.store.tables import jobs
@@ -95,20 +95,23 @@ async def set_matched(conn: AsyncConnection, job: Row[Any], matched: int, now: i
 async def finish(
     conn: AsyncConnection, job: Row[Any], status: str, now: int, error: str | None = None
 ) -> None:
-    """Ends the job. One that was asked to end meanwhile is only ever cancelled."""
+    """Ends the job. One that somebody has asked to end since it was taken stays running: its cancelling comes
+    first."""
     change = update(jobs).where(jobs.c.id == job.id, jobs.c.lease == job.lease, jobs.c.status == "running")
-    if status != "cancelled":
+    if not job.cancel_requested:
         change = change.where(jobs.c.cancel_requested.is_(False))
     await conn.execute(change.values(status=status, error=error, lease=None, updated_at=now, finished_at=now))
 
 
-async def request_cancel(conn: AsyncConnection, org_id: str, job_id: str, now: int) -> Row[Any] | None:
-    """Asks for the end of a job that runs, or whose deliveries still wait; None when there is no such. An
-    erasure is none: it is over when it is written down."""
+async def request_cancel(
+    conn: AsyncConnection, org_id: str, job_id: str, now: int, *, undone: Collection[str]
+) -> Row[Any] | None:
+    """Asks for the end of a job that runs, or is done and of one of the kinds `undone`; None when there is no
+    such."""
+    done = and_(jobs.c.status == "done", jobs.c.kind.in_(undone))
     change = (
         update(jobs)
-        .where(jobs.c.id == job_id, jobs.c.org_id == org_id, jobs.c.status.in_(("running", "done")))
-        .where(jobs.c.kind.in_([kind.value for kind in JobKind]))
+        .where(jobs.c.id == job_id, jobs.c.org_id == org_id, or_(jobs.c.status == "running", done))
         .values(status="running", cancel_requested=True, finished_at=None, updated_at=now)
     )
     asked: Row[Any] | None = (await conn.execute(change.returning(jobs))).one_or_none()

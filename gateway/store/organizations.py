@@ -34,7 +34,10 @@ class Organization:
     people_erased_at: int | None = None
 
     def outdated(self, created_at: int) -> bool:
-        """Whether what was accepted then, and is held in memory since, may be of a person erased later."""
+        """Whether what was accepted then, and is held in memory since, may be of a person erased later, or
+        the organization is no more."""
+        if self.erased_at is not None:
+            return True
         return self.people_erased_at is not None and created_at <= self.people_erased_at
 
 

@@ -22,7 +22,7 @@ from gateway.domain.job import Span
 from gateway.store.store import Store
 
 SLICE: Final = 1000
-SLICE_WITH_PAYLOAD: Final = 100
+SLICE_WITH_PAYLOAD: Final = 20  # each may have megabytes
 HIGHEST: Final = 2**63 - 1
 # Events get their id before they are committed: by less than this they can be out of order.
 _SKEW_MS: Final = 60_000

@@ -179,6 +179,14 @@ async def remove_of_organization(conn: AsyncConnection, org_id: str, limit: int)
             )
         ).all()
         if rows:
+            if table is events:
+                await _remove_deliveries_of(conn, [row.id for row in rows])
             await conn.execute(delete(table).where(key.in_([tuple(row) for row in rows])))
             return len(rows)
     return 0
+
+
+async def _remove_deliveries_of(conn: AsyncConnection, event_ids: Sequence[str]) -> None:
+    """Those of the platform: its receivers may have said what the events held."""
+    query = select(deliveries.c.id).where(deliveries.c.event_id.in_(event_ids))
+    await remove_deliveries(conn, list((await conn.execute(query)).scalars()))

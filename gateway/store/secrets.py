@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import delete, insert, select, update
 from sqlalchemy.engine import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -46,6 +46,12 @@ async def add(tx: Transaction, cipher: Cipher, owner: Addressee, new: Iterable[S
 async def end(tx: Transaction, ids: Iterable[str], now: int) -> None:
     """These secrets sign nothing from now on."""
     await tx.conn.execute(update(secrets).where(secrets.c.id.in_(list(ids))).values(ends_at=now))
+
+
+async def forget(tx: Transaction, ids: Collection[str]) -> None:
+    """Deletes secrets that ended. Revisions that name them stay as they are."""
+    if ids:
+        await tx.conn.execute(delete(secrets).where(secrets.c.id.in_(ids)))
 
 
 def _secret(row: Row[Any], cipher: Cipher) -> Secret:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -12,10 +11,11 @@ from sqlalchemy import func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.clock import Clock
-from gateway.errors import Overloaded, StartupError
+from gateway.errors import StartupError
 from gateway.store import organizations, rewrap
 from gateway.store.cipher import Cipher, MasterKeys
 from gateway.store.engine import Database
+from gateway.store.readers import Readers
 from gateway.store.tables import (
     api_keys,
     connector_requests,
@@ -31,6 +31,8 @@ _ADVISORY_LOCK = 7_160_554_323
 
 
 PEOPLE_READING: Final = 5
+OF_ONE_ORGANIZATION: Final = 3
+READERS_WAITING: Final = 20  # of one organization
 SEARCHES_WAITING: Final = 5
 
 
@@ -52,9 +54,8 @@ class Store:
         self.positions = positions
         self.install_id = install_id
         self.platform_cipher = platform_cipher
-        self._people = asyncio.Semaphore(PEOPLE_READING)
-        self._searching = asyncio.Semaphore(1)
-        self._want_to_search = 0
+        self._readers = Readers(PEOPLE_READING, share=OF_ONE_ORGANIZATION, waiting=READERS_WAITING)
+        self._searchers = Readers(1, share=1, waiting=SEARCHES_WAITING)
         self._listeners: list[Callable[[set[str | None]], None]] = []
 
     def on_change(self, listener: Callable[[set[str | None]], None]) -> None:
@@ -64,7 +65,8 @@ class Store:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:
-        """Commits at the end and then runs what waits for the commit; an exception rolls back."""
+        """Commits at the end and then runs what waits for the commit; an exception rolls back. Inside it,
+        everything is read with its own connection: asking for another is refused (`store.engine`)."""
         tx: Transaction | None = None
         try:
             async with self.database.write() as conn:
@@ -81,24 +83,20 @@ class Store:
                 listener(tx.changed)
 
     @asynccontextmanager
-    async def reading(self) -> AsyncIterator[AsyncConnection]:
-        """A connection for what people ask to see. Only so many at once: whoever asks for much must not keep
-        the gateway itself from its look-ups."""
-        async with self._people, self.database.read() as conn:
+    async def reading(self, org_id: str | None = None) -> AsyncIterator[AsyncConnection]:
+        """A connection for what people of the organization (None: the platform's) ask to see. Only so many at
+        once: whoever asks for much must keep neither the others waiting nor the gateway itself from its
+        look-ups. As for every connection, not inside a transaction. Raises RateLimited."""
+        self.database.refuse_inside_transaction()
+        async with self._readers.place(org_id or organizations.PLATFORM), self.database.read() as conn:
             yield conn
 
     @asynccontextmanager
-    async def searching(self) -> AsyncIterator[AsyncConnection]:
-        """A connection for reading that takes long: one at a time, so that lists find theirs free. Raises
-        Overloaded when too many wait for it already."""
-        if self._want_to_search > SEARCHES_WAITING:
-            raise Overloaded("others are searching already", retry_after=5)
-        self._want_to_search += 1
-        try:
-            async with self._searching, self.reading() as conn:
-                yield conn
-        finally:
-            self._want_to_search -= 1
+    async def searching(self, org_id: str | None = None) -> AsyncIterator[AsyncConnection]:
+        """The same for reading that takes long: one at a time, so that lists find theirs free."""
+        self.database.refuse_inside_transaction()
+        async with self._searchers.place(org_id or organizations.PLATFORM), self.reading(org_id) as conn:
+            yield conn
 
     @asynccontextmanager
     async def looking_up(self) -> AsyncIterator[AsyncConnection]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.datastructures import Headers, QueryParams
 
 from gateway.clock import Clock
@@ -109,6 +110,14 @@ class Call:
     def the_org(self) -> OrgView:
         assert self.org is not None
         return self.org
+
+    def reading(self) -> AbstractAsyncContextManager[AsyncConnection]:
+        """A connection for what the caller asks to see."""
+        return self.services.store.reading(self.principal.org_id or self.org_filter)
+
+    def searching(self) -> AbstractAsyncContextManager[AsyncConnection]:
+        """One for reading that takes long."""
+        return self.services.store.searching(self.principal.org_id or self.org_filter)
 
     @property
     def org_filter(self) -> str | None:

@@ -20,6 +20,7 @@ from starlette.types import Receive, Scope, Send
 
 from gateway.domain.ids import new_id
 from gateway.errors import Forbidden, InvalidRequest, NotFound, Problem
+from gateway.store.organizations import PLATFORM
 from gateway.web import audit, auth, signed
 from gateway.web.auth import OPERATOR, Principal
 from gateway.web.body import SMALL, check_json_type, parse
@@ -39,8 +40,10 @@ class Operation:
     """One line of the API. `role` for organizations' keys, `scope` for platform keys.
 
     `org`: a platform key must name an organization (for reading, `*` will do), must name exactly one, may
-    leave it out, or it does not matter. `waits`: its work waits for somebody outside, and holds no
-    transaction meanwhile. The role `platform` is no role of organizations' keys: only platform keys may.
+    leave it out, it does not matter, or it is the platform itself. `waits`: its work waits for somebody
+    outside, or reads as people do, and holds no transaction meanwhile; all other writing is done inside one,
+    where no second connection is to be had (`store.engine`). The role `platform` is no role of
+    organizations' keys: only platform keys may.
 
     `audited`: a write leaves an entry in the audit log. `signed`: the request carries no API key; who asks
     is proved by its signature (`web.signed`), and is the connector that the path names.
@@ -59,7 +62,7 @@ class Operation:
     kind: Kind
     summary: str
     model: type[BaseModel] | None = None
-    org: Literal["required", "one", "optional", "none"] = "required"
+    org: Literal["required", "one", "optional", "none", "platform"] = "required"
     limit: Callable[[Services], int] = lambda services: SMALL
     query: tuple[str, ...] = ()
     waits: bool = False
@@ -71,6 +74,11 @@ class Operation:
     exports: tuple[str, ...] = ()
     audited: bool = True
     signed: bool = False
+
+    @property
+    def names_organization(self) -> bool:
+        """Whether a request can say which organization it is about."""
+        return self.org not in ("none", "platform")
 
 
 class Endpoint:
@@ -174,6 +182,9 @@ class Endpoint:
         """Finds, or on a first write makes, the organization of the request; True when it was made."""
         operation, services = self._operation, self._services
         if operation.org == "none":
+            return False
+        if operation.org == "platform":
+            call.org_id, call.org = PLATFORM, await services.directory.living(PLATFORM)
             return False
         if operation.org == "optional" and call.principal.platform and "x-hum-org" not in call.headers:
             return False

@@ -1,5 +1,6 @@
-"""uvicorn's HTTP protocol with limits it does not have: how large a request's head may be, and how long it
-may take to arrive. Nobody needs a key to send one."""
+"""uvicorn's HTTP protocol with limits it does not have: how much of a request may wait in the parser without
+coming to anything (its head, what follows a chunked body), and how long a head may take to arrive. Nobody
+needs a key to send one."""
 
 from __future__ import annotations
 
@@ -11,8 +12,6 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 HEAD_BYTES: Final = 64 * 1024
 HEAD_LINES: Final = 200
 HEAD_SECONDS: Final = 15.0
-# What may come with the end of a head in one piece: a body's beginning is not the head's fault.
-_PIECE_BYTES: Final = 256 * 1024
 
 
 class LimitedProtocol(HttpToolsProtocol):
@@ -20,7 +19,7 @@ class LimitedProtocol(HttpToolsProtocol):
 
     _deadline: asyncio.TimerHandle | None = None
     _in_head = True
-    _head_bytes = 0
+    _unfinished = 0  # bytes that have come since the parser last had something to say
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -31,12 +30,11 @@ class LimitedProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        if self._in_head:
-            self._head_bytes += len(data)
-            if self._head_bytes > HEAD_BYTES + _PIECE_BYTES:
-                self._refuse()
-                return
+        # Counted before and judged after: what comes in one piece with the end of a head may be a body.
+        self._unfinished += len(data)
         super().data_received(data)
+        if self._unfinished > HEAD_BYTES:
+            self._refuse()
 
     def on_message_begin(self) -> None:
         self._begin_head()
@@ -49,11 +47,20 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._end_head()
+        self._unfinished = 0
         super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        self._unfinished = 0
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        self._unfinished = 0
+        super().on_message_complete()
 
     def _begin_head(self) -> None:
         if not self._in_head or self._deadline is None:
-            self._in_head, self._head_bytes = True, 0
+            self._in_head = True
             self._deadline = self.loop.call_later(HEAD_SECONDS, self._refuse)
 
     def _end_head(self) -> None:

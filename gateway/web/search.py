@@ -13,7 +13,7 @@ from typing import Any, Final
 from sqlalchemy.engine import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gateway.clock import Clock
+from gateway.clock import Clock, Slices
 from gateway.store import events
 from gateway.store.cipher import Cipher, SealBroken
 from gateway.store.directory import Directory
@@ -25,8 +25,6 @@ SECONDS: Final = 2.0
 EFFORT: Final = Effort(stride=200, most=20_000, seconds=SECONDS)
 LONGEST: Final = 200  # characters of what is looked for
 _AT_ONCE: Final = 25  # payloads in memory
-_SLICE_SECONDS: Final = 0.002
-_REST_SECONDS: Final = 0.002
 
 
 class Needle:
@@ -56,7 +54,7 @@ class Search:
         self._directory = directory
         self._clock = clock
         self._begun = clock.monotonic()
-        self._slice_began = self._begun
+        self._slices = Slices(clock)
         self._known: dict[str, bool] = {}
         self.opened = 0
 
@@ -77,7 +75,7 @@ class Search:
         cipher = await self._cipher(event.org_id)
         if cipher is None:
             return False
-        await self._let_others_go_on()
+        await self._slices.rest()
         self.opened += 1
         try:
             return self._needle.inside(cipher.open(event.id, "payload", event.payload))
@@ -89,11 +87,6 @@ class Search:
         if org is None or org.organization.erased_at is not None:
             return None
         return org.organization.cipher
-
-    async def _let_others_go_on(self) -> None:
-        if self._clock.monotonic() - self._slice_began > _SLICE_SECONDS:
-            await self._clock.sleep(_REST_SECONDS)
-            self._slice_began = self._clock.monotonic()
 
 
 def is_text_to_look_for(text: str) -> bool:

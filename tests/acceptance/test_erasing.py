@@ -304,3 +304,53 @@ async def test_removing_an_organization_goes_on_after_a_restart(
             return await left_of(node, "acme") == {}
 
         await until(gone, "nothing is left")
+
+
+@pytest.mark.parametrize("erased", ["person", "organization"])
+async def test_the_platform_hears_nothing_more_of_what_was_erased(any_database: str, erased: str) -> None:
+    """Of a delivery that was on the wire, of some that wait in memory, of one that waits for a retry."""
+    arrived, may_answer = asyncio.Event(), asyncio.Event()
+
+    async def slowly(wire: Wire, request: Received) -> bool:
+        arrived.set()
+        await may_answer.wait()
+        return await answer(500, body=request.body)(wire, request)
+
+    async with running_node(any_database) as node, Receiver() as receiver:
+        receiver.behave(slowly)
+        ear = {"url": receiver.url(), "events": ["test.call"], "retry_schedule": [1]}
+        made = await node.call("POST", "/api/platform/webhooks", org=None, json=ear)
+        path = f"/api/platform/webhooks/{made.json()['id']}/deliveries"
+        for _ in range(3):
+            await node.send("test.call", {"from": ANNA, "words": WORDS})
+        await arrived.wait()
+        if erased == "person":
+            await erase(node)
+        else:
+            assert (await node.call("DELETE", "/api/organizations/acme")).status_code == 204
+        may_answer.set()
+        receiver.respond(200)
+        other = {"type": "test.call", "data": {"from": BERT}}
+        await node.call("POST", "/api/events", json=other, org="other")
+
+        async def over() -> bool:
+            rows = (await node.call("GET", path, org=None)).json()["data"]
+            return len(rows) == 4 and all(row["status"] not in ("pending", "in_flight") for row in rows)
+
+        await until(over, "nothing is pending")
+        bodies = [request.body for request in await receiver.wait_for(2)]
+        assert sum(WORDS.encode() in body for body in bodies) == 1, "sent after it was erased"
+        rows = (await node.call("GET", path, org=None)).json()["data"]
+        assert [row["status"] for row in rows if row["org_id"] == "*"].count("delivered") == 1
+        for row in rows:
+            shown = await node.call("GET", f"/api/deliveries/{row['id']}", org="*")
+            assert shown.status_code == 200, shown.text
+        if erased == "organization":
+            await node.gateway.services.removal.finish_organizations()
+            [left] = (await node.call("GET", path, org=None)).json()["data"]
+            assert left["status"] == "delivered"
+            async with node.gateway.store.looking_up() as conn:
+                kept = set((await conn.execute(select(attempts.c.delivery_id))).scalars())
+            assert kept == {left["id"]}, "what a receiver said of the others"
+        shown = await node.call("GET", f"/api/deliveries/{rows[-1]['id']}", org="*")
+        assert WORDS not in shown.text

@@ -45,6 +45,13 @@ def test_a_hint_says_what_to_change(
     assert result.stderr.splitlines()[-1].startswith("  hint: ")
 
 
+@pytest.mark.parametrize("identifier", ["", "..", "."])
+def test_what_is_no_id_is_said(run: Run, gateway: FakeGateway, identifier: str) -> None:
+    result = run("webhooks", "get", identifier)
+    assert (result.exit_code, result.stderr) == (1, f"Error: {identifier!r} is not an id\n")
+    assert gateway.requests == []
+
+
 def test_an_error_without_a_hint_has_none(run: Run, gateway: FakeGateway) -> None:
     gateway.on("GET /api/webhooks/whk_1", problem(404, "not_found", "there is no webhook whk_1"))
     assert run("webhooks", "get", "whk_1").stderr.splitlines() == [

@@ -97,6 +97,15 @@ def test_an_id_cannot_leave_its_place_in_the_path(client: Driver, gateway: FakeG
     assert gateway.requests[0].url.raw_path == b"/api/events/..%2Fkeys%3Fx"
 
 
+@pytest.mark.parametrize("identifier", ["", ".", ".."])
+def test_what_is_no_id_goes_nowhere(client: Driver, gateway: FakeGateway, identifier: str) -> None:
+    """Encoded or not, they would lead to another place of the API."""
+    for call in (lambda c: c.get_webhook(identifier), lambda c: c.delete_webhook(identifier)):
+        with pytest.raises(ValueError, match="is not an id"):
+            client.do(call)
+    assert gateway.requests == []
+
+
 def test_a_request_of_ones_own(client: Driver, gateway: FakeGateway) -> None:
     gateway.on("GET /api/webhooks", httpx.Response(200, json={"data": []}))
     query = {"limit": 1, "all": True, "none": None}
@@ -115,6 +124,19 @@ def test_a_key_that_fits_no_header_is_refused_without_being_shown(connect: Conne
 def test_an_unusable_url_is_refused(connect: Connect, url: str) -> None:
     with pytest.raises(ValueError, match="http"):
         connect(url, "k")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://user:hunter2@gw.example", "http://hunter2@127.0.0.1:9", "user:hunter2@gw.example",
+        "http://user:hunter2@gw.example:port", "ftp://user:hunter2@x", "https://user:hunter2@",
+    ],
+)  # fmt: skip
+def test_a_password_in_a_url_is_refused_and_not_shown(connect: Connect, url: str) -> None:
+    with pytest.raises(ValueError, match=r"http|URL") as caught:
+        connect(url, "k")
+    assert "hunter2" not in str(caught.value)
 
 
 # Trying again

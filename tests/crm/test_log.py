@@ -65,10 +65,13 @@ def test_both_sides_are_kept() -> None:
 )
 def test_a_secret_that_is_repeated_is_masked(secret: str, spelled: Any) -> None:
     shown = spelled(secret)
-    call = said(status_code=401, response_headers=[("X-Got", shown)], response_body=f"got {shown}!".encode())
+    call = said(
+        status_code=401, response_headers=[("X-Got", shown), (f"X-{shown}", "1")],
+        response_body=f"got {shown}!".encode(),
+    )  # fmt: skip
     text = repr(kept(call, Failed("refused", f"said {shown}")))
     assert shown.strip('"') not in text
-    assert text.count("[secret]") == 4  # bearer, header, body, detail
+    assert text.count("[secret]") == 5  # bearer, header, a header's name, body, detail
 
 
 def test_long_bodies_are_cut_behind_the_mask() -> None:

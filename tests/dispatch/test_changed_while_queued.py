@@ -14,10 +14,13 @@ import pytest
 from sqlalchemy import func, select
 
 from gateway.dispatch.dispatcher import Dispatcher
+from gateway.domain.owed import Owed
+from gateway.manage import webhooks as manage_webhooks
 from gateway.store.tables import deliveries
 from tests.support import lines
+from tests.support.clock import until
 from tests.support.node import Node, running_node
-from tests.support.receiver import Receiver
+from tests.support.receiver import Received, Receiver, Wire, answer
 
 pytestmark = pytest.mark.anyio
 
@@ -144,3 +147,44 @@ async def test_control_a_dispatcher_that_sees_no_changes_is_caught(
         late = begun(receiver, "/a", changed + 1.0)
         print(f"C9 control, changes not seen: {late} attempts later than 1 s")
         assert late > 10
+
+
+async def test_what_a_deletion_did_not_see_is_cancelled_too(any_database: str, monkeypatch: Any) -> None:
+    """On PostgreSQL an event can be accepted while its webhook is being deleted: its deliveries are not there
+    yet when those of the webhook are cancelled."""
+
+    async def sees_nothing(*_: Any) -> int:
+        return 0
+
+    may_answer = asyncio.Event()
+
+    async def slowly(wire: Wire, request: Received) -> bool:
+        await may_answer.wait()
+        return await answer(200)(wire, request)
+
+    async with running_node(any_database) as node, Receiver() as receiver:
+        receiver.behave(slowly)
+        hook = await node.webhook(receiver.url())
+        for _ in range(5):
+            await node.send()
+        await receiver.wait_for(1)
+        with monkeypatch.context() as during:
+            during.setattr(manage_webhooks.deliveries, "cancel_pending", sees_nothing)
+            assert (await node.call("DELETE", f"/api/webhooks/{hook['id']}")).status_code == 204
+        target = node.gateway.dispatcher.targets[hook["id"]]
+        await until(lambda: target.waiting == 0, "the deletion is seen")
+        may_answer.set()
+        async with asyncio.timeout(10):
+            while (await statuses(node, hook["id"])).get("pending"):
+                await asyncio.sleep(0.01)
+        assert await statuses(node, hook["id"]) == {"delivered": 1, "cancelled": 4}
+        await until(lambda: node.gateway.dispatcher.kept == 0, "their places are free")
+        assert len(receiver.requests) == 1
+
+
+async def test_a_delivery_for_a_target_nobody_knows_any_more_is_looked_for(sqlite_database: str) -> None:
+    async with running_node(sqlite_database) as node:
+        dispatcher = node.gateway.dispatcher
+        owed = Owed("dlv_1", "acme", "whk_gone", None, node.gateway.lease.id, 0, 0, 1, 0, 0, "evt_1")
+        dispatcher.offer(owed)
+        assert dispatcher.in_doubt

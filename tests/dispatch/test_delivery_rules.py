@@ -220,7 +220,7 @@ async def test_secrets_that_a_receiver_echoes_are_not_kept(any_database: str) ->
         spellings = [s for text in plain for s in (text, _base64(text), quote(text, safe=""))]
         filler = "z" * (STORED_BODY_BYTES - 60)  # one echo lies across the cut
         echo = " | ".join(spellings) + filler + hook["secret"] * 2
-        receiver.respond(500, [("X-Echo", " ".join(spellings))], echo.encode())
+        receiver.respond(500, [("X-Echo", " ".join(spellings)), ("t0k3n-abc", "1")], echo.encode())
         await node.send()
         await receiver.wait_for(1)
         await idle(node)
@@ -229,6 +229,7 @@ async def test_secrets_that_a_receiver_echoes_are_not_kept(any_database: str) ->
     kept = repr(attempt)
     assert attempt["response_body"].count("[secret]") >= len(spellings) - 2
     assert dict(attempt["response_headers"])["X-Echo"].startswith("[secret] [secret] [secret]")
+    assert dict(attempt["response_headers"])["[secret]"] == "1"
     assert [s for s in spellings if s in kept] == []
     key = plain[1]
     assert [key[i : i + 12] for i in range(len(key) - 12) if key[i : i + 12] in kept] == []

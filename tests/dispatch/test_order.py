@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from sqlalchemy import func, select, update
 
 from gateway.dispatch import lanes as serving
+from gateway.dispatch.lane import Lane
+from gateway.dispatch.target import Target
 from gateway.domain.ordering import behind
 from gateway.manage import housekeeping
 from gateway.store.tables import deliveries
@@ -215,3 +218,40 @@ async def test_order_can_be_switched_on_and_off_with_a_backlog(any_database: str
             await node.send("t.x", {"n": number}, ordering_key="k")
         got = await receiver.wait_for(seen + 20, timeout=12)
         assert [q.json()["data"]["n"] for q in got[seen:]] == list(range(20))
+
+
+@pytest.mark.parametrize("change", ["deleted", "unordered"])
+async def test_a_change_while_the_database_is_asked_is_no_trouble(
+    sqlite_database: str, monkeypatch: Any, change: str
+) -> None:
+    """Others' deliveries are claimed in the same loop: what is in its way delays everybody."""
+    async with running_node(sqlite_database) as node:
+        hook = await node.webhook("https://example.invalid/", ordered=True)
+        dispatcher, its_lanes = node.gateway.dispatcher, node.gateway.claims._lanes
+        view = await node.gateway.directory.living("acme")
+        asked = []
+
+        def sought(name: str, module: Any, answer: Any) -> Target:
+            """The target as this node's own, which changes while `module.name` is being asked."""
+            target = dispatcher.target(view.webhooks[hook["id"]])
+            target.lane, target.backlog = Lane(ordered=True, owned=True, behind=True), 1
+
+            async def asking(*args: Any, **options: Any) -> Any:
+                asked.append(name)
+                if change == "deleted":
+                    dispatcher.targets.pop(target.id, None)
+                else:
+                    target.lane = None
+                return answer
+
+            monkeypatch.setattr(module, name, asking)
+            return target
+
+        dispatcher.stopping = True  # its own loops leave this to the test
+        await its_lanes.serve([sought("claim_own", serving.deliveries, [])])
+        sought("keys_after", serving.order, [])
+        await its_lanes.look([behind(hook["id"])])
+        sought("first_of", serving.order, {(hook["id"], "k"): "dlv_before"})
+        row = SimpleNamespace(id="dlv_1", target_id=hook["id"], ordering_key="k", redelivery_of=None)
+        assert await its_lanes.must_wait([cast("Any", row)]) == {"dlv_1"}
+        assert asked == ["claim_own", "keys_after", "first_of"]

@@ -162,6 +162,22 @@ async def test_release_sends_what_was_held_at_once(any_database: str, ordered: b
         assert found == {"pending": 1, "delivered": 2}, "a retry keeps its time"
 
 
+async def test_release_sends_what_a_job_made_too(any_database: str) -> None:
+    async with Receiver() as receiver, running_node(any_database, retry_schedule="3600") as node:
+        for n in range(3):
+            await node.send("t.x", {"n": n})
+        hook = await node.webhook(receiver.url())
+        receiver.respond(503, [("Retry-After", "3000")], times=1)
+        replay = await node.call("POST", f"/api/webhooks/{hook['id']}/replay", json={})
+        assert replay.status_code == 202
+        await until_held(node)
+        answered = await node.call("POST", f"/api/webhooks/{hook['id']}/release")
+        assert answered.status_code == 200
+        got = await receiver.wait_for(4, timeout=8)
+        assert sorted(q.json()["data"]["n"] for q in got[1:]) == [0, 1, 2]
+        assert await lines.until_over(node, timeout=5) == {"delivered": 3}
+
+
 async def test_who_may_release(any_database: str) -> None:
     async with Receiver() as receiver, running_node(any_database) as node:
         hook = await node.webhook(receiver.url())

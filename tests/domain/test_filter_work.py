@@ -10,7 +10,7 @@ import pytest
 from gateway.domain import filter_nodes
 from gateway.domain.event import Event
 from gateway.domain.filter import Filter, Reading, compile_filter
-from gateway.domain.filter_values import MAX_STEPS, Work, decode
+from gateway.domain.filter_values import MAX_STEPS, Work, contains, decode
 
 SIZE = 262_144
 
@@ -94,3 +94,10 @@ def test_too_much_work_is_no_match_and_the_explanation_says_so() -> None:
         assert "it takes more than 10,000 steps over this event" in explained.because
     cheap = "length(data.a) > `10000` && contains(data.text, 'aaa') && data.a[0] == `[1]`"
     assert reading.matches(compile_filter(cheap))
+
+
+def test_what_is_searched_is_paid_for_too() -> None:
+    for text, part, expected in ((100, 10, 1), (10_000, 10, 10), (10_000, 10_000, 20)):
+        work = Work()
+        contains("a" * text, "a" * part, work)
+        assert work.used == expected

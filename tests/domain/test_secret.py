@@ -7,13 +7,15 @@ import html
 import json
 import os
 import re
+import sys
 from urllib.parse import quote, quote_plus
 
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from gateway.domain.secret import MASK, check_foreign, check_imported, mask, new_secret
+from gateway.domain import secret
+from gateway.domain.secret import MASK, check_foreign, check_imported, holds_any, mask, new_secret, reach
 from gateway.errors import InvalidRequest
 
 SECRET = "whsec_" + base64.b64encode(b"\xff\xfe+/secret key of 32 bytes!!!???"[:32]).decode()
@@ -151,3 +153,55 @@ def test_a_text_of_one_letter_is_masked_in_no_time() -> None:
     """Every place is a find: they must not be looked at one by one."""
     values = ["a" * (4096 - n) for n in range(2)]
     assert mask("a" * 65_536 + "b", values) == MASK + "b"
+
+
+def test_spellings_are_made_once_for_each_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many a target has: one of them that changes leaves the others known."""
+    made = []
+
+    def counted(value: str) -> secret._Spellings:
+        made.append(value)
+        return original(value)
+
+    original = secret._spellings_of
+    monkeypatch.setattr(secret, "_spellings_of", counted)
+    values = [new_secret(os.urandom) for _ in range(300)]
+    for _ in range(3):
+        assert mask(b"nothing here", values) == b"nothing here"
+        assert not holds_any(b"nothing here", values)
+    assert made == values
+    changed = [*values[1:], new_secret(os.urandom)]
+    assert holds_any(f"x {changed[-1]} {values[5]}".encode(), changed)
+    assert made == [*values, changed[-1]]
+
+
+def test_what_is_known_of_secrets_takes_so_much_memory_and_no_more() -> None:
+    known = secret._Known(1_000_000)
+    for _ in range(100):
+        known.spellings(quote(os.urandom(1_300)))
+        assert known.size <= 1_000_000
+    kept = known._by_secret
+    assert 5 < len(kept) < 50
+    assert known.size == sum(one.size for one in kept.values())
+    assert known.size >= sum(sys.getsizeof(text) for one in kept.values() for text in one.all)
+    known.spellings("x" * 500_000)
+    assert len(kept) == 1, "the one that is being asked for"
+
+
+def test_a_secret_that_reaches_over_a_cut_is_found_within_its_reach() -> None:
+    values = ["short-one", "pass word " * 40]
+    text = b"." * 1_000 + quote(values[1]).encode() + b"." * 1_000
+    cut = 1_003
+    assert b"pass" not in mask(text[: cut + reach(values)], values)[:cut]
+    assert b"pas" in mask(text[:cut], values)
+    assert reach([]) == 0
+
+
+@pytest.mark.parametrize("length", [40, 99, 600])
+def test_secrets_in_a_text_of_much_the_same_are_found(length: int) -> None:
+    """Where the text is searched with something added to it."""
+    value = "a" * (length - 2) + "ba"
+    for text in (b"a" * 9_000, b"a" * 9_000 + value.encode() + b"c" * 9):
+        there = value.encode() in text
+        assert holds_any(text, [value]) is there
+        assert mask(text, [value]) == (b"a" * 9_000 + MASK.encode() + b"c" * 9 if there else text)

@@ -73,7 +73,7 @@ async def test_a_change_of_one_organization_leaves_the_others_copies(
 
 
 async def test_another_nodes_changes_are_seen_after_a_refresh(
-    directory: Directory, another_node: Opener
+    store: Store, directory: Directory, another_node: Opener
 ) -> None:
     assert await names(directory) == []
     await names(directory, "other")
@@ -85,7 +85,8 @@ async def test_another_nodes_changes_are_seen_after_a_refresh(
         assert await names(directory) == ["whk_1"]
         assert directory.known("other") is kept
         await add_webhook(elsewhere, "whk_2")
-        await directory.refresh(directory.version + 1)  # as read inside the transaction that accepts
+        async with store.transaction() as tx:  # the one that accepts, say, in which the version was read
+            await directory.catch_up(tx.conn, directory.version + 1)
         assert await names(directory) == ["whk_1", "whk_2"]
 
 
@@ -100,11 +101,12 @@ async def test_the_first_refresh_trusts_nothing_that_was_loaded_before(
     assert await names(young) == ["whk_1"]
 
 
-async def test_a_refresh_without_news_drops_nothing(directory: Directory) -> None:
+async def test_a_refresh_without_news_drops_nothing(store: Store, directory: Directory) -> None:
     await names(directory)
     copy = directory.known("acme")
     await directory.refresh()
-    await directory.refresh(directory.version)
+    async with store.looking_up() as conn:
+        await directory.catch_up(conn, directory.version)
     assert directory.known("acme") is copy is not None
 
 
@@ -250,3 +252,22 @@ async def test_unknown_and_erased_organizations(store: Store, directory: Directo
         with pytest.raises(Gone):
             await call("other")
     assert [view.id for view in await directory.everybody()] == ["acme"]
+
+
+async def test_inside_a_transaction_it_answers_with_that_ones_connection(
+    store: Store, directory: Directory
+) -> None:
+    await add_webhook(store, "whk_1")
+    await directory.organization("acme")
+    async with store.transaction() as tx:
+        for asking in (directory.organization, directory.living, directory.ensure):
+            with pytest.raises(RuntimeError, match="second connection"):  # though the copy is here
+                await asking("acme")
+        for asking in (store.reading, store.searching, store.looking_up, store.transaction):
+            with pytest.raises(RuntimeError, match="second connection"):
+                await asking().__aenter__()
+        assert (await directory.living_inside(tx.conn, "acme")).webhooks.keys() == {"whk_1"}
+        assert directory.known("other") is None
+        assert (await directory.living_inside(tx.conn, "other")).id == "other"
+        with pytest.raises(NotFound):
+            await directory.living_inside(tx.conn, "nobody")

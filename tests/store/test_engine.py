@@ -106,7 +106,7 @@ async def test_one_writer_at_a_time_in_the_order_of_asking(sqlite_database: str)
 async def test_reading_goes_on_beside_a_writer_and_sees_one_moment(database: Database) -> None:
     async with database.write() as conn:
         await conn.execute(text("INSERT INTO notes VALUES (1)"))
-        assert await notes(database) == []
+        assert await asyncio.create_task(notes(database)) == []
     assert await notes(database) == [1]
     if database.is_sqlite:
         async with database.read() as conn:
@@ -358,3 +358,26 @@ async def test_a_direct_read_says_that_the_database_is_away(postgres_database: s
     with pytest.raises(Overloaded):
         await waiting
     await database.close()
+
+
+async def test_inside_a_transaction_no_second_connection_is_to_be_had(database: Database) -> None:
+    async def asked(connection: str) -> None:
+        async with getattr(database, connection)():
+            pytest.fail("two connections at once")
+
+    async with database.write() as conn:
+        for connection in ("read", "write"):
+            with pytest.raises(RuntimeError, match="second connection"):
+                await asked(connection)
+        await conn.execute(text("INSERT INTO notes VALUES (1)"))
+    assert await notes(database) == [1]
+    with pytest.raises(ZeroDivisionError):
+        async with database.write():
+            raise ZeroDivisionError
+    assert await notes(database) == [1]
+
+
+async def test_a_transaction_forbids_nothing_to_others(database: Database, tmp_path: Path) -> None:
+    async with opened(f"sqlite:///{tmp_path / 'another.db'}") as another, database.write():
+        assert await notes(another) == []
+        assert await asyncio.create_task(notes(database)) == []

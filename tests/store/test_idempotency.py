@@ -155,7 +155,8 @@ async def test_a_key_that_vanishes_amid_a_claim_is_claimed_again(pg_store: Store
                 await idempotency.release(other.conn, one("k", "old").name, "old")
 
     async with pg_store.transaction() as tx:
-        standing = await idempotency.claim(Between(tx.conn, vanish), [one("k", "new")], NOW)  # type: ignore[arg-type]
+        between = Between(tx.conn, lambda: asyncio.create_task(vanish()))
+        standing = await idempotency.claim(between, [one("k", "new")], NOW)  # type: ignore[arg-type]
     assert standing[one("k", "new").name].event_id == "new"
 
 

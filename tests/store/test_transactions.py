@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 from sqlalchemy import func, select, text
@@ -20,6 +19,9 @@ from gateway.store.tables import organizations as organizations_table
 from tests.store.conftest import KEYS, Opener, event_row, opened
 
 pytestmark = pytest.mark.anyio
+
+
+Commit = Callable[[], Awaitable[None]]
 
 
 class BoomError(Exception):
@@ -93,6 +95,26 @@ async def commit_event(store: Store) -> None:
         await events.insert_events(tx.conn, [event_row(await tx.position())])
 
 
+async def writing(store: Store, count: int) -> Commit:
+    """A transaction that has written so many events, and stays open until it is told to commit."""
+    inside, ending = asyncio.Event(), asyncio.Event()
+
+    async def work() -> None:
+        async with store.transaction() as tx:
+            positions = [await tx.position() for _ in range(count)]
+            await events.insert_events(tx.conn, [event_row(position) for position in positions])
+            inside.set()
+            await ending.wait()
+
+    async def commit() -> None:
+        ending.set()
+        await task
+
+    task = asyncio.create_task(work())
+    await inside.wait()
+    return commit
+
+
 async def follow(store: Store, seen: list[str], cursor: int | None, limit: int = 3) -> int | None:
     """One look of a follower: every page from its cursor to the end."""
     while True:
@@ -111,8 +133,8 @@ async def test_a_page_upwards_stops_below_a_transaction_that_is_still_open(pg_st
     seen: list[str] = []
     async with pg_store.transaction() as slow:
         position = await slow.position()
-        await commit_event(pg_store)  # a later position, committed first
-        cursor = await follow(pg_store, seen, None)
+        await asyncio.create_task(commit_event(pg_store))  # a later position, committed first
+        cursor = await asyncio.create_task(follow(pg_store, seen, None))
         assert len(seen) == 1
         await events.insert_events(slow.conn, [event_row(position, id="evt_slow")])
     await follow(pg_store, seen, cursor)
@@ -132,19 +154,19 @@ async def test_a_follower_sees_each_row_exactly_once(pg_store: Store, heed_horiz
     if not heed_horizon:
         pg_store.positions.horizon = _no_horizon  # type: ignore[method-assign]
     for _ in range(8):
-        async with AsyncExitStack() as stack:
-            stacks = [await stack.enter_async_context(AsyncExitStack()) for _ in range(12)]
-            for one in chance.sample(stacks, len(stacks)):
-                tx = await one.enter_async_context(pg_store.transaction())
-                positions = [await tx.position() for _ in range(chance.randint(1, 3))]
-                await events.insert_events(tx.conn, [event_row(p) for p in positions])
-                written += len(positions)
-                if chance.random() < 0.3:
-                    await one.aclose()
-            for one in chance.sample(stacks, len(stacks)):
-                await one.aclose()
-                if chance.random() < 0.5:
-                    cursor = await follow(pg_store, seen, cursor)
+        writers: list[Commit] = []
+        for _ in range(12):
+            count = chance.randint(1, 3)
+            commit = await writing(pg_store, count)
+            written += count
+            if chance.random() < 0.3:
+                await commit()
+            else:
+                writers.append(commit)
+        for commit in chance.sample(writers, len(writers)):
+            await commit()
+            if chance.random() < 0.5:
+                cursor = await follow(pg_store, seen, cursor)
     await follow(pg_store, seen, cursor)
     pg_store.positions.horizon = horizon  # type: ignore[method-assign]
     assert len(seen) == len(set(seen))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -68,10 +69,14 @@ async def test_a_follower_does_not_miss_what_commits_late(postgres_database: str
             row = (late, await tx.position(), "acme", "late.event", now, now, None, None, 0, None, None, True,
                    None, 0, sealed)  # fmt: skip
             await event_rows.insert_events(tx.conn, [row])
-            early = [(await node.send())["id"] for _ in range(3)]
-            more, cursor = await follow(node, cursor)
+
+            async def meanwhile() -> tuple[Any, ...]:
+                sent = [(await node.send())["id"] for _ in range(3)]
+                # The control: positions alone, no horizon.
+                return sent, *await follow(node, cursor), *await _naive(node, None)
+
+            early, more, cursor, naive, naive_after = await asyncio.create_task(meanwhile())
             seen += more
-            naive, naive_after = await _naive(node, None)  # the control: positions alone, no horizon
         more, _ = await follow(node, cursor)
         async with asyncio.timeout(5):
             while len(seen + more) < 5:

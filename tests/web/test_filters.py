@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import time
-from collections.abc import AsyncIterator
+import weakref
+from collections.abc import AsyncIterator, Awaitable, Callable
 from itertools import pairwise
 from typing import Any
 
 import pytest
 
+from gateway import clock
+from gateway.clock import SystemClock
 from gateway.domain.event import Event, NewEvent
-from gateway.domain.filter import MAX_STEPS_OF_ALL, Reading, compile_filter
+from gateway.domain.filter import MAX_STEPS_OF_ALL, Filter, Reading, compile_filter
 from gateway.domain.filter_values import Work
 from gateway.domain.webhook import Webhook
 from gateway.ingest import receivers
-from gateway.ingest.accept import Acceptance
+from gateway.ingest.accept import MOST_ASKINGS, Acceptance
+from gateway.ingest.receivers import Filters
 from tests.support.node import Node, running_node
 from tests.support.receiver import Receiver
 
@@ -169,13 +174,13 @@ async def test_a_batch_before_costly_filters_holds_up_nobody_else(
         acceptance = await _acceptance(node, batch)
         ticking = asyncio.create_task(tick())
         await asyncio.sleep(0)
-        await receivers.ask_filters(acceptance.ids, acceptance.at, acceptance.events)
+        await Filters(SystemClock()).ask(acceptance.ids, acceptance.at, acceptance.events)
         await asyncio.sleep(0)
         ticking.cancel()
         return max(after - before for before, after in pairwise(pauses)) * 1000
 
     rested = min(await longest_pause(), await longest_pause())
-    monkeypatch.setattr(receivers, "_SLICE_SECONDS", 60.0)
+    monkeypatch.setattr(clock, "SLICE_SECONDS", 60.0)
     greedy = await longest_pause()
     print(
         f"filters: 300 large events before costly filters keep the loop at most {rested:.0f} ms at a time; "
@@ -192,16 +197,103 @@ async def _acceptance(node: Node, batch: Any) -> Acceptance:
     return acceptance
 
 
-async def test_a_filter_that_changes_before_the_commit_decides_as_it_is_then(node: Node) -> None:
-    webhook = await hook(node, "data.n == `1`")
+class Slow:
+    """A clock on which everything takes 3 ms, as one asks it. `during` is done while somebody sleeps."""
+
+    def __init__(self, during: Callable[[], Awaitable[Any]] | None = None) -> None:
+        self.time, self.slept, self._during = 0.0, list[float](), during
+
+    def now(self) -> int:
+        return round(self.time * 1000)
+
+    def monotonic(self) -> float:
+        self.time += 0.003
+        return self.time
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.time += seconds
+        if self._during is not None:
+            await self._during()
+
+
+async def test_between_two_filters_of_one_event_the_others_go_on_as_long_as_it_took(node: Node) -> None:
+    for number in range(6):
+        await hook(node, f"data.n == `{number}`")
     acceptance = await _acceptance(node, {"events": [{"type": "a.b", "data": {"n": 1}}]})
-    asked = await receivers.ask_filters(acceptance.ids, acceptance.at, acceptance.events)
-    org, _ = acceptance.events[0]
-    [now] = org.webhooks.values()
-    assert now.id == webhook
-    [filtered] = asked.values()
-    assert filtered.receivers([now]) == [now]
-    assert filtered.receivers([now.changed(filter="data.n == `2`")]) == []
+    slow = Slow()
+    await Filters(slow).ask(acceptance.ids, acceptance.at, acceptance.events)
+    assert slow.slept == pytest.approx([0.003] * 6)
+
+
+async def test_one_organizations_events_are_decoded_one_at_a_time(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await hook(node, "data.n == `1`")
+    alive = set[str]()
+    most = list[int]()
+
+    class Counted(Reading):
+        def __init__(self, event: Event) -> None:
+            super().__init__(event)
+            alive.add(event.id)
+            most.append(len(alive))
+            weakref.finalize(self, alive.discard, event.id)
+
+    monkeypatch.setattr(receivers, "Reading", Counted)
+    filters = Filters(Slow(lambda: asyncio.sleep(0)))
+    batch = await _acceptance(node, {"events": [{"type": "a.b", "data": {"n": n}} for n in range(5)]})
+    senders = (
+        filters.ask([event_id], batch.at, [one])
+        for event_id, one in zip(batch.ids, batch.events, strict=True)
+    )
+    answers = await asyncio.gather(*senders)
+    assert len(answers) == len(most) == 5
+    assert max(most) == 1
+
+
+async def test_a_filter_that_changes_before_the_commit_decides_as_it_is_then(
+    any_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running_node(any_database) as node:
+        webhook = await hook(node, "data.n == `1`")
+        database, asked = node.gateway.store.database, list[str]()
+
+        class Outside(Reading):
+            def matches(self, wanted: Filter | None) -> bool:
+                database.refuse_inside_transaction()  # where a costly one would hold up everybody
+                asked.append(wanted.text if wanted else "")
+                return super().matches(wanted)
+
+        async def change() -> None:
+            slow._during = None
+            patch = {"filter": "data.n == `2`"}
+            answer = await node.call("PATCH", f"/api/webhooks/{webhook}", json=patch)
+            assert answer.status_code == 200
+
+        slow = Slow(change)
+        monkeypatch.setattr(receivers, "Reading", Outside)
+        monkeypatch.setattr(node.gateway.accept, "_filters", Filters(slow))
+        sent = await asyncio.gather(*(node.send("a.b", {"n": n}) for n in (2, 1)))
+        assert [event["deliveries"] for event in sent] == [1, 0]
+        assert asked.count("data.n == `2`") == 2
+        slow._during = change  # which changes nothing any more: nobody is sent back
+        assert (await node.send("a.b", {"n": 2}))["deliveries"] == 1
+        assert asked.count("data.n == `2`") == 3
+
+
+async def test_filters_that_change_all_the_time_are_a_503(node: Node) -> None:
+    webhook, changes = await hook(node, "data.n == `0`"), itertools.count(1)
+
+    async def change() -> None:
+        patch = {"filter": f"data.n == `{next(changes)}`"}
+        assert (await node.call("PATCH", f"/api/webhooks/{webhook}", json=patch)).status_code == 200
+
+    node.gateway.accept._filters = Filters(Slow(change))
+    answer = await node.call("POST", "/api/events", json={"type": "a.b", "data": {"n": 1}})
+    assert (answer.status_code, answer.json()["error"]) == (503, "overloaded")
+    assert next(changes) == MOST_ASKINGS + 1
+    assert (await node.call("GET", "/api/events")).json()["data"] == []
 
 
 def _webhook(number: int) -> Webhook:

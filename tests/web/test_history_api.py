@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import csv
 import io
 import json
@@ -15,11 +16,12 @@ import httpx
 import pytest
 from sqlalchemy import text
 
+from gateway import clock
 from gateway.clock import parse_time
 from gateway.store import stats as counters
 from gateway.store.scan import Effort
 from gateway.store.stats import HOUR_MS, KEPT_MS
-from gateway.store.store import SEARCHES_WAITING
+from gateway.store.store import OF_ONE_ORGANIZATION, READERS_WAITING, SEARCHES_WAITING
 from gateway.web import exports, search
 from gateway.web.search import Needle
 from tests.support.node import Node, running_node
@@ -162,8 +164,8 @@ async def test_a_search_is_bounded_and_lets_others_go_on(node: Node, monkeypatch
     assert answer["searched_until"] is not None
     looked = await listed(node, cursor=answer["next_cursor"], limit=200)
     assert len(looked["data"]) == 200, "the next page goes on where this one ended"
-    rest_after = search._SLICE_SECONDS * 1000
-    monkeypatch.setattr(search, "_SLICE_SECONDS", 60.0)
+    rest_after = clock.SLICE_SECONDS * 1000
+    monkeypatch.setattr(clock, "SLICE_SECONDS", 60.0)
     monkeypatch.setattr(search, "_AT_ONCE", 1_000)
     monkeypatch.setattr(search, "EFFORT", Effort(stride=1_000))
     _, _, greedy = await look()
@@ -176,14 +178,36 @@ async def test_a_search_is_bounded_and_lets_others_go_on(node: Node, monkeypatch
 async def test_searches_come_one_after_the_other_and_not_too_many(node: Node) -> None:
     await waiting(node)
     await send_many(node, 500, 1_000)
+    order: list[str] = []
 
-    async def look() -> int:
-        return (await node.call("GET", "/api/deliveries", params={"q": "absent"})).status_code
+    async def look(org: str = "acme") -> int:
+        status = (await node.call("GET", "/api/deliveries", params={"q": "absent"}, org=org)).status_code
+        if status == 200:
+            order.append(org)
+        return status
 
-    statuses = await asyncio.gather(*(look() for _ in range(20)))
-    assert set(statuses) == {200, 503}
+    await node.new_key("admin", "other")
+    *statuses, other = await asyncio.gather(*(look() for _ in range(20)), look("other"))
+    assert set(statuses) == {200, 429}
     assert statuses.count(200) == SEARCHES_WAITING + 1
+    assert other == 200
+    assert order.index("other") <= 1, "after the one that was under way, and no other"
     assert await look() == 200
+
+
+async def test_one_organizations_lists_do_not_take_the_places_of_anothers(node: Node) -> None:
+    """Its readers hold all that it may have, and do not come to an end."""
+    for org in ("acme", "other"):
+        await node.new_key("admin", org)
+    store = node.gateway.store
+    async with contextlib.AsyncExitStack() as stack:
+        for _ in range(OF_ONE_ORGANIZATION):
+            await stack.enter_async_context(store.reading("acme"))
+        own = [asyncio.create_task(node.call("GET", "/api/webhooks")) for _ in range(READERS_WAITING + 2)]
+        assert (await node.call("GET", "/api/webhooks", org="other")).status_code == 200
+        refused = [task.result() for task in own if task.done()]
+        assert [answer.status_code for answer in refused] == [429] * 2
+    assert {(await task).status_code for task in own} == {200, 429}
 
 
 async def test_a_search_ends_with_its_time(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:

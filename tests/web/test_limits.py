@@ -9,10 +9,14 @@ import time
 from pathlib import Path
 
 import pytest
+import uvicorn
+from starlette.types import Receive, Scope, Send
+from uvicorn.server import ServerState
 
 from gateway.domain.event import MAX_DETAILS, EventParser
 from gateway.errors import InvalidRequest, Overloaded, PayloadTooLarge, RequestTimeout
 from gateway.web.body import SMALL, BodyBudget
+from gateway.web.protocol import HEAD_BYTES, LimitedProtocol
 from tests.support.node import running_node
 from tests.support.process import GatewayProcess
 
@@ -111,3 +115,58 @@ def test_an_endless_head_is_cut_off(tmp_path: Path) -> None:
                     sent += connection.send(b"x-filler: " + b"y" * 8000 + b"\r\n")
             assert sent < 8_000_000
         assert gateway.ready()
+
+
+HEAD = b"POST /api/events HTTP/1.1\r\nHost: gateway\r\n"
+CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n"
+PIECE = b"a" * (HEAD_BYTES // 2)
+
+
+class Wire(asyncio.Transport):
+    """What a protocol sees of a connection."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.aborted = False
+
+    def is_closing(self) -> bool:
+        return self.aborted
+
+    def abort(self) -> None:
+        self.aborted = True
+
+    def write(self, data: bytes | bytearray | memoryview) -> None: ...
+    def close(self) -> None: ...
+    def pause_reading(self) -> None: ...
+    def resume_reading(self) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("pieces", "refused_after"),
+    [
+        ([HEAD + b"X-A: " + PIECE, PIECE, PIECE], 2),
+        ([HEAD + b"X-A: " + PIECE * 9], 1),
+        ([b"GET /" + PIECE, PIECE, PIECE], 2),
+        ([HEAD + b"X-A: " + PIECE, b"\r\nContent-Length: 1000000\r\n\r\n" + PIECE * 9, PIECE * 9], None),
+        ([CHUNKED + b"0\r\nX-Trailer: " + PIECE, PIECE, PIECE, PIECE, PIECE], 4),
+        ([CHUNKED + b"5;" + PIECE, PIECE, PIECE, PIECE, PIECE], 4),
+        ([CHUNKED + b"fffff\r\n" + PIECE, PIECE, PIECE, PIECE], None),
+    ],
+    ids=["head in pieces", "head at once", "url", "body", "trailer", "chunk's extension", "chunked body"],
+)
+async def test_what_comes_to_nothing_does_not_gather(pieces: list[bytes], refused_after: int | None) -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+
+    config = uvicorn.Config(app, http=LimitedProtocol, lifespan="off", log_config=None, loop="none")
+    config.load()
+    protocol = LimitedProtocol(config, ServerState(), {}, asyncio.get_running_loop())
+    wire = Wire()
+    protocol.connection_made(wire)
+    taken = 0
+    for piece in pieces:
+        if not wire.aborted:
+            protocol.data_received(piece)
+            taken += 1
+    assert (taken if wire.aborted else None) == refused_after
+    protocol.connection_lost(None)

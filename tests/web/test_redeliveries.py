@@ -508,6 +508,91 @@ async def test_a_fault_ends_the_job_and_not_the_worker(any_database: str, monkey
         assert (await over(node, (await post(node, path))["id"]))["done"] == 3
 
 
+class Slow:
+    """A clock by which everything takes 3 ms; whoever sleeps on it waits until `woken`."""
+
+    def __init__(self) -> None:
+        self.time, self.slept, self.woken = 0.0, 0, asyncio.Event()
+
+    def now(self) -> int:
+        return time.time_ns() // 1_000_000
+
+    def monotonic(self) -> float:
+        self.time += 0.003
+        return self.time
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept += 1
+        await self.woken.wait()
+
+
+async def test_dry_runs_rest_between_two_events_and_leave_places_to_others(
+    any_database: str, monkeypatch: Any
+) -> None:
+    async with running_node(any_database) as node:
+        paths = {}
+        for org in ("acme", "other"):
+            hook = {"url": "https://e.test/", "events": ["a.b"], "filter": "data.n == `1`", "enabled": True}
+            body = {"events": [{"type": "a.b", "data": {"n": n}} for n in (1, 2) * 15]}
+            assert (await node.call("POST", "/api/events/batch", json=body, org=org)).status_code == 202
+            made = await node.call("POST", "/api/webhooks", json=hook, org=org)
+            paths[org] = f"/api/webhooks/{made.json()['id']}/replay"
+        slow = Slow()
+        monkeypatch.setattr(node.gateway.store, "clock", slow)
+
+        def ask(org: str) -> asyncio.Task[Any]:
+            return asyncio.create_task(node.call("POST", paths[org], json={"dry_run": True}, org=org))
+
+        asked = [ask("acme") for _ in range(2)]
+        await until(lambda: slow.slept == 2, "both are at rest")
+        refused = await ask("acme")
+        assert (refused.status_code, refused.headers["Retry-After"]) == (429, "5")
+        asked.append(ask("other"))
+        await until(lambda: slow.slept == 3, "another organization's goes on")
+        slow.woken.set()
+        answers = await asyncio.gather(*asked)
+        assert [answer.json() for answer in answers] == [{"matched": 15}] * 3
+        assert slow.slept == 3 * 30, "one rest after each event"
+
+
+async def test_an_erasure_stays_done(any_database: str) -> None:
+    async with running_node(any_database) as node:
+        erased = await post(node, "/api/erasures", {"phone": "+13175550142"}, status=200)
+        refused = await post(node, f"/api/jobs/{erased['id']}/cancel", status=409)
+        assert (refused["error"], "erasure" in refused["message"]) == ("job_over", True)
+        job = (await node.call("GET", f"/api/jobs/{erased['id']}")).json()
+        assert (job["status"], job["cancel_requested"]) == ("done", False)
+
+
+@pytest.mark.parametrize("fault", ["undoing", "unknown kind"])
+async def test_a_job_that_cannot_be_cancelled_ends_all_the_same(
+    any_database: str, monkeypatch: Any, fault: str
+) -> None:
+    tried = []
+
+    async def broken(job: Any) -> None:
+        tried.append(job.id)
+        raise ZeroDivisionError
+
+    async with Receiver() as receiver, running_node(any_database) as node:
+        hook = await node.webhook(receiver.url(), ["a.*"])
+        job = await over(node, (await post(node, f"/api/webhooks/{hook['id']}/replay"))["id"])
+        node.gateway.draining = True
+        await post(node, f"/api/jobs/{job['id']}/cancel", status=200)
+        if fault == "undoing":
+            monkeypatch.setattr(node.gateway.jobs._kinds["replay"], "undo", broken)
+        else:
+            async with node.gateway.store.transaction() as tx:
+                await tx.conn.execute(update(jobs).values(kind="from the future"))
+        node.gateway.draining = False
+        node.gateway.jobs.wake()
+        ended = await over(node, job["id"])
+        assert (ended["status"], ended["error"]) == ("failed", "internal_error")
+        assert len(tried) == (fault == "undoing"), "once, and not in a circle"
+        other = (await post(node, f"/api/webhooks/{hook['id']}/redeliver"))["id"]
+        assert (await over(node, other))["status"] == "done"
+
+
 async def test_a_living_nodes_job_is_left_to_it_and_a_dead_ones_is_taken_over(any_database: str) -> None:
     async with Receiver() as receiver, running_node(any_database) as node:
         hook = await node.webhook(receiver.url(), ["a.*"], **ONCE)

@@ -9,8 +9,13 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import func, select
 
+from gateway.manage.secrets import MOST_ENDED
+from gateway.store.tables import secrets as secrets_table
+from tests.support.clock import until
 from tests.support.node import Node, running_node
+from tests.support.receiver import Receiver
 
 pytestmark = pytest.mark.anyio
 
@@ -111,3 +116,24 @@ async def test_only_the_admins_of_its_organization_may(node: Node, hook: dict[st
         assert (await rotate(node, hook, key=await node.new_key(role))).status_code == status
     stranger = await node.new_key("admin", org="other")
     assert (await rotate(node, hook, key=stranger)).status_code == 404
+
+
+async def test_of_many_secrets_that_ended_the_latest_are_kept_to_be_masked(any_database: str) -> None:
+    async with running_node(any_database) as node, Receiver() as receiver:
+        hook = await node.webhook(receiver.url())
+        body = {"force": True, "grace_period_seconds": 0}
+        rotated = [(await rotate(node, hook, json=body)).json()["secret"] for _ in range(MOST_ENDED + 3)]
+        secrets = [hook["secret"], *rotated]
+        org = await node.gateway.directory.living("acme")
+        kept = [secret.value for secret in org.webhooks[hook["id"]].secrets]
+        assert kept == secrets[-MOST_ENDED - 1 :], "the one that signs, and so many before it"
+        async with node.gateway.store.looking_up() as conn:
+            rows = (await conn.execute(select(func.count()).select_from(secrets_table))).scalar_one()
+        assert rows == len(kept)
+        receiver.respond(200, body=" ".join([secrets[-1], secrets[-2], secrets[4]]).encode())
+        sent = await node.send()
+        await receiver.wait_for(1)
+        await until(lambda: node.gateway.dispatcher.kept == 0, "recorded")
+        [delivery] = await node.deliveries(event_id=sent["id"])
+        [attempt] = (await node.delivery(delivery["id"]))["attempts"]
+        assert attempt["response_body"] == "[secret] [secret] [secret]"

@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
+from gateway.dispatch import trial as dispatch_trial
 from gateway.domain.event_types import CATALOGUE
 from gateway.domain.own_types import OWN, example
 from gateway.signing import verify
@@ -133,7 +134,7 @@ async def test_the_guard_stands_before_tests_too(sqlite_database: str) -> None:
     async with running_node(sqlite_database, allow_networks="") as node:
         hook = await node.webhook("https://localtest.example/")
         async with node.gateway.store.transaction() as tx:  # as if its name led there
-            org = await node.gateway.directory.living("acme")
+            org = await node.gateway.directory.living_inside(tx.conn, "acme")
             sealed = org.organization.cipher.seal(*await revision(tx, hook["id"]), b"https://127.0.0.1:8443/")
             await tx.conn.exec_driver_sql("UPDATE revisions SET url = ?", (sealed,))
         answer = (await trial(node, hook["id"])).json()
@@ -162,6 +163,23 @@ async def test_one_at_a_time_and_a_few_a_second(node: Node) -> None:
         async with asyncio.timeout(5):
             while (await trial(node, quick[0]["id"])).status_code == 429:
                 await asyncio.sleep(0.05)
+
+
+async def test_one_organizations_tests_leave_places_to_the_others(
+    sqlite_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dispatch_trial, "MOST_AT_ONCE", 6)
+    async with running_node(sqlite_database) as node, Receiver() as receiver:
+        receiver.behave(silence(), path="/slow")
+        slow = [await node.webhook(receiver.url("/slow"), timeout_ms=2000) for _ in range(4)]
+        under_way = [asyncio.create_task(trial(node, hook["id"])) for hook in slow[:3]]
+        await receiver.wait_for(3)
+        refused = await trial(node, slow[3]["id"])
+        assert (refused.status_code, refused.json()["error"]) == (429, "rate_limited")
+        body = {"url": receiver.url(), "events": ["*"]}
+        other = (await node.call("POST", "/api/webhooks", json=body, org="other")).json()
+        assert (await trial(node, other["id"], org="other")).json()["ok"]
+        assert [(await one).json()["error"] for one in under_way] == ["timeout"] * 3
 
 
 async def test_the_same_key_sends_once_and_no_transaction_is_open_meanwhile(any_database: str) -> None:

@@ -29,7 +29,7 @@ _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 async def list_audit(call: Call) -> Answer:
     filters: dict[str, Any] = {name: call.query.get(name) for name in _FILTERS[:3]}
     filters |= {name: time_parameter(call, name) for name in _FILTERS[3:]}
-    async with call.services.store.reading() as conn:
+    async with call.reading() as conn:
         query = await page_query(call, conn)
         wanted = call.headers.get("accept", "")
         for kind, made in ((_CSV, _as_csv), (_NDJSON, _as_lines)):
@@ -45,7 +45,7 @@ async def _everything(
     """All entries that match, from the cursor on, some at a time. Between two pages nothing is held open."""
     query = replace(query, limit=audit.READ_AT_ONCE)
     while True:
-        async with call.services.store.reading() as conn:
+        async with call.reading() as conn:
             page = await audit.page(conn, call.org_filter, query, filters)
         yield [audit.shown(row) for row in page.rows]
         if len(page.rows) < audit.READ_AT_ONCE:

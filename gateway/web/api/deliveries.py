@@ -58,7 +58,7 @@ async def list_deliveries(call: Call) -> Answer:
 
 async def list_webhook_deliveries(call: Call) -> Answer:
     webhook_id = call.path["id"]
-    async with call.services.store.reading() as conn:
+    async with call.reading() as conn:
         if not await webhook_rows.existed(conn, call.org_filter, webhook_id):
             raise NotFound(f"there is no webhook {webhook_id}")
     return await list_of_target(call, webhook_id)
@@ -67,7 +67,7 @@ async def list_webhook_deliveries(call: Call) -> Answer:
 async def get_delivery(call: Call) -> Answer:
     delivery_id = call.path["id"]
     services = call.services
-    async with services.store.reading() as conn:
+    async with call.reading() as conn:
         row = await rows.find(conn, call.org_filter, delivery_id)
         if row is None:
             raise NotFound(f"there is no delivery {delivery_id}")
@@ -134,10 +134,12 @@ async def _body(call: Call, row: Row[Any], view: OrgView, event: Event, made: Se
 
 
 async def _event(call: Call, row: Row[Any] | None) -> Event | None:
-    """What was sent; None when it is past its retention."""
+    """What was sent; None when it is past its retention, or its organization was erased."""
     if row is None or row.payload is None:
         return None
-    view = await call.services.directory.living(row.org_id)
+    view = await call.services.directory.organization(row.org_id)
+    if view is None or view.organization.erased_at is not None:
+        return None
     data = view.organization.cipher.open(row.id, "payload", row.payload)
     return Event(row.id, row.org_id, row.type, row.timestamp, data, row.traceparent)
 
@@ -169,7 +171,7 @@ async def list_of_target(call: Call, target_id: str | None) -> Answer:
     text = call.query.get("q")
     if text is not None:
         return await _search(call, wanted, text)
-    async with call.services.store.reading() as conn:
+    async with call.reading() as conn:
         page = await history.page(conn, wanted, await page_query(call, conn))
     return _page(page)
 
@@ -181,7 +183,7 @@ async def _search(call: Call, wanted: DeliveryFilter, text: str) -> Answer:
     if not search.is_text_to_look_for(text):
         raise InvalidRequest.field("q", f"must be 1 to {search.LONGEST} characters")
     services = call.services
-    async with services.store.searching() as conn:
+    async with call.searching() as conn:
         query = await page_query(call, conn)
         keep = Search(text, services.directory, services.clock)
         page = await history.page(conn, wanted, query, effort=search.EFFORT, keep=keep)
@@ -193,12 +195,12 @@ async def _export(call: Call, wanted: DeliveryFilter, kind: str) -> Answer:
     for name in ("limit", "cursor", "q"):
         if name in call.query:
             raise InvalidRequest.field(name, "is not for exports, which hold every delivery that matches")
-    async with call.services.store.reading() as conn:
+    async with call.reading() as conn:
         query = replace(await page_query(call, conn), limit=_ROWS_OF_AN_EXPORT)
 
     async def pages(cursor: str | None) -> tuple[list[Mapping[str, Any]], str | None]:
         after = None if cursor is None else decode_cursor(cursor, query.order)
-        async with call.services.store.reading() as conn:
+        async with call.reading() as conn:
             page = await history.page(conn, wanted, replace(query, after=after))
         return [shapes.delivery(row) for row in page.rows], page.next_cursor
 

@@ -80,7 +80,7 @@ async def send_batch(call: Call) -> Answer:
 
 
 async def list_events(call: Call) -> Answer:
-    async with call.services.store.reading() as conn:
+    async with call.reading() as conn:
         page = await event_rows.page(
             conn,
             call.org_filter,
@@ -99,7 +99,7 @@ async def list_events(call: Call) -> Answer:
 
 async def get_event(call: Call) -> Answer:
     event_id = call.path["id"]
-    async with call.services.store.reading() as conn:
+    async with call.reading() as conn:
         row = await event_rows.find(conn, call.org_filter, event_id)
     if row is None:
         raise NotFound(f"there is no event {event_id}")
@@ -117,7 +117,7 @@ async def get_event(call: Call) -> Answer:
 
 async def list_event_deliveries(call: Call) -> Answer:
     event_id = call.path["id"]
-    async with call.services.store.reading() as conn:
+    async with call.reading() as conn:
         if await event_rows.find(conn, call.org_filter, event_id) is None:
             raise NotFound(f"there is no event {event_id}")
         wanted = DeliveryFilter(org_id=call.org_filter, event_id=event_id)

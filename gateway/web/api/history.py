@@ -24,7 +24,7 @@ from gateway.web.operation import Operation
 async def explain_webhook(call: Call) -> Answer:
     org, webhook_id, event_id = call.the_org, call.path["id"], call.model.event_id
     cipher = org.organization.cipher
-    async with call.services.store.reading() as conn:
+    async with call.reading() as conn:
         webhook = await webhook_rows.find(conn, cipher, org.id, webhook_id)
         if webhook is None:
             raise NotFound(f"there is no webhook {webhook_id}")
@@ -42,7 +42,7 @@ async def explain_webhook(call: Call) -> Answer:
 async def webhook_stats(call: Call) -> Answer:
     webhook_id, services = call.path["id"], call.services
     window = cast(Window, choice_parameter(call, "window", WINDOWS) or "24h")
-    async with services.store.reading() as conn:
+    async with call.reading() as conn:
         if not await webhook_rows.existed(conn, call.org_filter, webhook_id):
             raise NotFound(f"there is no webhook {webhook_id}")
         found = await statistics.of_target(conn, webhook_id, window, services.clock.now())
@@ -53,7 +53,7 @@ OPERATIONS = (
     Operation(
         "POST", "/api/webhooks/{id}/explain", "explainWebhook", explain_webhook, "viewer", "manage", "write",
         "Say why an event would make a delivery to the webhook, or would not.", model=WebhookExplain,
-        answers={200: answers.Explanation},
+        waits=True, answers={200: answers.Explanation},
         note="It is about the webhook as it is now: its status, its patterns, its filter. Nothing is sent. "
         "A platform key sees values of the event only with the scope `payload:read`.",
     ),

@@ -12,13 +12,13 @@ from gateway.web.operation import Operation
 
 
 async def list_jobs(call: Call) -> Answer:
-    async with call.services.store.reading() as conn:
+    async with call.reading() as conn:
         page = await rows.page(conn, call.org_filter, await page_query(call, conn))
     return list_answer([shapes.job(row) for row in page.rows], page.next_cursor)
 
 
 async def get_job(call: Call) -> Answer:
-    async with call.services.store.reading() as conn:
+    async with call.reading() as conn:
         row = await rows.find(conn, call.org_filter, call.path["id"])
     if row is None:
         raise NotFound(f"there is no job {call.path['id']}")
@@ -45,6 +45,7 @@ OPERATIONS = (
         "POST", "/api/jobs/{id}/cancel", "cancelJob", cancel_job, "operator", "manage", "write",
         "End a job, and cancel what it has made and nobody has taken up yet.", model=JobCancel,
         answers={200: answers.Job}, errors=("job_over",),
-        note="Also for a job that is done while its deliveries still wait. It is `cancelled` a moment later.",
+        note="Also for a job that is done while its deliveries still wait. It is `cancelled` a moment later. "
+        "An erasure stays done.",
     ),
 )  # fmt: skip

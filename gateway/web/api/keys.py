@@ -24,9 +24,9 @@ async def create_key(call: Call) -> Answer:
         _may_give_role(call, request)
     services = call.services
     now = services.clock.now()
-    if org_id is not None and not services.create_orgs:
-        await services.directory.living(org_id)
     async with services.transaction() as tx:
+        if org_id is not None and not services.create_orgs:
+            await services.directory.living_inside(tx.conn, org_id)
         if org_id is not None and not request.platform:
             await organizations.create(tx, services.store.keys, org_id, now)
         key, token = await manage.create(tx, request, org_id, now)
@@ -35,7 +35,7 @@ async def create_key(call: Call) -> Answer:
 
 async def list_keys(call: Call) -> Answer:
     everywhere = call.principal.platform and call.headers.get("x-hum-org") in (None, ALL_ORGS)
-    async with call.services.store.reading() as conn:
+    async with call.reading() as conn:
         org_id = _organization(call, None)
         found, cursor = await api_keys.page(conn, org_id, await page_query(call, conn), everywhere=everywhere)
     return list_answer([shapes.api_key(key) for key in found], cursor)

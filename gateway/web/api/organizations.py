@@ -15,14 +15,14 @@ from gateway.web.operation import Operation
 
 async def list_organizations(call: Call) -> Answer:
     """An organization's key sees its own."""
-    async with call.services.store.reading() as conn:
+    async with call.reading() as conn:
         page = await rows.page(conn, call.principal.org_id, await page_query(call, conn))
     return list_answer([shapes.organization(row) for row in page.rows], page.next_cursor)
 
 
 async def get_organization(call: Call) -> Answer:
     view = _named(call)
-    async with call.services.store.reading() as conn:
+    async with call.reading() as conn:
         row = await rows.row(conn, view.id)
     return Answer(shapes.organization(row))
 

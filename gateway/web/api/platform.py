@@ -1,7 +1,7 @@
 """`/api/platform/webhooks`: the platform's own, over all organizations or listed ones.
 
-They are webhooks of an organization that nobody can name, so the handlers of `/api/webhooks` serve them; no
-organization finds them or their deliveries.
+They are webhooks of an organization that nobody can name, so the handlers of `/api/webhooks` serve them, with
+that as the organization of the request (`web.operation`); no other finds them or their deliveries.
 """
 
 from __future__ import annotations
@@ -12,28 +12,17 @@ from gateway.domain.job import RedeliverRequest
 from gateway.domain.platform_webhook import PlatformWebhookCreate, PlatformWebhookUpdate
 from gateway.domain.trial import WebhookTest
 from gateway.domain.webhook import RotationFinish, SecretRotate, WebhookDisable, WebhookEnable, WebhookRelease
-from gateway.store.organizations import PLATFORM
 from gateway.web import answers
 from gateway.web.api import deliveries, history, redeliveries, rotations, trials, webhooks
-from gateway.web.call import Answer, Call
 from gateway.web.lists import PAGE_PARAMETERS
 from gateway.web.operation import Handler, Kind, Operation
-
-
-def _of_platform(handler: Handler) -> Handler:
-    async def handle(call: Call) -> Answer:
-        call.org = await call.services.directory.living(PLATFORM)
-        call.org_id = PLATFORM
-        return await handler(call)
-
-    return handle
 
 
 def _operation(method: str, path: str, id_: str, handler: Handler, summary: str, **more: Any) -> Operation:
     kind: Kind = "read" if method == "GET" else "write"
     return Operation(
-        method, f"/api/platform/webhooks{path}", id_, _of_platform(handler), "platform", "manage", kind,
-        summary, org="none", **more,
+        method, f"/api/platform/webhooks{path}", id_, handler, "platform", "manage", kind,
+        summary, org="platform", **more,
     )  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from gateway.web.operation import Operation
 async def test_webhook(call: Call) -> Answer:
     services, org = call.services, call.the_org
     cipher = org.organization.cipher
-    async with services.store.reading() as conn:
+    async with call.reading() as conn:
         webhook = await rows.find(conn, cipher, org.id, call.path["id"])
     if webhook is None:
         raise NotFound(f"there is no webhook {call.path['id']}")

@@ -41,7 +41,7 @@ async def create_webhook(call: Call) -> Answer:
 
 
 async def list_webhooks(call: Call) -> Answer:
-    async with call.services.store.reading() as conn:
+    async with call.reading() as conn:
         query = await page_query(call, conn)
         orgs = [call.the_org] if call.org else await call.services.directory.everybody()
         found = [w for org in orgs for w in await rows.of_organization(conn, org.organization.cipher, org.id)]
@@ -51,7 +51,7 @@ async def list_webhooks(call: Call) -> Answer:
 
 
 async def get_webhook(call: Call) -> Answer:
-    async with call.services.store.reading() as conn:
+    async with call.reading() as conn:
         webhook = await rows.find(conn, call.the_org.organization.cipher, call.the_org.id, call.path["id"])
         if webhook is None:
             raise NotFound(f"there is no webhook {call.path['id']}")

@@ -56,7 +56,7 @@ CODES: Final[Mapping[str, Code]] = {
         Code("test_delivery", 409, "It was a test, which is not sent again."),
         Code("delivery_over", 409, "The delivery has been delivered or has failed already."),
         Code("job_running", 409, "Another job is at work on the webhook."),
-        Code("job_over", 409, "The job has failed already, or was an erasure."),
+        Code("job_over", 409, "The job has failed, or is done and of a kind that stays done."),
         Code("organization_erased", 410, "The organization was erased, for good."),
         Code("payload_too_large", 413, "The body is larger than it may be."),
         Code("unsupported_media_type", 415, "The body is not `application/json`."),
@@ -98,7 +98,7 @@ def codes_of(operation: Operation) -> list[Code]:
     names = {*_ALWAYS, *operation.errors}
     if operation.signed:
         names -= set(_OF_A_KEY)
-    elif operation.org != "none":
+    elif operation.names_organization:
         names.update(_OF_AN_ORGANIZATION)
     if takes_body(operation):
         names.update(_OF_A_BODY)

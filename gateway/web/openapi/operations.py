@@ -18,6 +18,7 @@ _ORGANIZATION: Final = {
     "one": "A platform key names the organization in `X-HUM-Org`.",
     "optional": "A platform key may name the organization in `X-HUM-Org`.",
     "none": "",
+    "platform": "",
 }
 _MEANS: Final = {
     200: "Done.", 201: "Made.", 202: "Accepted, and durable.", 204: "Done; there is nothing to say.",
@@ -105,7 +106,7 @@ def _headers(operation: Operation) -> dict[str, Any]:
     names = ["X-Request-Id"]
     if operation.method == "POST":
         names.append("Idempotent-Replayed")
-        if operation.org != "none" and not operation.signed:
+        if operation.names_organization and not operation.signed:
             names.append("X-HUM-Org-Created")
     return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
 

@@ -123,7 +123,7 @@ def _header_names(operation: Operation) -> list[str]:
     named = set(operation.headers)
     if operation.signed:
         return ["Idempotency-Key"]
-    if operation.org != "none":
+    if operation.names_organization:
         named.add("X-HUM-Org")
     if operation.kind == "write":
         named.add("X-HUM-Actor")

@@ -1,4 +1,4 @@
-"""How many questions may be open at once, and how many of them one organization's.
+"""How much of one kind may go on at once, and how much of it for one organization.
 
 An organization may take as much as is left for all others: alone it gets half, and the more are busy, the
 less each. So one whose CRM hangs never takes the last place from the others, and no share is kept for nobody.
@@ -15,7 +15,7 @@ MOST_OPEN: Final = 2048
 
 
 class Room:
-    """Places for questions; nobody waits for one."""
+    """Places on this node; nobody waits for one."""
 
     def __init__(self, most: int = MOST_OPEN) -> None:
         self._most = most
