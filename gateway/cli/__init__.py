@@ -4,6 +4,7 @@ A command is one function in a module named after its noun. Modules import click
 (httpx, rich, the server) is imported inside the command that needs it, so that `sign` starts quickly.
 
     operate      serve, migrate, keygen, status, keys, demo  (through `operator`: the socket or the database)
+    backup       the same, for a copy of the database
     events, webhooks, deliveries, history, jobs, platform,
     organizations, audit                                     (through `connection`: the HTTP API)
     signatures   sign, verify          listen   a local receiver
@@ -18,6 +19,7 @@ from typing import Any
 import click
 
 from gateway.cli.audit import audit
+from gateway.cli.backup import backup
 from gateway.cli.connection import JSON_WANTED
 from gateway.cli.deliveries import deliveries
 from gateway.cli.events import events
@@ -65,6 +67,7 @@ for command in (
     serve,
     migrate,
     keygen,
+    backup,
     status,
     keys,
     demo,
