@@ -4,6 +4,7 @@ A command is one function in a module named after its noun. Modules import click
 (httpx, rich, the server) is imported inside the command that needs it, so that `sign` starts quickly.
 
     operate      serve, migrate, keygen, status, keys, demo  (through `operator`: the socket or the database)
+    backup       the same, for a copy of the database
     events, webhooks, deliveries, history, jobs, platform,
     connectors, connector_calls, callers, organizations,
     audit                                                    (through `connection`: the HTTP API)
@@ -19,6 +20,7 @@ from typing import Any
 import click
 
 from gateway.cli.audit import audit
+from gateway.cli.backup import backup
 from gateway.cli.callers import callers
 from gateway.cli.connection import JSON_WANTED
 from gateway.cli.connector_calls import connectors
@@ -68,6 +70,7 @@ for command in (
     serve,
     migrate,
     keygen,
+    backup,
     status,
     keys,
     demo,

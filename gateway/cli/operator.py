@@ -8,9 +8,10 @@ PostgreSQL is opened directly.
 from __future__ import annotations
 
 import asyncio
+import json
 import socket
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -18,8 +19,9 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 from gateway.client import GatewayClient, Json
+from gateway.client.errors import Answer, error_of
 from gateway.domain.audit import Finding
-from gateway.errors import StartupError
+from gateway.errors import Conflict, StartupError
 from gateway.store.lock import DatabaseInUseError, DatabaseLock, control_socket_path
 
 if TYPE_CHECKING:
@@ -38,6 +40,7 @@ class Operator:
         self._sleep = sleep
         self._lock: DatabaseLock | None = None
         self._client: GatewayClient | None = None
+        self._address: Path | None = None
 
     def __enter__(self) -> Operator:
         database = self._settings.sqlite_path
@@ -103,6 +106,34 @@ class Operator:
         )
         return found
 
+    def backup(self, file: Path, *, force: bool) -> Iterator[Json]:
+        """What `manage.backup` tells, line by line, until it is done. Raises Problem and GatewayError."""
+        if self._address is None:
+            yield from self._backup_alone(file, force=force)
+            return
+        order = {"file": str(file.absolute()), "force": force}
+        with httpx.Client(transport=httpx.HTTPTransport(uds=str(self._address)), timeout=30) as http:
+            try:
+                with http.stream("POST", "http://localhost/control/backup", json=order) as response:
+                    if not response.is_success:
+                        raise error_of(Answer(response.status_code, response.headers, response.read()))
+                    for line in response.iter_lines():
+                        yield _told(json.loads(line))
+            except httpx.TransportError as cause:
+                raise StartupError(f"the gateway has ended, and the backup with it: {cause}") from None
+
+    def _backup_alone(self, file: Path, *, force: bool) -> Iterator[Json]:
+        """Without opening the store: a backup before an upgrade must not upgrade."""
+        from gateway.clock import SystemClock
+        from gateway.manage.backup import Backup
+
+        assert self._settings.sqlite_path is not None
+        backup = Backup(self._settings.sqlite_path, file, SystemClock(), force=force)
+        with asyncio.Runner() as runner:
+            lines = backup.lines()
+            while (line := runner.run(_next(lines))) is not None:
+                yield _told(line)
+
     def _reach(self, database: Path) -> None:
         lock = DatabaseLock(database)
         address = control_socket_path(database)
@@ -113,6 +144,7 @@ class Operator:
                 if _answers(address):
                     transport = httpx.HTTPTransport(uds=str(address))
                     self._client = GatewayClient("http://localhost", transport=transport)
+                    self._address = address
                     return
                 if not left:
                     raise StartupError(f"{error}, and nobody answers on {address}") from None
@@ -129,6 +161,17 @@ class Operator:
                 return await work(office)
 
         return asyncio.run(run())
+
+
+async def _next(lines: AsyncIterator[Json]) -> Json | None:
+    return await anext(lines, None)
+
+
+def _told(line: Json) -> Json:
+    """Raises what the line says went wrong."""
+    if "error" in line:
+        raise Conflict(line["error"]["message"], code=line["error"]["error"])
+    return line
 
 
 def _answers(address: Path) -> bool:

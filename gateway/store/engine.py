@@ -191,6 +191,13 @@ def normalize_url(url: str) -> URL:
     return parsed.set(drivername=driver)
 
 
+def url_for_tools(url: str) -> str:
+    """As PostgreSQL's own tools take it, without the password: command lines are seen by others."""
+    parsed = normalize_url(url)
+    shown = URL.create("postgresql", parsed.username, None, parsed.host, parsed.port, parsed.database)
+    return shown.set(query=parsed.difference_update_query(["password"]).query).render_as_string()
+
+
 def _check_sqlite_file(path: Path) -> None:
     """Whether the file can be a database; asked plainly first, for a clear answer."""
     if path.is_dir():

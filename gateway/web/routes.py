@@ -19,6 +19,7 @@ from gateway.domain.ids import new_id
 from gateway.errors import NotFound, Problem
 from gateway.manage.audit import verify_all
 from gateway.metrics import CONTENT_TYPE
+from gateway.web import control
 from gateway.web.api import OPERATIONS, SIGNED
 from gateway.web.call import Services
 from gateway.web.docs_page import serving as published
@@ -94,6 +95,11 @@ def build_app(
         found = [{**asdict(one), "head": one.head.hex()} for one in await verify_all(services.store)]
         return JSONResponse({"data": found}, headers=_OPEN_HEADERS)
 
+    async def backup(request: Request) -> Response:
+        if not request.scope.get("state", {}).get("operator"):
+            return await not_found(request, HTTPException(404))
+        return await control.back_up(request, services.store)
+
     async def not_found(request: Request, error: Exception) -> Response:
         request_id = new_id("req", services.clock.now())
         return problem_response(NotFound(f"there is nothing at {request.url.path}"), request_id)
@@ -110,6 +116,7 @@ def build_app(
         Route("/metrics", metrics),
         Route("/control/status", status),
         Route("/control/audit", verify_audit),
+        Route("/control/backup", backup, methods=["POST"]),
         *published.routes(),
     ]
     starlette = Starlette(routes=routes, exception_handlers={404: not_found, 405: wrong_method})

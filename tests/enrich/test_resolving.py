@@ -10,12 +10,12 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
+from gateway.enrich.room import Room
 
 from gateway.crm import answers
 from gateway.crm.answers import NotFound
 from gateway.domain.rotation import Rotation
 from gateway.domain.secret import Secret
-from gateway.enrich.room import Room
 from gateway.errors import Overloaded
 from gateway.store import connectors, rotations
 from gateway.store.connector_requests import open_record

@@ -6,9 +6,9 @@ import asyncio
 from contextlib import ExitStack
 
 import pytest
+from gateway.enrich.room import Room
 
 from gateway.enrich.flights import Flights
-from gateway.enrich.room import Room
 
 pytestmark = pytest.mark.anyio
 

