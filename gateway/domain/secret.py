@@ -98,10 +98,10 @@ def mask(text: _Text, secrets: Iterable[str]) -> _Text:
 def holds_any(text: bytes, secrets: Iterable[str]) -> bool:
     """Whether `mask` would find something."""
     known = [_known.spellings(secret) for secret in secrets]
-    text = lengthened(text, max((one.longest for one in known), default=0), _CHEAP)
+    long = _long(text, known)
     for one in known:
         for spelling in one.telling:
-            if spelling in text:
+            if spelling in long:
                 return True
     return False
 
@@ -112,8 +112,14 @@ def reach(secrets: Iterable[str]) -> int:
 
 
 def _found(text: bytes, known: list[_Spellings]) -> list[bytes]:
-    long = lengthened(text, max((one.longest for one in known), default=0), _CHEAP)
+    long = _long(text, known)
     return [spelling for one in known for spelling in one.all if spelling in long]
+
+
+def _long(text: bytes, known: list[_Spellings]) -> bytes:
+    """The text as all of them are looked for in it."""
+    longest = max((one.longest for one in known), default=0)
+    return lengthened(text, min(longest, len(text)), _CHEAP)
 
 
 class _Spellings(NamedTuple):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Final
 
 from sqlalchemy import func, select, text, update
@@ -15,7 +15,7 @@ from gateway.errors import StartupError
 from gateway.store import organizations, rewrap
 from gateway.store.cipher import Cipher, MasterKeys
 from gateway.store.engine import Database
-from gateway.store.readers import Readers
+from gateway.store.shares import Shares
 from gateway.store.tables import (
     api_keys,
     connector_requests,
@@ -32,8 +32,10 @@ _ADVISORY_LOCK = 7_160_554_323
 
 PEOPLE_READING: Final = 5
 OF_ONE_ORGANIZATION: Final = 3
-READERS_WAITING: Final = 20  # of one organization
+READERS_WAITING: Final = 50  # of one organization
 SEARCHES_WAITING: Final = 5
+PEOPLE_CHANGING: Final = 8
+CHANGES_WAITING: Final = 200
 
 
 class Store:
@@ -54,8 +56,9 @@ class Store:
         self.positions = positions
         self.install_id = install_id
         self.platform_cipher = platform_cipher
-        self._readers = Readers(PEOPLE_READING, share=OF_ONE_ORGANIZATION, waiting=READERS_WAITING)
-        self._searchers = Readers(1, share=1, waiting=SEARCHES_WAITING)
+        self._readers = Shares(PEOPLE_READING, share=OF_ONE_ORGANIZATION, waiting=READERS_WAITING)
+        self._searchers = Shares(1, share=1, waiting=SEARCHES_WAITING)
+        self._changing = Shares(PEOPLE_CHANGING, share=1, waiting=CHANGES_WAITING)
         self._listeners: list[Callable[[set[str | None]], None]] = []
 
     def on_change(self, listener: Callable[[set[str | None]], None]) -> None:
@@ -97,6 +100,13 @@ class Store:
         self.database.refuse_inside_transaction()
         async with self._searchers.place(org_id or organizations.PLATFORM), self.reading(org_id) as conn:
             yield conn
+
+    def changing(self, org_id: str | None = None) -> AbstractAsyncContextManager[None]:
+        """To be held around a transaction in which people of the organization change something: one after the
+        other. They lock the organization, and would else wait for that with a connection each. Raises
+        RateLimited."""
+        self.database.refuse_inside_transaction()
+        return self._changing.place(org_id or organizations.PLATFORM)
 
     @asynccontextmanager
     async def looking_up(self) -> AsyncIterator[AsyncConnection]:

@@ -40,10 +40,10 @@ async def perform(operation: Operation, call: Call) -> Answer:
         return await operation.handler(call)
     if operation.waits:
         answer = await operation.handler(call)
-        async with call.services.transaction() as tx:
+        async with call.changing() as tx:
             await _write(tx, operation, call, answer)
         return answer
-    async with call.services.transaction() as tx:
+    async with call.changing() as tx:
         call.services = call.services.inside(tx)
         if call.org is not None:
             # First, as everybody who changes an organization does: nobody then waits for the other.

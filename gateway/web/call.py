@@ -119,6 +119,19 @@ class Call:
         """One for reading that takes long."""
         return self.services.store.searching(self.principal.org_id or self.org_filter)
 
+    @asynccontextmanager
+    async def changing(self) -> AsyncIterator[Transaction]:
+        """The transaction of the request: the one that is open, or one of its own when it is its turn."""
+        services = self.services
+        if services.tx is not None:
+            yield services.tx
+            return
+        async with (
+            services.store.changing(self.principal.org_id or self.org_id),
+            services.transaction() as tx,
+        ):
+            yield tx
+
     @property
     def org_filter(self) -> str | None:
         """The organization to read from; None for all of them."""

@@ -47,7 +47,7 @@ class Repeats:
         """Does the work, or repeats the answer of the request that did it with this key."""
         claim = self._claim(operation, call, key)
         now = self._store.clock.now()
-        async with self._store.transaction() as tx:
+        async with call.changing() as tx:
             standing = (await idempotency.claim(tx.conn, [claim], now))[claim.name]
             if standing.event_id != claim.token:
                 return self._replay(call, claim, standing, now)

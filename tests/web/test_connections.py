@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from gateway.store import organizations
+from gateway.store.engine import Database
 from tests.support.databases import database_url
 from tests.support.node import Node, running_node
 
@@ -43,6 +45,29 @@ async def test_many_changes_of_platform_webhooks_at_once(node: Node) -> None:
         for n in range(MORE_THAN_THE_POOL_HAS)
     ]
     assert {answer.status_code for answer in await asyncio.gather(*changed)} == {200}
+
+
+async def test_changes_of_one_organization_do_not_wait_with_a_connection_each(tmp_path: Path) -> None:
+    """They all need its lock, which somebody holds."""
+    with database_url("postgresql", tmp_path) as url:
+        async with running_node(url) as node:
+            hook = await node.webhook("https://example.invalid/", enabled=False)
+            await node.call("POST", "/api/events", json={"type": "a.b", "data": {}}, org="other")
+            held = Database(url)
+            async with held.write() as conn:
+                await organizations.lock(conn, "acme")
+                changes = [
+                    asyncio.create_task(
+                        node.call("PATCH", f"/api/webhooks/{hook['id']}", json={"description": str(n)})
+                    )
+                    for n in range(MORE_THAN_THE_POOL_HAS)
+                ]
+                await asyncio.sleep(0.1)
+                body = {"url": "https://example.invalid/", "events": ["*"]}
+                made = await node.call("POST", "/api/webhooks", json=body, org="other")
+                assert made.status_code == 201
+            assert {(await change).status_code for change in changes} == {200}
+            await held.close()
 
 
 async def test_events_of_an_organization_that_has_changed_are_accepted_with_one_connection(

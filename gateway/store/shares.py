@@ -1,6 +1,7 @@
-"""Who may read at this moment, of those who ask for lists and pages: few at once, each organization in turn.
+"""Who may have a connection at this moment, of those who ask for what people do: few at once, and each
+organization in turn.
 
-What the gateway itself must know is not read through here, and finds connections of its own.
+What the gateway itself reads and writes does not come through here, and finds connections of its own.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from contextlib import asynccontextmanager
 from gateway.errors import RateLimited
 
 
-class Readers:
+class Shares:
     """Places for `most` at once, and of one organization for `share` of them. Those who find none wait, up to
     `waiting` of each organization; a place that becomes free goes to the next organization, not to whoever
     has waited longest: one that asks all the time delays nobody but itself."""
