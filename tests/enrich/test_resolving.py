@@ -100,7 +100,7 @@ async def test_what_was_said_stands_in_the_log(node: Node, crm: Crm) -> None:
     )
     assert (second.status_code, second.error) == (503, "http_status")
     assert first.revision_id == connector.revision_id
-    view = node.gateway.directory.known("acme")
+    view = await node.gateway.directory.organization("acme")
     assert view is not None
     assert first.person == view.organization.cipher.person(PHONE)
     record = open_record(view.organization.cipher, second)
