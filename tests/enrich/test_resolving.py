@@ -17,7 +17,7 @@ from gateway.domain.rotation import Rotation
 from gateway.domain.secret import Secret
 from gateway.enrich.room import Room
 from gateway.errors import Overloaded
-from gateway.store import connectors, rotations
+from gateway.store import connectors, rotations, secrets
 from gateway.store.connector_requests import open_record
 from tests.enrich.conftest import OTHER, PHONE, age, errors, kept, logged, resolve, settled
 from tests.support import receiver as r
@@ -526,6 +526,30 @@ async def test_a_rotation_that_a_lookup_learns_of_is_written_down(node: Node, cr
     async with node.gateway.store.reading() as conn:
         rotation = await rotations.find(conn, connector.id)
     assert rotation is not None and rotation.takes == "new" and rotation.confirmed_at is not None
+
+
+async def test_a_secret_that_is_ended_during_a_call_signs_nothing_more(node: Node, crm: Crm) -> None:
+    """Its connector is forgotten by the directory in that moment, and must be read anew."""
+    now, new = node.gateway.clock.now(), "whsec_" + "bmV3" * 11
+    old = Secret("sec_old", crm.secret, now, False, now + 10**8)
+    connector = await crm.join(node, secrets=(Secret("sec_new", new, now), old))
+    async with node.gateway.store.transaction() as tx:
+        begun = Rotation("sec_old", "sec_new", now - 10**9, now + 10**8)  # more than half of it is over
+        await rotations.start(tx, "acme", connector.id, begun)
+        tx.touch("acme")
+    seen: list[str] = []
+
+    async def ends(wire: Any, request: Received) -> bool:
+        seen.append(str(request.header("Authorization")))
+        async with node.gateway.store.transaction() as tx:
+            await secrets.end(tx, ["sec_old"], now)
+            await rotations.end(tx, connector.id)
+            tx.touch("acme")
+        return await r.answer(401)(wire, request)
+
+    crm.receiver.behave(ends)
+    assert errors(await resolve(node)) == ["refused"]
+    assert seen == [f"Bearer {new}"]
 
 
 class Broken:
