@@ -7,6 +7,7 @@ all are `domain.delivery.Reason`; a lookup that fails is a failed attempt, to be
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -24,6 +25,8 @@ from gateway.domain.owed import Owed
 from gateway.store import calls as call_rows
 from gateway.store.directory import OrgView
 from gateway.store.store import Store
+
+MOST_PREPARED_AT_ONCE = 4  # each may hold 8 MiB of events
 
 NOTHING_SENT = Request("", [], b"", 0, ("", ""))
 
@@ -52,13 +55,15 @@ class CallSyncs:
     def __init__(self, store: Store, contacts: Contacts) -> None:
         self._store = store
         self._contacts = contacts
+        self._preparing = asyncio.Semaphore(MOST_PREPARED_AT_ONCE)
 
     async def prepare(self, connector: Connector, org: OrgView, event: Event) -> Sync | Reason | Exchange:
         """What to send; why nothing is to be sent; or what went wrong on the way there."""
         call_id = calls.call_id_of(event.type, event.data)
         if call_id is None:
             return Reason.UNKNOWN_CALL
-        call = await state_of(self._store, org, call_id, event)
+        async with self._preparing:
+            call = await state_of(self._store, org, call_id, event)
         if not call.known:
             return Reason.UNKNOWN_CALL
         contact = await self._contact(connector, org, call)
@@ -87,14 +92,17 @@ class CallSyncs:
 async def state_of(store: Store, org: OrgView, call_id: str, event: Event) -> calls.Call:
     """The call's state at this moment; `event` is one of its events."""
     cipher = org.organization.cipher
+    found: list[Event] = []
     async with store.looking_up() as conn:
-        rows = await call_rows.events_of(conn, org.id, cipher.call(call_id))
-    found = [
-        Event(row.id, org.id, row.type, row.timestamp, cipher.open(row.id, "payload", row.payload))
-        for row in rows
-    ]
+        rows, left_out = await call_rows.events_of(conn, org.id, cipher.call(call_id))
+    for row in rows:
+        data = cipher.open(row.id, "payload", row.payload)
+        found.append(Event(row.id, org.id, row.type, row.timestamp, data))
+        await asyncio.sleep(0)  # a long call holds up nobody else
     # It is not in the index when it was accepted before any connector heard of calls, and is sent again.
-    return calls.state_of(call_id, found if any(one.id == event.id for one in found) else [event, *found])
+    if all(one.id != event.id for one in found) and not left_out:
+        found.insert(0, event)
+    return calls.state_of(call_id, found, left_out)
 
 
 def body_of(call: calls.Call, contact: bytes) -> bytes:

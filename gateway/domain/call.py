@@ -21,6 +21,7 @@ UPDATED: Final = "call.updated"
 OUTCOME: Final = "outcome.captured"
 TYPES: Final = frozenset({COMPLETED, UPDATED, OUTCOME})
 LONGEST_ID: Final = 256
+HIGHEST_REVISION: Final = 2**53 - 1_000_000  # what every reader of JSON can count on from there
 
 # What goes to a CRM under `call`, in the order in which it is written (wire contract, section 3).
 FIELDS: Final = (
@@ -75,16 +76,18 @@ class Call:
         )
 
 
-def state_of(call_id: str, events: Sequence[Event]) -> Call:
-    """What these events of one call come to, given in the order of their acceptance. A null takes nothing
-    back that was said before."""
+def state_of(call_id: str, events: Sequence[Event], left_out: int = 0) -> Call:
+    """What these events of one call come to, given in the order of their acceptance; of more than anybody
+    needs, `left_out` are missing behind the first. A null takes nothing back that was said before."""
     fields: dict[str, msgspec.Raw] = {}
     revision, updated_at, known = 0, "", False
-    for event in events:
+    for number, event in enumerate(events):
+        revision += left_out if number == 1 else 0
         said = _fields.decode(event.data)
         fields.update({name: value for name, value in said.items() if bytes(value) != b"null"})
         given = _integer(said, "revision")
-        revision = given if given is not None and given > revision else revision + 1
+        usable = given is not None and revision < given <= HIGHEST_REVISION
+        revision = given if usable and given is not None else revision + 1
         updated_at = _string(said, "updated_at") or format_time(event.timestamp)
         known = known or event.type != OUTCOME
     return Call(call_id, fields, revision, updated_at, known)

@@ -124,6 +124,7 @@ async def _once(store: Store, clock: Clock, org: Organization, request: ErasureC
         ids = await people.some_events(tx.conn, org.id, person, BATCH)
         if not ids:
             return None
+        ids = await people.of_their_calls(tx.conn, org.cipher, org.id, ids)
         found = await people.forget(tx.conn, org.id, person, request.phone, ids, now)
         await organizations.people_erased(tx, org.id, now)
     return found

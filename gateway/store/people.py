@@ -10,7 +10,9 @@ from typing import Any
 from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from gateway.domain.call import TYPES, call_id_of
 from gateway.domain.delivery import Status
+from gateway.store.cipher import Cipher
 from gateway.store.organizations import Organization
 from gateway.store.removal import release_external_ids
 from gateway.store.tables import attempts, deliveries, event_people, events, jobs
@@ -45,6 +47,24 @@ async def some_events(conn: AsyncConnection, org_id: str, person: bytes, limit: 
         event_people.c.org_id == org_id, event_people.c.person == person
     )
     return list((await conn.execute(query.order_by(event_people.c.event_id).limit(limit))).scalars())
+
+
+async def of_their_calls(
+    conn: AsyncConnection, cipher: Cipher, org_id: str, event_ids: Sequence[str]
+) -> list[str]:
+    """The events of the calls that these events tell of, themselves among them: what was said in a call is
+    the person's, also where an event does not name the number."""
+    query = select(events.c.id, events.c.type, events.c.payload)
+    query = query.where(events.c.id.in_(event_ids), events.c.type.in_(TYPES), events.c.payload.is_not(None))
+    told = [
+        call_id_of(row.type, cipher.open(row.id, "payload", row.payload)) for row in await conn.execute(query)
+    ]
+    calls = {cipher.call(call_id) for call_id in told if call_id is not None}
+    of_calls = select(event_people.c.event_id).where(
+        event_people.c.org_id == org_id, event_people.c.person.in_(calls)
+    )
+    found = (await conn.execute(of_calls)).scalars() if calls else ()
+    return sorted({*event_ids, *found})
 
 
 async def forget(

@@ -10,6 +10,7 @@ import pytest
 
 from gateway import fixture_files
 from gateway.domain.connector import Connector
+from gateway.store import calls
 from tests.support import receiver as r
 from tests.support.clock import until
 from tests.support.crm import Crm, json_answer
@@ -273,3 +274,33 @@ async def test_what_was_left_by_a_node_that_ended_is_told_by_the_next(any_databa
     async with running_node(any_database, retry_schedule="1,1,1,1,1,1") as node:
         assert (await over(node, event, connector))["status"] == "delivered"
     assert crm.calls["call_1"]["contact"] == {"id": "c_1", "phone": CALLER}
+
+
+async def test_a_call_of_very_many_events_keeps_what_the_first_said(
+    node: Node, crm: Crm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(calls, "MOST_EVENTS", 3)
+    connector = await crm.join(node)
+    crm.knows(CALLER)
+    await node.send("call.completed", call(summary="first"))
+    for number in range(6):
+        last = await node.send("call.updated", {"call_id": "call_1", "sentiment": f"s{number}"})
+    await over(node, last, connector)
+    told = crm.calls["call_1"]
+    assert told["contact"] == {"id": "c_1", "phone": CALLER}
+    assert (told["call"]["summary"], told["call"]["sentiment"]) == ("first", "s5")
+    assert told["call"]["revision"] == 7
+
+
+async def test_erasing_a_person_takes_what_else_was_said_in_the_call(node: Node, crm: Crm) -> None:
+    connector = await crm.join(node)
+    crm.knows(CALLER)
+    await over(node, await node.send("call.completed", call()), connector)
+    later = await node.send("call.updated", {"call_id": "call_1", "summary": "a secret of hers"})
+    delivery = await over(node, later, connector)
+    assert delivery["payload"]["contact"] == {"id": "c_1", "phone": CALLER}
+    answer = await node.call("POST", "/api/erasures", json={"phone": CALLER})
+    assert answer.status_code in (200, 202), answer.text
+    shown = json.dumps(await node.delivery(delivery["id"]))
+    assert CALLER not in shown
+    assert "a secret of hers" not in shown

@@ -66,6 +66,7 @@ def test_values_stay_the_bytes_that_came() -> None:
         ([10, None, 3], [10, 11, 12]),
         (["7", True, 1.5], [1, 2, 3]),
         ([-4, 0], [1, 2]),
+        ([1_800_000_000_000_000_000, 10**29], [1, 2]),
     ],
 )
 def test_each_event_raises_the_revision(given_revisions: list[Any], wanted: list[int]) -> None:
@@ -121,3 +122,8 @@ def test_a_call_of_which_only_the_outcome_is_known_is_not_known() -> None:
 )
 def test_the_call_of_an_event(event_type: str, data: bytes, call_id: str | None) -> None:
     assert call_id_of(event_type, data) == call_id
+
+
+def test_what_is_left_out_behind_the_first_counts() -> None:
+    events = [event(COMPLETED), event(UPDATED, AT + 1), event(UPDATED, AT + 2)]
+    assert state_of("call_1", events, left_out=300).revision == 303
