@@ -136,7 +136,7 @@ class Stage:
     async def call(self, call_id: str, phone: str | None = None, **more: Any) -> dict[str, Any]:
         """A call as `bodies.call` tells it, from `phone` or from somebody whom the CRM does not know, so that
         no connector files it with a contact that is not the check's own."""
-        caller = phone or await self._once("caller", self._a_stranger)
+        caller = phone if phone is not None else await self._once("caller", self._a_stranger)
         return call(call_id, caller, await self._once("office", self._a_stranger), **more)
 
     async def show(self, activity_id: str) -> str:
@@ -180,6 +180,8 @@ class Stage:
                 raise Skipped(f"{_STRANGER} ({failed})") from None
             if expect.says_not_found(answer):
                 return number
+            if not (answer.is_object and answer.data.get("found") is True):
+                break
         raise Skipped(f"{_STRANGER}; see HUM-LKP-001")
 
     async def _a_known(self) -> Person:
