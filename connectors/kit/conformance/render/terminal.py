@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator
 from typing import Final
 
@@ -67,8 +68,8 @@ def _show_failure(console: Console, result: Result) -> None:
         return
     console.print(head, soft_wrap=True)
     for label, text in parts:
-        indented = printable(text).replace("\n", f"\n{' ' * (_LABEL + 1)}")
-        console.print(Text(f"{f'  {label}':<{_LABEL}} {indented}"), soft_wrap=True)
+        said = textwrap.indent(printable(text), " " * (_LABEL + 1)).lstrip(" ")
+        console.print(Text(f"{f'  {label}':<{_LABEL}} {said}"), soft_wrap=True)
     console.print()
 
 
