@@ -166,7 +166,7 @@ def rotate_secret(
     secret_env: str | None,
     force: bool,
 ) -> None:
-    """Give a connector a new secret; prints it, this once. A leaked one: --grace-period 0."""
+    """Give a connector a new secret; prints it, this once. A leaked one: --grace-period 0 --force."""
     secret = environment(secret_env) if secret_env else None
     rotated = client.rotate_connector_secret(
         connector_id, grace_period_seconds=grace_period, secret=secret, force=force

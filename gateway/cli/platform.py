@@ -180,7 +180,7 @@ def release(client: GatewayClient, as_json: bool, webhook_id: str) -> None:
 @rotation_options
 @client_command()
 def rotate_secret(client: GatewayClient, as_json: bool, webhook_id: str, **terms: Any) -> None:
-    """Give one a new secret; prints it, this once. A leaked one: --grace-period 0."""
+    """Give one a new secret; prints it, this once. A leaked one: --grace-period 0 --force."""
     show_webhook(client.rotate_platform_secret(webhook_id, **rotation_terms(**terms)), as_json)
 
 

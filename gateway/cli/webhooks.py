@@ -285,7 +285,7 @@ def rotation_terms(grace_period: int | None, secret_env: str | None, force: bool
 @rotation_options
 @client_command()
 def rotate_secret(client: GatewayClient, as_json: bool, webhook_id: str, **terms: Any) -> None:
-    """Give a webhook a new secret; prints it, this once. A leaked one: --grace-period 0."""
+    """Give a webhook a new secret; prints it, this once. A leaked one: --grace-period 0 --force."""
     show_webhook(client.rotate_secret(webhook_id, **rotation_terms(**terms)), as_json)
 
 

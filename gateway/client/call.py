@@ -18,6 +18,7 @@ see the same.
 from __future__ import annotations
 
 import functools
+import inspect
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar, overload
@@ -60,7 +61,7 @@ class call(Generic[P, T]):  # noqa: N801 - a decorator
 
     def __init__(self, make: Callable[Concatenate[Any, P], Request[T]]) -> None:
         self.make = make
-        self.__doc__ = make.__doc__
+        _describe(self, make, "{}")
 
     @overload
     def __get__(self, client: None, owner: type) -> Self: ...
@@ -72,13 +73,17 @@ class call(Generic[P, T]):  # noqa: N801 - a decorator
     def __get__(self, client: Any, owner: type) -> Any:
         return self if client is None else _bound(self.make, client, client.send)
 
+    def __call__(self, client: Any, /, *args: P.args, **kwargs: P.kwargs) -> Any:
+        """As of any method that is taken from its class."""
+        return self.__get__(client, type(client))(*args, **kwargs)
+
 
 class listing(Generic[P, T]):  # noqa: N801 - a decorator
     """A method that gives rows."""
 
     def __init__(self, make: Callable[Concatenate[Any, P], Listing[T]]) -> None:
         self.make = make
-        self.__doc__ = make.__doc__
+        _describe(self, make, "Rows[{}]")
 
     @overload
     def __get__(self, client: None, owner: type) -> Self: ...
@@ -90,13 +95,17 @@ class listing(Generic[P, T]):  # noqa: N801 - a decorator
     def __get__(self, client: Any, owner: type) -> Any:
         return self if client is None else _bound(self.make, client, client.rows)
 
+    def __call__(self, client: Any, /, *args: P.args, **kwargs: P.kwargs) -> Any:
+        """As of any method that is taken from its class."""
+        return self.__get__(client, type(client))(*args, **kwargs)
+
 
 class download(Generic[P]):  # noqa: N801 - a decorator
     """A method that gives bytes, piece by piece."""
 
     def __init__(self, make: Callable[Concatenate[Any, P], Download]) -> None:
         self.make = make
-        self.__doc__ = make.__doc__
+        _describe(self, make, "Iterator[bytes]")
 
     @overload
     def __get__(self, client: None, owner: type) -> Self: ...
@@ -107,6 +116,28 @@ class download(Generic[P]):  # noqa: N801 - a decorator
 
     def __get__(self, client: Any, owner: type) -> Any:
         return self if client is None else _bound(self.make, client, client.pieces)
+
+    def __call__(self, client: Any, /, *args: P.args, **kwargs: P.kwargs) -> Any:
+        """As of any method that is taken from its class."""
+        return self.__get__(client, type(client))(*args, **kwargs)
+
+
+def _describe(method: Callable[..., Any], make: Callable[..., Any], answer: str) -> None:
+    """Name, text and parameters for help() and editors; `answer` says what comes of the blocking client, with
+    `{}` for what the request or the list holds."""
+    functools.update_wrapper(method, make)
+    signature = inspect.signature(make)
+    held = str(signature.return_annotation).partition("[")[2].removesuffix("]")
+    method.__dict__["__signature__"] = signature.replace(return_annotation=_Words(answer.format(held)))
+
+
+class _Words(str):
+    """Is shown without quotes."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)
 
 
 def _bound(make: Callable[..., Any], client: object, perform: Callable[[Any], Any]) -> Callable[..., Any]:

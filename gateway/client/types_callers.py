@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, Required, TypedDict
+from typing import Literal, TypedDict
 
 Direction = Literal["inbound", "outbound"]
 Attestation = Literal["A", "B", "C", "none"]
@@ -58,9 +58,8 @@ class Resolution(TypedDict):
 
 
 class CallDetails(TypedDict, total=False):
-    """Who calls, and what is known of the call."""
+    """What is known of the call, beside the number."""
 
-    phone: Required[str]
     call_id: str | None
     direction: Direction
     to: str | None

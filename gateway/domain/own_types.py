@@ -79,7 +79,7 @@ class ConnectorFailing(Struct, kw_only=True):
         int | None,
         Meta(description="For how many days it has been failing: 1, then 3; null: it was disabled"),
     ]
-    failing_since: Annotated[str | None, Meta(description="ISO 8601 in UTC")]
+    failing_since: Annotated[str | None, Meta(description="ISO 8601 in UTC; null: a 410 has disabled it")]
     failures: Annotated[int, Meta(ge=1, description="Since then")]
     last_status_code: StatusCode
     last_error: ErrorWord

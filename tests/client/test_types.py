@@ -4,23 +4,38 @@ takes, what the OpenAPI document says."""
 from __future__ import annotations
 
 import inspect
+import pydoc
 import re
 import subprocess
 import sys
 import types
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, NotRequired, Required, Union, Unpack, get_args, get_origin, get_type_hints
+from typing import (
+    Any,
+    Literal,
+    NotRequired,
+    Required,
+    TypeVar,
+    Union,
+    Unpack,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 import pytest
 
-from gateway.client.call import call, listing
+from gateway.client import AsyncClient, Client
+from gateway.client.call import Blocking, call, listing
 from gateway.client.calls import Calls
-from gateway.client.request import Listing, Request
+from gateway.client.request import Download, Listing, Request
+from gateway.client.rows import Rows
 from gateway.client.types import BatchResult
 from gateway.web.api import OPERATIONS
 from gateway.web.openapi.document import build
 
+T = TypeVar("T")
 DOCUMENT = build()
 ROOT = Path(__file__).parents[2]
 DECLARED = {name: value for name, value in inspect.getmembers(Calls) if isinstance(value, (call, listing))}
@@ -177,7 +192,9 @@ def test_a_call_takes_what_the_document_says(name: str) -> None:
         return
     schema = resolve(operation["requestBody"]["content"]["application/json"]["schema"])
     served = {key: field for key, field in schema["properties"].items() if is_served(field)}
-    hints, required = get_type_hints(options, include_extras=True), set(schema.get("required", ()))
+    # A field may be a parameter of its own, such as the caller's number, which is then required.
+    own = {key: Required[hint] for key, hint in hints.items() if key in schema["properties"]}
+    hints, required = own | get_type_hints(options, include_extras=True), set(schema.get("required", ()))
     assert set(hints) == set(schema["properties"])
     assert {key for key, hint in hints.items() if get_origin(hint) is Required} == required
     found = [line for key, field in served.items() for line in differences(hints[key], field, key)]
@@ -208,6 +225,35 @@ def test_a_difference_is_found() -> None:
 def test_a_call_shows_an_example(name: str) -> None:
     doc = inspect.getdoc(DECLARED[name]) or ""
     assert f"client.{name}(" in doc
+
+
+@pytest.mark.parametrize("client", [Client, AsyncClient])
+def test_help_shows_what_a_call_takes_and_answers(client: type) -> None:
+    shown = {
+        name: pydoc.plain(pydoc.render_doc(getattr(client, name)))
+        for name in ("resolve_caller", "get_webhook", "list_connectors", "delete_connector")
+    }
+    assert "resolve_caller(self, phone: 'str', **details" in shown["resolve_caller"]
+    assert "get_webhook(self, webhook_id: 'str') -> Webhook\n" in shown["get_webhook"]
+    assert (
+        "list_connectors(self, *, limit: 'int | None' = None) -> Rows[Connector]\n"
+        in shown["list_connectors"]
+    )
+    assert "delete_connector(self, connector_id: 'str') -> None\n" in shown["delete_connector"]
+
+
+def test_a_call_taken_from_its_class_is_made_of_the_client_it_is_given() -> None:
+    class Asked(Blocking):
+        def send(self, request: Request[T]) -> T:
+            return request.path  # type: ignore[return-value]
+
+        def rows(self, listing: Listing[T]) -> Rows[T]:
+            raise AssertionError
+
+        def pieces(self, download: Download) -> Iterator[bytes]:
+            raise AssertionError
+
+    assert Calls.get_webhook(Asked(), "whk_1") == "/api/webhooks/whk_1"
 
 
 def test_the_client_imports_nothing_of_the_server() -> None:

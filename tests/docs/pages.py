@@ -83,7 +83,8 @@ def _event_section(row: EventType) -> str:
     known = schema(row.name)
     required = set(known.get("required", ()))
     fields = [
-        f"| `{name}` | {_kind(kind)} | {'yes' if name in required else ''} | {_meaning(kind)} |"
+        f"| `{name}` | {_kind(kind)}{_or_null(kind, name in required)} | "
+        f"{'yes' if name in required else ''} | {_meaning(kind)} |"
         for name, kind in sorted(known["properties"].items(), key=lambda item: item[0] not in required)
     ]
     sample = json.dumps(example(row.name), indent=2, ensure_ascii=False)
@@ -108,6 +109,11 @@ def _event_section(row: EventType) -> str:
 def _kind(kind: Mapping[str, Any]) -> str:
     options = [option for option in kind.get("anyOf", [kind]) if option.get("type") != "null"]
     return " or ".join(_one_kind(option) for option in options)
+
+
+def _or_null(kind: Mapping[str, Any], required: bool) -> str:
+    """Said of required fields only: of all others the page says at its head that they may be null."""
+    return " or null" if required and {"type": "null"} in kind.get("anyOf", ()) else ""
 
 
 def _one_kind(kind: Mapping[str, Any]) -> str:

@@ -1,20 +1,19 @@
-"""The calls that checks tell of: plainly invented, marked as checks, with 555-01xx numbers only."""
+"""The calls that checks tell of: plainly invented, marked as checks. Who calls whom is the stage's to say."""
 
 from __future__ import annotations
 
 from typing import Any, Final
 
 MARK: Final = "HUM conformance check"
-OFFICE: Final = "+13175550100"
 
 
-def call(call_id: str, phone: str = "+13175550142", **more: Any) -> dict[str, Any]:
-    """A finished inbound call from `phone`, with everything that HUM knows of one; `more` replaces fields."""
+def call(call_id: str, phone: str, office: str, **more: Any) -> dict[str, Any]:
+    """A finished inbound call to `office`, with everything that HUM knows of one; `more` replaces fields."""
     return {
         "id": call_id,
         "direction": "inbound",
         "from": phone,
-        "to": OFFICE,
+        "to": office,
         "started_at": "2026-11-20T21:01:12.040Z",
         "answered_at": "2026-11-20T21:01:15.310Z",
         "ended_at": "2026-11-20T21:05:09.123Z",

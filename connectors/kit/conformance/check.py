@@ -12,12 +12,13 @@ if TYPE_CHECKING:
 
 Profile = Literal["lookup", "full"]
 Mode = Literal["strict", "compatible"]
-Need = Literal["known", "local", "shared", "shown"]
+Need = Literal["known", "seeded", "local", "shared", "shown"]
 When = Literal["together", "alone", "last"]
 Run = Callable[["Hum", "Stage"], Awaitable[None]]
 
 NEEDS: dict[Need, str] = {
     "known": "a known contact: name one in --seed, or give --allow-writes in the full profile",
+    "seeded": "a contact named in --seed",
     "local": 'a contact stored without its country: name one in --seed, with "stored"',
     "shared": 'a number that several contacts share: name one in --seed, with "matches"',
     "shown": "a look at activities in the CRM: give --show-activity",

@@ -13,6 +13,7 @@ from connectors.kit.conformance.verdict import Skipped
 
 MOST_ID: Final = 256
 _BAD_REQUEST: Final = (400, 413, 415, 422)
+CRASHED: Final = "The connector failed; its log says where."
 
 
 def refused(answer: Answer) -> None:
@@ -55,7 +56,7 @@ def nobody(answer: Answer) -> None:
 def not_found(answer: Answer) -> None:
     """`{"found": false}`, with 200 or 404."""
     if answer.status not in (200, 404):
-        raise answer.failed('{"found": false} with HTTP 200 or 404')
+        raise answer.failed('{"found": false} with HTTP 200 or 404', hint=_crash(answer))
     if not answer.is_object and answer.status == 404:
         raise answer.failed('{"found": false} with HTTP 200 or 404', "a bare 404")
     if answer.data.get("found") is not False:
@@ -65,7 +66,7 @@ def not_found(answer: Answer) -> None:
 def found(answer: Answer) -> dict[str, Any]:
     """The contact of a lookup that knows the number."""
     if answer.status != 200:
-        raise answer.failed('HTTP 200 and {"found": true, "contact": …}')
+        raise answer.failed('HTTP 200 and {"found": true, "contact": …}', hint=_crash(answer))
     if answer.data.get("found") is not True:
         raise answer.failed('"found": true', f'"found": {_shown(answer.data.get("found"))}')
     return contact(answer)
@@ -92,7 +93,8 @@ def created(answer: Answer) -> tuple[dict[str, Any], bool]:
         raise answer.failed('"created": true', f'"created": {_shown(flag)}')
     if answer.status == 409:
         return contact(answer), False
-    raise answer.failed('HTTP 201 (or 200) and {"contact": …, "created": true}, or 409 with the contact')
+    expected = 'HTTP 201 (or 200) and {"contact": …, "created": true}, or 409 with the contact'
+    raise answer.failed(expected, hint=_crash(answer))
 
 
 def supported(answer: Answer) -> None:
@@ -104,7 +106,7 @@ def supported(answer: Answer) -> None:
 def logged(answer: Answer) -> str | None:
     """The id of the activity; None where the CRM has nothing of the kind."""
     if not 200 <= answer.status < 300:
-        raise answer.failed('HTTP 2xx and {"activity_id": …}')
+        raise answer.failed('HTTP 2xx and {"activity_id": …}', hint=_crash(answer))
     given = answer.data.get("activity_id")
     if isinstance(given, str) and given:
         return given
@@ -117,7 +119,7 @@ def logged(answer: Answer) -> str | None:
 def alive(answer: Answer) -> None:
     """The answer to a ping."""
     if not 200 <= answer.status < 300:
-        raise answer.failed('HTTP 2xx and {"ok": true}')
+        raise answer.failed('HTTP 2xx and {"ok": true}', hint=_crash(answer))
     if answer.data.get("ok") is not True:
         raise answer.failed('"ok": true', f'"ok": {_shown(answer.data.get("ok"))}')
 
@@ -126,6 +128,12 @@ def same(answer: Answer, what: str, expected: object, got: object) -> None:
     """`what` is as expected."""
     if got != expected:
         raise answer.failed(f"{what}: {_shown(expected)}", f"{what}: {_shown(got)}")
+
+
+def _crash(answer: Answer) -> str:
+    """The hint where a good answer was due and a server's error came; "" leaves the check's own. 501 is no
+    crash: it says that something is not there."""
+    return CRASHED if answer.status >= 500 and answer.status != 501 else ""
 
 
 def _shown(value: object) -> str:

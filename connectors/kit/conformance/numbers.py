@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterable
 from typing import Final
 
 import phonenumbers
@@ -19,11 +20,11 @@ _ELSEWHERE: Final = (44, 49, 1, 61, 33, 81, 55)
 
 
 class Numbers:
-    """Fictitious numbers in E.164, each handed out once."""
+    """Fictitious numbers in E.164, each handed out once, and those that are `taken` never."""
 
-    def __init__(self, chance: random.Random) -> None:
+    def __init__(self, chance: random.Random, taken: Iterable[str] = ()) -> None:
         self._chance = chance
-        self._given: set[str] = set()
+        self._given = set(taken)
 
     def next(self) -> str:
         while True:

@@ -19,6 +19,7 @@ END: Final = "<!-- end of checks -->"
 
 _NEEDS: Final = {
     "known": "a known contact",
+    "seeded": "a contact of the seed",
     "local": "a contact stored without its country",
     "shared": "a shared number",
     "shown": "`--show-activity`",

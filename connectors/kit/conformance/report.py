@@ -44,13 +44,15 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """`request` and `answer` are None where nothing was sent, or nothing came back."""
+    """`request` and `answer` are None where nothing was sent, or nothing came back; `where` is then None, and
+    else the path and the status."""
 
     expected: str
     got: str
     hint: str
     request: Shown | None = None
     answer: Shown | None = None
+    where: tuple[str, int] | None = None
 
     def json(self) -> dict[str, Any]:
         return {
@@ -165,6 +167,7 @@ def failure_of(failed: Failed, check: Check, last: Exchange | None, secret: str)
         failed.hint or check.hint,
         show_request(exchange.request, exchange.url, secret) if exchange is not None else None,
         show_answer(answer, secret) if answer is not None else None,
+        (exchange.request.path, answer.status) if exchange is not None and answer is not None else None,
     )
 
 

@@ -13,6 +13,7 @@ from typing import Final
 
 from connectors.kit.conformance import signing
 from connectors.kit.conformance.catalogue import CHECKS, chosen
+from connectors.kit.conformance.causes import in_common
 from connectors.kit.conformance.check import Check
 from connectors.kit.conformance.hum import Hum, Identity, is_crowded
 from connectors.kit.conformance.masking import mask
@@ -70,7 +71,7 @@ class _Run:
         chance = random.Random(options.randomness(16))
         self._stage = Stage(
             self._hum(),
-            Numbers(chance),
+            Numbers(chance, (*options.seed.contacts, *options.seed.unknown)),
             options.seed,
             may_create=options.allow_writes and options.profile == "full",
             settle=options.settle,
@@ -90,6 +91,8 @@ class _Run:
         finally:
             self._stage.close()
         results = tuple(self._results.get(check.id) or self._unfinished(check) for check in self._applying())
+        if not notes and (cause := in_common(results)):
+            notes.append(cause)
         if waits := sum(is_crowded(exchange) for exchange in self._wire.exchanges):
             notes.append(f"{waits} answers were 429 or 503: --concurrency 1 asks more slowly.")
         left_out = len(CHECKS) - len(results)

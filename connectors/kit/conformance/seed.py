@@ -76,7 +76,7 @@ def read_seed(text: str) -> Seed:
         raw = json.loads(text, object_pairs_hook=_each_once)
         found = msgspec.convert(raw, _File)
     except msgspec.ValidationError as error:
-        raise ValueError(str(error)) from None
+        raise ValueError(f"{_contact_at_fault(raw)}{error}") from None
     except RecursionError:
         raise ValueError("nested too deeply") from None
     for phone in (*found.contacts, *found.unknown):
@@ -88,6 +88,17 @@ def read_seed(text: str) -> Seed:
         if known.matches < 1:
             raise ValueError(f"{phone}: matches must be 1 or more")
     return Seed(found.contacts, tuple(found.unknown))
+
+
+def _contact_at_fault(raw: Any) -> str:
+    """`+13175550142: ` where one contact does not read; "" where it is the file as a whole."""
+    contacts = raw.get("contacts") if isinstance(raw, dict) else None
+    for phone, known in contacts.items() if isinstance(contacts, dict) else ():
+        try:
+            msgspec.convert(known, Known)
+        except msgspec.ValidationError:
+            return f"{phone}: "
+    return ""
 
 
 def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

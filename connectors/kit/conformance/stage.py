@@ -26,6 +26,7 @@ T = TypeVar("T")
 
 _TRIES: Final = 20
 _FIRST_PAUSE: Final = 0.1
+_STRANGER: Final = "a caller who is surely no contact, and no lookup of 555-01xx said so"
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +133,12 @@ class Stage:
                 return number
         raise Skipped(f"a number that nobody has: {_TRIES} of 555-01xx are all known to the CRM")
 
+    async def call(self, call_id: str, phone: str | None = None, **more: Any) -> dict[str, Any]:
+        """A call as `bodies.call` tells it, from `phone` or from somebody whom the CRM does not know, so that
+        no connector files it with a contact that is not the check's own."""
+        caller = phone if phone is not None else await self._once("caller", self._a_stranger)
+        return call(call_id, caller, await self._once("office", self._a_stranger), **more)
+
     async def show(self, activity_id: str) -> str:
         """The activity as the CRM shows it, as text."""
         if self._show is None:
@@ -163,6 +170,20 @@ class Stage:
     async def _an_unknown(self) -> str:
         return self._seed.unknown[0] if self._seed.unknown else await self.fresh()
 
+    async def _a_stranger(self) -> str:
+        """Calls are written, so a number will do only if a lookup has said that nobody has it."""
+        for _ in range(_TRIES):
+            number = self._numbers.next()
+            try:
+                answer = await self._hum.send(self._hum.lookup(number))
+            except Failed as failed:
+                raise Skipped(f"{_STRANGER} ({failed})") from None
+            if expect.says_not_found(answer):
+                return number
+            if not (answer.is_object and answer.data.get("found") is True):
+                break
+        raise Skipped(f"{_STRANGER}; see HUM-LKP-001")
+
     async def _a_known(self) -> Person:
         if (seeded := self._seed.plain()) is not None:
             return Person(*seeded)
@@ -185,7 +206,7 @@ class Stage:
     async def _a_logged(self) -> Logged:
         call_id = self._hum.new_id("call")
         try:
-            activity_id = expect.logged(await self._hum.send(self._hum.sync(call(call_id))))
+            activity_id = expect.logged(await self._hum.send(self._hum.sync(await self.call(call_id))))
         except Failed as failed:
             raise Skipped(f"a logged call, and none could be logged ({failed}); see HUM-CAL-001") from None
         if activity_id is None:

@@ -11,10 +11,10 @@ from gateway.client.types_callers import CallDetails, Resolution
 
 class CallerCalls:
     @call
-    def resolve_caller(self, **details: Unpack[CallDetails]) -> Request[Resolution]:
+    def resolve_caller(self, phone: str, **details: Unpack[CallDetails]) -> Request[Resolution]:
         """Who has this number, answered within `deadline_ms` whatever happens. It is sent without an
         idempotency key: repeating it makes nothing twice.
 
-            client.resolve_caller(phone="+13175550142", deadline_ms=900)["status"]
+            client.resolve_caller("+13175550142", deadline_ms=900)["status"]
         """
-        return Request("POST", "/api/callers/resolve", json=dict(details), keyed=False)
+        return Request("POST", "/api/callers/resolve", json={"phone": phone, **details}, keyed=False)

@@ -74,7 +74,7 @@ async def test_a_connector_without_the_kit_passes_strictly() -> None:
     assert {result.reason[:30] for result in report.skipped} <= {
         "it needs a contact stored with",
         "it needs a number that several",
-        "it needs a known contact: name",
+        "it needs a contact named in --",
         "it needs a look at activities ",
     }
 

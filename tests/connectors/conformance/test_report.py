@@ -14,10 +14,11 @@ from rich.console import Console
 
 from connectors.kit.conformance import Report
 from connectors.kit.conformance.catalogue import CHECKS
+from connectors.kit.conformance.expect import CRASHED
 from connectors.kit.conformance.masking import mask, mask_header
 from connectors.kit.conformance.render.files import as_html, as_json, as_junit
 from connectors.kit.conformance.render.terminal import show
-from tests.connectors.conformance.reference import Ask, Asked, Reply, World, checked
+from tests.connectors.conformance.reference import CRASH, Ask, Asked, Reply, World, checked, says
 from tests.connectors.signing import SECRET
 
 pytestmark = pytest.mark.anyio
@@ -87,6 +88,41 @@ async def test_a_failure_says_all_that_is_needed() -> None:
         "0 passed, 1 failed",
     ):
         assert part in text, part
+
+
+async def test_a_line_is_broken_on_a_terminal_only() -> None:
+    async def wordy(asked: Asked, ask: Ask, world: World) -> Reply:
+        return says(200, {"found": "word " * 60 + "end"})
+
+    report = await checked(wordy, only=("LKP-001",))
+    whole = "word " * 60 + "end"
+    assert whole in on_terminal(report)
+    out = io.StringIO()
+    show(Console(file=out, width=100, force_terminal=True, no_color=True, highlight=False), report)
+    assert whole not in out.getvalue()
+    assert out.getvalue().count("word") >= 60
+
+
+async def test_a_crash_is_called_one_and_many_of_a_kind_are_said_once_above() -> None:
+    async def crashing(asked: Asked, ask: Ask, world: World) -> Reply:
+        return CRASH if asked.path == "/calls" else await ask(asked)
+
+    report = await checked(crashing, only=("CAL-001", "CAL-002", "CAL-003", "CAL-004", "PNG-001"))
+    assert {result.failure.hint for result in report.failures if result.failure} == {CRASHED}
+    note = "4 of 4 failures are HTTP 500 from /calls: the connector failed; its log says where."
+    assert note in report.notes
+    text = on_terminal(report)
+    assert text.index(note) < text.index("FAILED")
+
+
+async def test_failures_that_differ_are_not_put_down_to_one_cause() -> None:
+    async def several(asked: Asked, ask: Ask, world: World) -> Reply:
+        reply = await ask(asked)
+        return CRASH if asked.path == "/calls" else reply.with_fields(ok=1, found=1)
+
+    report = await checked(several, only=("CAL-001", "PNG-001", "LKP-001", "LKP-004"))
+    assert len(report.failures) > 2
+    assert not [note for note in report.notes if "failures are" in note]
 
 
 async def test_the_forms_agree() -> None:

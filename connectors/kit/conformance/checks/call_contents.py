@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from connectors.kit.conformance import expect, rules
-from connectors.kit.conformance.bodies import MARK, call, long_transcript
+from connectors.kit.conformance.bodies import MARK, long_transcript
 from connectors.kit.conformance.checks.calls import CAL, logs_call
 from connectors.kit.conformance.checks.lookup import IGNORE
 from connectors.kit.conformance.hum import Hum
@@ -27,7 +27,7 @@ NEWEST: Final = (
 )
 async def unusual_ids(hum: Hum, stage: Stage) -> None:
     for tail in ("/../x", "?a=b#c", " with spaces", "'\"<>&;", "_ümläut"):
-        told = call(hum.new_id("call") + tail)
+        told = await stage.call(hum.new_id("call") + tail)
         _, first = await logs_call(hum, told)
         answer, second = await logs_call(hum, told)
         expect.same(answer, "activity_id", first, second)
@@ -42,7 +42,7 @@ async def unusual_ids(hum: Hum, stage: Stage) -> None:
     writes=True,
 )
 async def long_call(hum: Hum, stage: Stage) -> None:
-    told = call(hum.new_id("call"), transcript=long_transcript(240_000))
+    told = await stage.call(hum.new_id("call"), transcript=long_transcript(240_000))
     expect.logged(await hum.send(hum.sync(told)))
 
 
@@ -55,7 +55,7 @@ async def long_call(hum: Hum, stage: Stage) -> None:
     writes=True,
 )
 async def unknown_values(hum: Hum, stage: Stage) -> None:
-    told = call(
+    told = await stage.call(
         hum.new_id("call"), status="transferred", sentiment="mixed", future={"deep": [1, {"x": None}]}
     )
     told["transcript"] = [{"role": "supervisor", "text": "Hello.", "at": 1, "language": "en"}]
@@ -74,7 +74,7 @@ async def unknown_values(hum: Hum, stage: Stage) -> None:
 async def durations(hum: Hum, stage: Stage) -> None:
     call_id = hum.new_id("call")
     for revision, seconds in enumerate((0, 233, 233.8, 86_399.999), 1):
-        told = call(call_id, duration_seconds=seconds, revision=revision)
+        told = await stage.call(call_id, duration_seconds=seconds, revision=revision)
         expect.logged(await hum.send(hum.sync(told)))
 
 
@@ -88,7 +88,7 @@ async def durations(hum: Hum, stage: Stage) -> None:
 )
 async def scripts(hum: Hum, stage: Stage) -> None:
     text = """Zoë 山田 مريم 😀 <script>alert('x')</script> & "O'Brien" \\ %s {{7*7}}\u2028\ttab"""
-    told = call(hum.new_id("call"), summary=f"{MARK}: {text}", tags=[text], outcome={text: text})
+    told = await stage.call(hum.new_id("call"), summary=f"{MARK}: {text}", tags=[text], outcome={text: text})
     told["transcript"] = [{"role": "caller", "text": text, "at": 1}]
     expect.logged(await hum.send(hum.sync(told)))
 
@@ -122,8 +122,8 @@ async def no_call(hum: Hum, stage: Stage) -> None:
 )
 async def no_id(hum: Hum, stage: Stage) -> None:
     for call_id in (None, "", 17):
-        await _refuses(hum, {"call": {**call("x"), "id": call_id}, "contact": None})
-    told = call("x")
+        await _refuses(hum, {"call": {**await stage.call("x"), "id": call_id}, "contact": None})
+    told = await stage.call("x")
     del told["id"]
     await _refuses(hum, {"call": told, "contact": None})
 
@@ -139,7 +139,7 @@ async def no_id(hum: Hum, stage: Stage) -> None:
 )
 async def shown(hum: Hum, stage: Stage) -> None:
     word = hum.new_id("word")
-    answer, activity = await logs_call(hum, call(hum.new_id("call"), summary=f"{MARK}: {word}"))
+    answer, activity = await logs_call(hum, await stage.call(hum.new_id("call"), summary=f"{MARK}: {word}"))
     if word not in await stage.show(activity):
         raise answer.failed("the summary in the activity", "an activity without it")
 
@@ -155,9 +155,9 @@ async def shown(hum: Hum, stage: Stage) -> None:
 )
 async def late_recording(hum: Hum, stage: Stage) -> None:
     call_id = hum.new_id("call")
-    await logs_call(hum, call(call_id, recording_url=None))
+    await logs_call(hum, await stage.call(call_id, recording_url=None))
     url = f"https://recordings.example.com/{hum.new_id('rec')}.mp3"
-    answer, activity = await logs_call(hum, call(call_id, recording_url=url, revision=2))
+    answer, activity = await logs_call(hum, await stage.call(call_id, recording_url=url, revision=2))
     if url not in await stage.show(activity):
         raise answer.failed("the recording's address in the activity", "an activity without it")
 
@@ -173,8 +173,10 @@ async def late_recording(hum: Hum, stage: Stage) -> None:
 )
 async def undoes_nothing(hum: Hum, stage: Stage) -> None:
     call_id, newer, older_word = hum.new_id("call"), hum.new_id("newer"), hum.new_id("older")
-    await logs_call(hum, call(call_id, summary=f"{MARK}: {newer}", revision=7))
-    answer, activity = await logs_call(hum, call(call_id, summary=f"{MARK}: {older_word}", revision=3))
+    await logs_call(hum, await stage.call(call_id, summary=f"{MARK}: {newer}", revision=7))
+    answer, activity = await logs_call(
+        hum, await stage.call(call_id, summary=f"{MARK}: {older_word}", revision=3)
+    )
     text = await stage.show(activity)
     if newer not in text or older_word in text:
         raise answer.failed("the summary of revision 7 in the activity", "that of revision 3")
@@ -191,8 +193,8 @@ async def undoes_nothing(hum: Hum, stage: Stage) -> None:
 )
 async def replaces(hum: Hum, stage: Stage) -> None:
     call_id, newer, older_word = hum.new_id("call"), hum.new_id("newer"), hum.new_id("older")
-    await logs_call(hum, call(call_id, summary=f"{MARK}: {older_word}", revision=1))
-    answer, activity = await logs_call(hum, call(call_id, summary=f"{MARK}: {newer}", revision=2))
+    await logs_call(hum, await stage.call(call_id, summary=f"{MARK}: {older_word}", revision=1))
+    answer, activity = await logs_call(hum, await stage.call(call_id, summary=f"{MARK}: {newer}", revision=2))
     text = await stage.show(activity)
     if newer not in text or older_word in text:
         raise answer.failed("the summary of revision 2 alone in the activity", "something else")

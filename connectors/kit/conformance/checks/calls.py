@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from connectors.kit.conformance import expect, rules
-from connectors.kit.conformance.bodies import call, minimal_call
+from connectors.kit.conformance.bodies import minimal_call
 from connectors.kit.conformance.check import Group
 from connectors.kit.conformance.exchange import Answer
 from connectors.kit.conformance.hum import Hum
@@ -44,7 +44,7 @@ async def logs_call(
     writes=True,
 )
 async def logs(hum: Hum, stage: Stage) -> None:
-    expect.logged(await hum.send(hum.sync(call(hum.new_id("call")))))
+    expect.logged(await hum.send(hum.sync(await stage.call(hum.new_id("call")))))
 
 
 @CAL.check(
@@ -57,7 +57,7 @@ async def logs(hum: Hum, stage: Stage) -> None:
 )
 async def with_contact(hum: Hum, stage: Stage) -> None:
     made = await stage.made()
-    told = call(hum.new_id("call"), made.phone)
+    told = await stage.call(hum.new_id("call"), made.phone)
     expect.logged(await hum.send(hum.sync(told, {"id": made.id, "phone": made.phone})))
 
 
@@ -70,8 +70,8 @@ async def with_contact(hum: Hum, stage: Stage) -> None:
     writes=True,
 )
 async def without_contact(hum: Hum, stage: Stage) -> None:
-    expect.logged(await hum.send(hum.sync(call(hum.new_id("call")), None)))
-    body = {"call": call(hum.new_id("call"))}
+    expect.logged(await hum.send(hum.sync(await stage.call(hum.new_id("call")), None)))
+    body = {"call": await stage.call(hum.new_id("call"))}
     expect.logged(await hum.send(hum.signed(CALLS, body)))
 
 
@@ -96,7 +96,9 @@ async def minimal(hum: Hum, stage: Stage) -> None:
     writes=True,
 )
 async def missed(hum: Hum, stage: Stage) -> None:
-    told = call(hum.new_id("call"), status="missed", answered_at=None, duration_seconds=0, sentiment=None)
+    told = await stage.call(
+        hum.new_id("call"), status="missed", answered_at=None, duration_seconds=0, sentiment=None
+    )
     told.update(transcript=[], key_points=[], next_actions=[], outcome={}, agent=None)
     expect.logged(await hum.send(hum.sync(told)))
 
@@ -110,7 +112,7 @@ async def missed(hum: Hum, stage: Stage) -> None:
     writes=True,
 )
 async def outbound(hum: Hum, stage: Stage) -> None:
-    told = call(hum.new_id("call"), direction="outbound")
+    told = await stage.call(hum.new_id("call"), direction="outbound")
     told["from"], told["to"] = told["to"], told["from"]
     expect.logged(await hum.send(hum.sync(told)))
 
@@ -124,7 +126,7 @@ async def outbound(hum: Hum, stage: Stage) -> None:
     writes=True,
 )
 async def told_again(hum: Hum, stage: Stage) -> None:
-    told = call(hum.new_id("call"))
+    told = await stage.call(hum.new_id("call"))
     _, first = await logs_call(hum, told)
     answer, second = await logs_call(hum, told)
     expect.same(answer, "activity_id", first, second)
@@ -140,9 +142,11 @@ async def told_again(hum: Hum, stage: Stage) -> None:
 )
 async def revised(hum: Hum, stage: Stage) -> None:
     call_id = hum.new_id("call")
-    _, first = await logs_call(hum, call(call_id))
+    _, first = await logs_call(hum, await stage.call(call_id))
     for revision in (2, 5):
-        answer, again = await logs_call(hum, call(call_id, revision=revision, sentiment="neutral"))
+        answer, again = await logs_call(
+            hum, await stage.call(call_id, revision=revision, sentiment="neutral")
+        )
         expect.same(answer, "activity_id", first, again)
 
 
@@ -156,8 +160,8 @@ async def revised(hum: Hum, stage: Stage) -> None:
 )
 async def older(hum: Hum, stage: Stage) -> None:
     call_id = hum.new_id("call")
-    _, first = await logs_call(hum, call(call_id, revision=7))
-    answer, again = await logs_call(hum, call(call_id, revision=3))
+    _, first = await logs_call(hum, await stage.call(call_id, revision=7))
+    answer, again = await logs_call(hum, await stage.call(call_id, revision=3))
     expect.same(answer, "activity_id", first, again)
 
 
@@ -170,7 +174,7 @@ async def older(hum: Hum, stage: Stage) -> None:
     writes=True,
 )
 async def no_revision(hum: Hum, stage: Stage) -> None:
-    told = call(hum.new_id("call"))
+    told = await stage.call(hum.new_id("call"))
     del told["revision"], told["updated_at"]
     _, first = await logs_call(hum, told)
     answer, second = await logs_call(hum, told)
@@ -186,7 +190,7 @@ async def no_revision(hum: Hum, stage: Stage) -> None:
     writes=True,
 )
 async def two_calls(hum: Hum, stage: Stage) -> None:
-    _, first = await logs_call(hum, call(hum.new_id("call")))
-    answer, second = await logs_call(hum, call(hum.new_id("call")))
+    _, first = await logs_call(hum, await stage.call(hum.new_id("call")))
+    answer, second = await logs_call(hum, await stage.call(hum.new_id("call")))
     if first == second:
         raise answer.failed("another activity for another call", f"activity_id: {second!r} again")

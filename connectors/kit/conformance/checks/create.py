@@ -213,7 +213,8 @@ async def _refuses(hum: Hum, *bodies: Any) -> None:
     writes=True,
 )
 async def phone_missing(hum: Hum, stage: Stage) -> None:
-    await _refuses(hum, {"name": stage.name()}, {"phone": None}, {"phone": ""}, {"phone": 13175550142})
+    digits = int(await stage.fresh())
+    await _refuses(hum, {"name": stage.name()}, {"phone": None}, {"phone": ""}, {"phone": digits})
 
 
 @CRE.check(

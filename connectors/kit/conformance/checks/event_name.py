@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Final
 
 from connectors.kit.conformance import expect, rules
-from connectors.kit.conformance.bodies import call
 from connectors.kit.conformance.check import Group
 from connectors.kit.conformance.checks.signature import wrongly_signed
 from connectors.kit.conformance.hum import Hum
@@ -120,7 +119,7 @@ async def create_without(hum: Hum, stage: Stage) -> None:
     writes=True,
 )
 async def call_as_other(hum: Hum, stage: Stage) -> None:
-    await _refuses(hum, hum.sync(call(hum.new_id("call"))), "call.completed", "contact.create")
+    await _refuses(hum, hum.sync(await stage.call(hum.new_id("call"))), "call.completed", "contact.create")
 
 
 @EVT.check(
@@ -132,7 +131,7 @@ async def call_as_other(hum: Hum, stage: Stage) -> None:
     writes=True,
 )
 async def call_without(hum: Hum, stage: Stage) -> None:
-    expect.bad_request(await hum.send(hum.sync(call(hum.new_id("call"))).without(NAME)), 400)
+    expect.bad_request(await hum.send(hum.sync(await stage.call(hum.new_id("call"))).without(NAME)), 400)
 
 
 @EVT.check(

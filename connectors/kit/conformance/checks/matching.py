@@ -163,12 +163,12 @@ async def shared_first(hum: Hum, stage: Stage) -> None:
     "Every contact of the seed is found, and is the right one",
     rule=rules.LOOKUP,
     hint="Search for every notation that the CRM may hold: look at how this contact is stored.",
-    needs="known",
+    needs="seeded",
 )
 async def all_of_the_seed(hum: Hum, stage: Stage) -> None:
     people = stage.all_of_the_seed()
     if not people:
-        raise Skipped(NEEDS["known"])
+        raise Skipped(NEEDS["seeded"])
     for person in people:
         answer = await hum.send(hum.lookup(person.phone))
         contact = expect.found(answer)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Final
 
 from connectors.kit.conformance import expect, rules
-from connectors.kit.conformance.bodies import call
 from connectors.kit.conformance.check import Group
 from connectors.kit.conformance.checks.lookup import IGNORE
 from connectors.kit.conformance.hum import Hum
@@ -108,5 +107,5 @@ async def many(hum: Hum, stage: Stage) -> None:
 async def forgets_nothing(hum: Hum, stage: Stage) -> None:
     told = await stage.logged()
     expect.alive(await hum.send(hum.ping()))
-    answer = await hum.send(hum.sync(call(told.call_id)))
+    answer = await hum.send(hum.sync(await stage.call(told.call_id)))
     expect.same(answer, "activity_id", told.activity_id, expect.logged(answer))

@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import Final
 
 from connectors.kit.conformance import expect, rules
-from connectors.kit.conformance.bodies import call
 from connectors.kit.conformance.check import Group
 from connectors.kit.conformance.hum import Hum
 from connectors.kit.conformance.stage import Stage
@@ -105,7 +104,7 @@ async def creates_in_parallel(hum: Hum, stage: Stage) -> None:
     writes=True,
 )
 async def same_call(hum: Hum, stage: Stage) -> None:
-    request = hum.sync(call(hum.new_id("call")))
+    request = hum.sync(await stage.call(hum.new_id("call")))
     first = expect.logged(await hum.send(request))
     for _ in range(2):
         request = hum.again(request)
@@ -122,7 +121,7 @@ async def same_call(hum: Hum, stage: Stage) -> None:
     writes=True,
 )
 async def calls_in_parallel(hum: Hum, stage: Stage) -> None:
-    told = call(hum.new_id("call"))
+    told = await stage.call(hum.new_id("call"))
     answers = await hum.send_all(hum.sync(told) for _ in range(10))
     done = [answer for answer in answers if answer.status not in (409, 429, 503)]
     if not done:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator
+from typing import Final
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console, Group, RenderableType
@@ -13,6 +15,8 @@ from rich.text import Text
 from connectors.kit.conformance.catalogue import GROUPS
 from connectors.kit.conformance.report import Failure, Report, Result, Shown
 
+_LABEL: Final = 10  # characters
+
 
 def show(console: Console, report: Report) -> None:
     """Prints it all. Texts of the connector go out as they are, without markup and control characters."""
@@ -21,7 +25,7 @@ def show(console: Console, report: Report) -> None:
     for note in report.notes:
         console.print(Text(note, "yellow"), soft_wrap=True)
     for result in report.failures:
-        console.print(_failure(result))
+        _show_failure(console, result)
     _show_skipped(console, report)
     _show_left(console, report)
     console.print()
@@ -54,25 +58,31 @@ def _groups(report: Report) -> RenderableType:
     return Padding(table, (1, 0))
 
 
-def _failure(result: Result) -> RenderableType:
-    failure = result.failure
-    assert failure is not None
+def _show_failure(console: Console, result: Result) -> None:
+    """In columns on a terminal. In a log or a file every line stays whole, so that it can be searched for."""
+    assert result.failure is not None
     head = Text.assemble(("FAILED ", "bold red"), (result.check.id, "bold"), f"  {result.check.title}")
-    lines = [
-        _line("contract", result.check.rule),
-        _line("expected", failure.expected),
-        _line("got", failure.got),
-        *_exchange(failure),
-        _line("hint", failure.hint, "cyan"),
-    ]
-    return Padding(Group(head, *lines), (0, 0, 1, 0))
+    parts = list(_parts(result.check.rule, result.failure))
+    if console.is_terminal:
+        console.print(Padding(Group(head, *(_line(*part) for part in parts)), (0, 0, 1, 0)))
+        return
+    console.print(head, soft_wrap=True)
+    for label, text in parts:
+        said = textwrap.indent(printable(text), " " * (_LABEL + 1)).lstrip(" ")
+        console.print(Text(f"{f'  {label}':<{_LABEL}} {said}"), soft_wrap=True)
+    console.print()
 
 
-def _exchange(failure: Failure) -> Iterator[RenderableType]:
+def _parts(rule: str, failure: Failure) -> Iterator[tuple[str, str]]:
+    """Labels, and what stands beside them."""
+    yield "contract", rule
+    yield "expected", failure.expected
+    yield "got", failure.got
     if failure.request is not None:
-        yield _line("request", _shown(failure.request))
+        yield "request", _shown(failure.request)
     if failure.answer is not None:
-        yield _line("answer", _shown(failure.answer))
+        yield "answer", _shown(failure.answer)
+    yield "hint", failure.hint
 
 
 def _shown(shown: Shown) -> str:
@@ -80,12 +90,12 @@ def _shown(shown: Shown) -> str:
     return "\n".join([*lines, "", shown.body] if shown.body else lines)
 
 
-def _line(label: str, text: str, style: str = "") -> RenderableType:
+def _line(label: str, text: str) -> RenderableType:
     """A label and a text beside it, of as many lines as it has."""
     grid = Table.grid(padding=(0, 1))
-    grid.add_column(width=10)
+    grid.add_column(width=_LABEL)
     grid.add_column(overflow="fold")
-    grid.add_row(Text(f"  {label}", "dim"), Text(printable(text), style))
+    grid.add_row(Text(f"  {label}", "dim"), Text(printable(text), "cyan" if label == "hint" else ""))
     return grid
 
 
