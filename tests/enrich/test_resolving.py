@@ -10,10 +10,10 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-from gateway.enrich.room import Room
 
 from gateway.crm import answers
 from gateway.crm.answers import NotFound
+from gateway.domain.room import Room
 from gateway.domain.rotation import Rotation
 from gateway.domain.secret import Secret
 from gateway.errors import Overloaded

@@ -6,8 +6,8 @@ import asyncio
 from contextlib import ExitStack
 
 import pytest
-from gateway.enrich.room import Room
 
+from gateway.domain.room import Room
 from gateway.enrich.flights import Flights
 
 pytestmark = pytest.mark.anyio
