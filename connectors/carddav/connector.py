@@ -214,7 +214,7 @@ class CardDavConnector(Connector):
         try:
             card = vcard.parse(resource.text)
         except ValueError:
-            raise Refused("the contact is no vCard") from None
+            raise Refused("the contact is no vCard, or longer than 1 MiB") from None
         text = mapping.with_call(card, call, self._keep_calls).text
         if text == resource.text:
             return

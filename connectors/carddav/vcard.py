@@ -8,9 +8,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Final
 
 FOLD_AT: Final = 75  # bytes, RFC 6350 section 3.2
+MOST_CHARACTERS: Final = 1024 * 1024  # of a card, pictures included
+MOST_PARAMETERS: Final = 100  # of a line that are read
 
 _LINE = re.compile(
     r"(?P<head>(?:(?P<group>[A-Za-z0-9-]+)\.)?(?P<name>[A-Za-z0-9-]+)"
@@ -37,14 +40,16 @@ class Line:
 
     @property
     def parameters(self) -> Mapping[str, tuple[str, ...]]:
-        """By upper-case name. A bare `;CELL`, as vCard 2.1 wrote it, counts as a TYPE."""
-        found: dict[str, tuple[str, ...]] = {}
-        for part in _PARAMETER.findall(self.head):
+        """By upper-case name. A bare `;CELL`, as vCard 2.1 wrote it, counts as a TYPE. Those beyond the first
+        hundred are not read."""
+        found: dict[str, list[str]] = {}
+        for parameter in islice(_PARAMETER.finditer(self.head), MOST_PARAMETERS):
+            part = parameter[1]
             name, equals, values = part.partition("=")
             name, values = (name, values) if equals else ("TYPE", part)
-            read = tuple(_uncaret(quoted or bare) for quoted, bare in _PART.findall(values))
-            found[name.upper()] = found.get(name.upper(), ()) + read
-        return found
+            read = (_uncaret(quoted or bare) for quoted, bare in _PART.findall(values))
+            found.setdefault(name.upper(), []).extend(read)
+        return {name: tuple(read) for name, read in found.items()}
 
     @property
     def types(self) -> frozenset[str]:
@@ -106,7 +111,10 @@ class Card:
 
 
 def parse(text: str) -> Card:
-    """Raises ValueError when the text is no vCard. Lines that are none are kept and say nothing."""
+    """Raises ValueError when the text is no vCard, or a huge one. Lines that are none are kept and say
+    nothing."""
+    if len(text) > MOST_CHARACTERS:
+        raise ValueError("is longer than 1 MiB")
     lines = tuple(_lines(text))
     if not lines or lines[0].name != "BEGIN" or lines[0].value.strip().upper() != "VCARD":
         raise ValueError("does not start with BEGIN:VCARD")

@@ -16,7 +16,9 @@ from connectors.kit.contract import Call
 
 LONGEST_LINE: Final = 1_000  # characters
 
-_MARK = re.compile(r"\[hum:([^\]\s]+)\]\s*\Z")
+# No bracket stands in an id as `mark` writes it; were one let in, every "[hum:" of a line would be read to
+# its end.
+_MARK = re.compile(r"\[hum:([^\[\]\s]+)\]\s*\Z")
 
 
 def headline(call: Call) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Final, NamedTuple, Protocol, TypeVar
@@ -27,6 +28,7 @@ from gateway.store.rotations import Accepted
 
 USER_AGENT: Final = "bluehive-hum-crm/1.0"
 MOST_ANSWER_BYTES: Final = 1024 * 1024
+MOST_READING: Final = 2.0  # seconds that a long answer waits until it is read
 
 T = TypeVar("T")
 Current = Callable[[Connector], Awaitable[Connector | None]]
@@ -210,6 +212,8 @@ class Calls:
         self._cdn_loop = cdn_loop
         self._current = current
         self._taking = Taking()
+        # One: threads that read JSON keep the event loop from running, and two do so twice as long.
+        self._reader = ThreadPoolExecutor(1, "long answers")
 
     async def ping(self, connector: Connector, org_id: str) -> PingResult:
         """Whether the connector answers, and takes the secret. It changes nothing."""
@@ -251,7 +255,7 @@ class Calls:
 
     async def _ask(
         self, letter: _Letter, read: Callable[[Exchange], T], *, again: bool = False
-    ) -> tuple[T, Said]:
+    ) -> tuple[T | Failed, Said]:
         """One exchange; a second one, within the same time, when the first was refused during a rotation or,
         with `again`, reset."""
         begun = self._clock.monotonic()
@@ -267,7 +271,7 @@ class Calls:
                 tries.append(Try(request, await self._send(letter, request, begun)))
             elif again and exchange.error == "reset":
                 tries.append(Try(request, await self._send(letter, request, begun)))
-        answer = await _read(read, tries[-1].exchange)
+        answer = await self._read(read, tries[-1].exchange)
         accepted = None
         if turn is not None and not isinstance(answer, Failed):
             accepted = self._taking.learn(letter.connector, turn, self._clock.now())
@@ -305,17 +309,20 @@ class Calls:
             org_id=letter.org_id, most=MOST_ANSWER_BYTES,
         )  # fmt: skip
 
+    async def _read(self, read: Callable[[Exchange], T], exchange: Exchange) -> T | Failed:
+        """A long answer is read beside the event loop, one at a time: a whole MiB of small objects takes a
+        tenth of a second. Those that wait too long for that are not read."""
+        if len(exchange.response_body) <= READ_BODY_BYTES:
+            return read(exchange)
+        reading = asyncio.get_running_loop().run_in_executor(self._reader, read, exchange)
+        try:
+            return await asyncio.wait_for(reading, MOST_READING)
+        except TimeoutError:
+            return Failed("timeout", "too many long answers came at once: this one was not read in time")
+
     def _left(self, letter: _Letter, begun: float) -> float:
         """Seconds until the connector's time is over."""
         return letter.connector.timeout_ms / 1000 - (self._clock.monotonic() - begun)
-
-
-async def _read(read: Callable[[Exchange], T], exchange: Exchange) -> T:
-    """A long answer is read beside the event loop: a whole MiB of small objects takes it a tenth of a
-    second."""
-    if len(exchange.response_body) <= READ_BODY_BYTES:
-        return read(exchange)
-    return await asyncio.to_thread(read, exchange)
 
 
 def _json(**fields: str | None) -> bytes:

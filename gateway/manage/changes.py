@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Final
 
 import msgspec
 
 from gateway.domain.connector import Connector
 from gateway.domain.ids import new_id
-from gateway.domain.pace import Pace
+from gateway.domain.pace import Budget, Pace
 from gateway.domain.secret import mask
 from gateway.errors import RateLimited
 from gateway.store import connector_contacts, connector_requests
@@ -19,6 +22,10 @@ from gateway.store.store import Store
 from gateway.store.transaction import Transaction
 
 MOST_PER_SECOND: Final = 20
+MOST_NUMBERS: Final = 2_000  # of an organization
+NUMBERS_SECONDS: Final = 10.0
+MOST_AT_ONCE: Final = 2
+MOST_OF_AN_ORGANIZATION: Final = 4
 _KEPT_HEADERS: Final = frozenset(
     {
         "content-type", "user-agent", "x-hum-signature", "webhook-id", "webhook-timestamp",
@@ -29,11 +36,38 @@ _LONGEST_VALUE: Final = 500
 
 
 class Changes:
-    """Takes what connectors' sides say; of each connector so many requests a second on this node."""
+    """Takes what connectors' sides say; on this node so many requests a second of each connector, so many
+    numbers of an organization, and never so many at once that others wait for the database."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._pace = Pace(MOST_PER_SECOND, store.clock.monotonic)
+        self._numbers = Budget(MOST_NUMBERS, NUMBERS_SECONDS, store.clock.monotonic)
+        self._under_way: Counter[str] = Counter()
+
+    @contextmanager
+    def admitted(self, connector: Connector, numbers: int) -> Iterator[None]:
+        """Around the transaction that `take` is given: whoever is refused has cost the database nothing.
+        Raises RateLimited."""
+        places = {connector.id: MOST_AT_ONCE, connector.org_id: MOST_OF_AN_ORGANIZATION}
+        if any(self._under_way[name] >= most for name, most in places.items()):
+            raise RateLimited("other changes of this connector are being taken", retry_after=1)
+        if not self._pace.allows(connector.id):
+            raise RateLimited(
+                f"more than {MOST_PER_SECOND} requests a second: name up to 1,000 numbers in each",
+                retry_after=1,
+            )
+        if wait := self._numbers.spend(connector.org_id, numbers):
+            raise RateLimited(
+                f"more than {MOST_NUMBERS:,} numbers in {NUMBERS_SECONDS:.0f} seconds",
+                retry_after=math.ceil(wait),
+            )
+        self._under_way.update(places.keys())
+        try:
+            yield
+        finally:
+            self._under_way.subtract(places.keys())
+            self._under_way = +self._under_way
 
     async def take(
         self,
@@ -45,12 +79,7 @@ class Changes:
         duration_ms: int,
     ) -> int:
         """How many answers were kept about these numbers (E.164), and are dropped. `headers` of the request
-        and `duration_ms` are for the log; the numbers themselves do not go into it. Raises RateLimited."""
-        if not self._pace.allows(connector.id):
-            raise RateLimited(
-                f"more than {MOST_PER_SECOND} requests a second: name up to 1,000 numbers in each",
-                retry_after=1,
-            )
+        and `duration_ms` are for the log; the numbers themselves do not go into it."""
         now = self._store.clock.now()
         people = [cipher.person(phone) for phone in phones]
         dropped = await connector_contacts.drop(tx.conn, connector.org_id, connector.id, people, now)

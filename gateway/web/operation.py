@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -46,7 +47,8 @@ class Operation:
     organizations' keys: only platform keys may.
 
     `audited`: a write leaves an entry in the audit log. `signed`: the request carries no API key; who asks
-    is proved by its signature (`web.signed`), and is the connector that the path names.
+    is proved by its signature (`web.signed`), and is the connector that the path names. `admit`: held around
+    the whole work, before any transaction begins; it may refuse.
 
     Six are for the OpenAPI document: what a success answers (None: no content), codes of errors
     beyond those that its kind brings along, the form of a body that the handler parses itself, headers that
@@ -74,6 +76,7 @@ class Operation:
     exports: tuple[str, ...] = ()
     audited: bool = True
     signed: bool = False
+    admit: Callable[[Call], AbstractContextManager[None]] = lambda call: nullcontext()
 
     @property
     def names_organization(self) -> bool:
@@ -147,7 +150,8 @@ class Endpoint:
                 call.model = parse(operation.model, body)
             created = {"X-HUM-Org-Created": "true"} if await self._find_organization(call) else {}
             try:
-                answer = await self._handle(call)
+                with operation.admit(call):
+                    answer = await self._handle(call)
             except Problem as problem:
                 problem.headers |= created
                 raise

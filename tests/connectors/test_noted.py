@@ -41,3 +41,9 @@ def test_what_somebody_else_wrote_is_no_mark(line: str) -> None:
 
 def test_a_line_is_not_endless() -> None:
     assert len(one_line("word " * 1000)) == LONGEST_LINE
+
+
+def test_a_mark_has_no_bracket_inside() -> None:
+    """So a line of nothing but beginnings of marks is read once, not once for each."""
+    assert marked("[hum:[hum:x]") == "x"
+    assert marked("[hum:" * 300_000) is None

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import hmac
 import json
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ import pytest
 from standardwebhooks import Webhook as StandardWebhook
 
 from gateway.clock import SystemClock
+from gateway.crm import answers, wire
 from gateway.crm.answers import Failed, Found, Kept, NotFound
 from gateway.crm.wire import MOST_ANSWER_BYTES, Calls, Question, build
 from gateway.domain.address import AllowedNetworks
@@ -386,3 +389,32 @@ async def test_answers_are_read_up_to_a_mebibyte(client: EgressClient, receiver:
     result = await calls(client).lookup(connector, "acme", Question(PHONE))
     assert isinstance(result.answer, Failed) and result.answer.error == "too_large"
     assert receiver.sent < 5_000_000 + 8 * MOST_ANSWER_BYTES  # the kernels' buffers included
+
+
+async def test_long_answers_are_read_one_at_a_time(
+    client: EgressClient, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also while the one that is read takes longer than anybody waits: the others are not read at all."""
+    monkeypatch.setattr(wire, "MOST_READING", 0.05)
+    let, begun, ended, read = threading.Event(), [], [], answers.read_lookup
+
+    def slow(*args: Any) -> Any:
+        begun.append(threading.get_ident())
+        let.wait(20)
+        ended.append(read(*args))
+        return ended[-1]
+
+    monkeypatch.setattr(answers, "read_lookup", slow)
+    receiver.respond(body=b'{"found": false, "x": "' + b"x" * 500_000 + b'"}')
+    asking = calls(client)
+    try:
+        results = await asyncio.gather(
+            *(asking.lookup(at(receiver), "acme", Question(PHONE)) for _ in range(4))
+        )
+    finally:
+        let.set()
+    assert [isinstance(one.answer, Failed) and one.answer.error for one in results] == ["timeout"] * 4
+    assert len(begun) == 1
+    monkeypatch.setattr(wire, "MOST_READING", 20)
+    assert (await asking.lookup(at(receiver), "acme", Question(PHONE))).answer == NotFound()
+    assert ended == [NotFound(), NotFound()]

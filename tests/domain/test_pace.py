@@ -1,8 +1,8 @@
-"""So many in any second, for each name apart."""
+"""So many in any second, or so much in a while, for each name apart."""
 
 from __future__ import annotations
 
-from gateway.domain.pace import Pace
+from gateway.domain.pace import Budget, Pace
 
 
 def test_so_many_in_any_second_and_no_more() -> None:
@@ -34,3 +34,19 @@ def test_names_that_are_quiet_are_forgotten() -> None:
     now += 2
     pace.allows("acme")
     assert len(pace._recent) == 1
+
+
+def test_a_budget_counts_what_it_weighs_and_says_when_there_is_room() -> None:
+    now = 100.0
+    budget = Budget(10, 5.0, lambda: now)
+    assert budget.spend("acme", 6) == 0
+    now += 1
+    assert budget.spend("acme", 4) == 0
+    assert budget.spend("other", 10) == 0
+    assert budget.spend("acme", 6) == 4
+    assert budget.spend("acme", 7) == 5
+    now += 4
+    assert budget.spend("acme", 6) == 0
+    now += 20
+    budget.spend("other", 1)
+    assert list(budget._spent) == ["other"]

@@ -10,8 +10,8 @@ import httpx
 import pytest
 
 from gateway.clock import SystemClock, format_time
-from gateway.domain.pace import Pace
-from gateway.manage.changes import MOST_PER_SECOND
+from gateway.domain.pace import Budget, Pace
+from gateway.manage.changes import MOST_NUMBERS, MOST_PER_SECOND, NUMBERS_SECONDS
 from gateway.signing import body_signature, sign
 from tests.support.node import Node, running_node
 from tests.support.receiver import Receiver
@@ -196,3 +196,32 @@ async def test_the_same_key_is_answered_alike(node: Node, bridge: dict[str, Any]
     assert (first.status_code, again.status_code) == (202, 202)
     assert again.headers["Idempotent-Replayed"] == "true"
     assert len(await log(node, bridge["id"])) == 1
+
+
+async def test_who_is_refused_opens_no_transaction(
+    node: Node, bridge: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither above the numbers of an organization nor above the requests at once, with a key or without."""
+    changes, store = node.gateway.services.changes, node.gateway.store
+    changes._numbers = Budget(MOST_NUMBERS, NUMBERS_SECONDS, lambda: 0.0)
+    opened, transaction = [], type(store).transaction
+
+    def counting(self: Any, *args: Any, **options: Any) -> Any:
+        opened.append(self)
+        return transaction(self, *args, **options)
+
+    monkeypatch.setattr(type(store), "transaction", counting)
+    many = json.dumps({"phones": [f"+1317555{number:04}" for number in range(1000)]}).encode()
+    headers = signed(node, bridge["secret"], many)
+    assert [(await send(node, bridge["id"], many, headers)).status_code for _ in range(2)] == [202, 202]
+    taken = len(opened)
+    assert taken >= 2
+    for more in ({}, {"Idempotency-Key": "k1"}):
+        answer = await send(node, bridge["id"], many, headers | more)
+        assert (answer.status_code, answer.headers["Retry-After"]) == (429, "10")
+    with changes.admitted(node.gateway.directory.known("acme").connectors[bridge["id"]], 0):
+        with changes.admitted(node.gateway.directory.known("acme").connectors[bridge["id"]], 0):
+            at_once = await send(node, bridge["id"], headers=signed(node, bridge["secret"]))
+            assert at_once.status_code == 429
+    assert len(opened) == taken
+    assert not changes._under_way

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from typing import Final, cast, get_args
 
-from gateway.domain.connector import ConnectorChanges, ConnectorPing
+from gateway.domain.connector import Connector, ConnectorChanges, ConnectorPing
 from gateway.domain.job import JobKind, RangeRequest
 from gateway.errors import NotFound
 from gateway.manage import stats as statistics
@@ -107,12 +108,21 @@ async def connector_stats(call: Call) -> Answer:
     return Answer(shapes_connectors.stats(found, connector_id))
 
 
-async def take_changes(call: Call) -> Answer:
-    services, org = call.services, call.the_org
-    signed.check_time(call.headers, call.model.timestamp, services.clock)
-    connector = org.connectors.get(call.path["id"])
+def _admit_changes(call: Call) -> AbstractContextManager[None]:
+    signed.check_time(call.headers, call.model.timestamp, call.services.clock)
+    return call.services.changes.admitted(_signer(call), len(call.model.phones))
+
+
+def _signer(call: Call) -> Connector:
+    connector = call.the_org.connectors.get(call.path["id"])
     if connector is None:  # deleted a moment ago
         raise signed.refusal("signature_mismatch")
+    return connector
+
+
+async def take_changes(call: Call) -> Answer:
+    services, org = call.services, call.the_org
+    connector = _signer(call)
     elapsed = round((services.clock.monotonic() - call.arrived) * 1000)
     async with services.transaction() as tx:
         dropped = await services.changes.take(
@@ -182,9 +192,11 @@ SIGNED = (
         "write", "A connector's side says whose entries have changed: what was answered about them is "
         "dropped.", model=ConnectorChanges, org="one", limit=lambda services: _CHANGES_BYTES,
         answers={202: answers.DroppedAnswers}, errors=("signature_invalid",), audited=False, signed=True,
+        admit=_admit_changes,
         note="Without an API key: signed with the connector's secret as the gateway signs its own requests, "
         "over the raw body. Either the three `webhook-*` headers of Standard Webhooks, or `X-HUM-Signature` "
         "with `timestamp` in the body; 5 minutes old at most. The next lookup asks anew. At most 20 requests "
-        "a second, then 429. It stands in the connector's log.",
+        "a second, and 2,000 numbers of an organization in any 10 seconds, then 429 with `Retry-After`. It "
+        "stands in the connector's log.",
     ),
 )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import vobject
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -86,6 +87,16 @@ def test_hostile_cards_take_no_time() -> None:
     assert read.text == long
     mapping.candidate(read, "/x.vcf", "US")
     mapping.with_call(read, Call("call_1"), 100)
+
+
+def test_so_many_parameters_are_read_and_cards_so_long() -> None:
+    line = vcard.parse(card("TEL;TYPE=first" + ";TYPE=x" * 100_000 + ":+1")).lines[3]
+    assert line.parameters == {"TYPE": ("first", *["x"] * (vcard.MOST_PARAMETERS - 1))}
+    assert (line.types, line.value) == ({"first", "x"}, "+1")
+    room = vcard.MOST_CHARACTERS - len(card("NOTE:"))
+    assert vcard.parse(card("NOTE:" + "x" * room)).first("NOTE") is not None
+    with pytest.raises(ValueError, match="1 MiB"):
+        vcard.parse(card("NOTE:" + "x" * (room + 1)))
 
 
 @given(st.text(max_size=60))
