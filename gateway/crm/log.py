@@ -14,6 +14,8 @@ from gateway.store import connector_requests as log
 from gateway.store.cipher import Cipher
 from gateway.store.connector_requests import Kind, Record
 
+WHAT_MASKS_SHORTEN: Final = 4096  # looked at beyond what is stored, which may move up
+
 _KINDS: Final[dict[Endpoint, Kind]] = {
     "contact.lookup": "lookup",
     "contact.create": "create",
@@ -59,13 +61,16 @@ def _record(one: Try, detail: str, secrets: tuple[str, ...]) -> Record:
     sent = [(n, "Bearer [secret]" if n == "Authorization" else value) for n, value in request.headers]
     headers, body, answer = exchange.response_headers, request.body, exchange.response_body
     cut = exchange.response_truncated or len(answer) > STORED_BODY_BYTES
-    answer = answer[: STORED_BODY_BYTES + reach(secrets)]
+    seen = STORED_BODY_BYTES + WHAT_MASKS_SHORTEN + reach(secrets)
+    beyond, answer = len(answer) > seen, answer[:seen]
     texts = "\n".join([detail, *(text for header in (*headers, *sent) for text in header)]).encode()
     # Nearly always there is nothing to mask, which one look at all of it together tells.
     if holds_any(b"\n".join((texts, body, answer)), secrets):
         detail, body, answer = mask(detail, secrets), mask(body, secrets), mask(answer, secrets)
         headers = [(mask(name, secrets), mask(value, secrets)) for name, value in headers]
         sent = [(name, mask(value, secrets)) for name, value in sent]
+        if beyond:
+            answer = answer[: -reach(secrets)]  # where half a secret may stand
     return Record(
         sent,
         body[:STORED_BODY_BYTES],

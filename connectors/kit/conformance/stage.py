@@ -134,9 +134,10 @@ class Stage:
         raise Skipped(f"a number that nobody has: {_TRIES} of 555-01xx are all known to the CRM")
 
     async def call(self, call_id: str, phone: str | None = None, **more: Any) -> dict[str, Any]:
-        """A call as `bodies.call` tells it, from `phone` or from somebody whom the CRM does not know, so that
-        no connector files it with a contact that is not the check's own."""
-        caller = phone if phone is not None else await self._once("caller", self._a_stranger)
+        """A call as `bodies.call` tells it, from `phone`, or from the contact that the check has made, or
+        where none can be made from somebody whom the CRM does not know: so that no connector files it with a
+        contact that is not the check's own."""
+        caller = phone if phone is not None else await self._once("caller", self._a_caller)
         return call(call_id, caller, await self._once("office", self._a_stranger), **more)
 
     async def show(self, activity_id: str) -> str:
@@ -169,6 +170,12 @@ class Stage:
 
     async def _an_unknown(self) -> str:
         return self._seed.unknown[0] if self._seed.unknown else await self.fresh()
+
+    async def _a_caller(self) -> str:
+        try:
+            return (await self.made()).phone
+        except (Failed, Skipped):
+            return await self._a_stranger()
 
     async def _a_stranger(self) -> str:
         """Calls are written, so a number will do only if a lookup has said that nobody has it."""
