@@ -77,6 +77,21 @@ def export(client: GatewayClient, as_json: bool, as_csv: bool, **filters: Any) -
         click.echo(json.dumps(entry, separators=(",", ":")))
 
 
+def _entries(source: Iterable[str]) -> list[dict[str, Any]]:
+    """The entries of an export, one a line."""
+    entries = []
+    for number, line in enumerate(source, 1):
+        if not line.strip():
+            continue
+        try:
+            entries.append(json.loads(line))
+        except ValueError:
+            raise click.ClickException(
+                f"line {number} is not JSON: verify reads what `audit export` writes without --csv"
+            ) from None
+    return entries
+
+
 @audit.command("verify")
 @click.option(
     "--file", "source", type=click.File("r", encoding="utf-8"), help="An export, instead of the API."
@@ -93,7 +108,7 @@ def verify(source: Any, local: bool, as_json: bool, **connection: Any) -> None:
     if source is not None and local:
         raise click.UsageError("--file goes without --local")
     if source is not None:
-        found = _follow([json.loads(line) for line in source if line.strip()], {})
+        found = _follow(_entries(source), {})
     elif local:
         found = _local()
     else:

@@ -134,8 +134,9 @@ def cancel(client: GatewayClient, as_json: bool, delivery_id: str) -> None:
 
 
 def _status(delivery: Row) -> str:
-    reason = delivery.get("reason")
-    return f"{delivery.get('status')} ({reason})" if reason else str(delivery.get("status"))
+    notes = [note for note in (delivery.get("reason"), "test" if delivery.get("test") else None) if note]
+    status = str(delivery.get("status"))
+    return f"{status} ({', '.join(notes)})" if notes else status
 
 
 def _target(delivery: Json) -> str:

@@ -86,3 +86,11 @@ def test_a_database_is_verified_where_it_lies(sqlite_database: str, monkeypatch:
     bad = runner.invoke(main, ["audit", "verify", "--local"])
     assert bad.exit_code == 1
     assert "was changed" in bad.output
+
+
+def test_an_export_as_csv_is_no_chain_to_follow(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "audit.csv"
+    file.write_text(run("audit", "export", "--csv").output)
+    refused = run("audit", "verify", "--file", str(file))
+    assert refused.exit_code == 1
+    assert "line 1 is not JSON" in refused.output
