@@ -27,6 +27,7 @@ from gateway.web.auth import OPERATOR, Principal
 from gateway.web.body import SMALL, check_json_type, parse
 from gateway.web.call import Answer, Call, Services
 from gateway.web.problems import problem_response
+from gateway.web.repeats import check_key
 
 log = logging.getLogger("gateway.http")
 
@@ -77,6 +78,11 @@ class Operation:
     audited: bool = True
     signed: bool = False
     admit: Callable[[Call], AbstractContextManager[None]] = lambda call: nullcontext()
+
+    @property
+    def takes_key(self) -> bool:
+        """Whether a repeated request can be told by its Idempotency-Key."""
+        return self.method == "POST" and self.model is not None
 
     @property
     def names_organization(self) -> bool:
@@ -175,9 +181,11 @@ class Endpoint:
 
     async def _handle(self, call: Call) -> Answer:
         key = call.headers.get("idempotency-key")
+        if key is not None and self._operation.takes_key:
+            check_key(key)
         if getattr(call.model, "dry_run", False) and not self._operation.waits:
             return await self._operation.handler(call)  # changes nothing: needs neither key nor transaction
-        if key is None or self._operation.method != "POST" or self._operation.model is None:
+        if key is None or not self._operation.takes_key:
             return await audit.perform(self._operation, call)
         repeats = self._services.repeats
         return await (repeats.apart if self._operation.waits else repeats.once)(self._operation, call, key)

@@ -18,13 +18,12 @@ from gateway.store.api_keys import ApiKey
 from gateway.web import auth, routes
 from gateway.web.api import OPERATIONS
 from gateway.web.auth import OPERATOR, PLATFORM_ONLY, Principal
-from gateway.web.openapi.document import build
 from gateway.web.operation import Endpoint
 from tests.support.node import Node, running_node
+from tests.support.things import DOCUMENT, example_of, make, noun_of
 
 pytestmark = pytest.mark.anyio
 
-DOCUMENT = build()
 REFUSED = {401, 403, 404}
 ACME = {"X-HUM-Org": "acme"}
 
@@ -67,42 +66,15 @@ def rank(role: str) -> int:
     return (*ROLES, PLATFORM_ONLY).index(role)
 
 
-def body_of(operation: dict[str, Any]) -> Any:
-    examples = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("examples")
-    return next(iter(examples.values()))["value"] if examples else None
-
-
-async def make(node: Node, noun: str) -> str:
-    """The id of a new thing of the organization acme: by the document's own example, where there is one."""
-    if noun == "deliveries":
-        await node.webhook("https://example.com/", ["held.back"], retry_schedule=[600])
-        event = await node.send("held.back")
-        return str((await node.deliveries(event_id=event["id"]))[0]["id"])
-    if noun == "organizations":
-        return "acme"
-    if noun == "jobs":
-        hook = await node.webhook("https://example.com/", ["held.back"])
-        return str((await node.call("POST", f"/api/webhooks/{hook['id']}/replay")).json()["id"])
-    if noun == "connector-requests":
-        bridge = await node.connector("http://127.0.0.1:9/")
-        pinged = await node.call("POST", f"/api/connectors/{bridge['id']}/ping")
-        return str(pinged.json()["request_id"])
-    path = "/api/platform/webhooks" if noun == "platform" else f"/api/{noun}"
-    body = body_of(DOCUMENT["paths"][path]["post"])
-    answer = await node.call("POST", path, json=body)
-    assert answer.status_code in (201, 202), answer.text
-    return str(answer.json()["id"])
-
-
 async def everything(node: Node) -> list[Asked]:
     found = []
     for path, method, operation in secured():
         has_id = "{id}" in path
-        address = path.replace("{id}", await make(node, path.split("/")[2])) if has_id else path
+        address = path.replace("{id}", await make(node, noun_of(path))) if has_id else path
         elsewhere = path.replace("{id}", "evt_nothing") if has_id else None
         role, scope = operation["x-hum-role"], operation["x-hum-scope"]
         found.append(
-            Asked(operation["operationId"], method, address, elsewhere, role, scope, body_of(operation))
+            Asked(operation["operationId"], method, address, elsewhere, role, scope, example_of(operation))
         )
     return found
 

@@ -17,6 +17,7 @@ from gateway.web.api import OPERATIONS as ALL
 from gateway.web.operation import Operation
 from tests.support.node import Node, running_node
 from tests.support.receiver import Receiver
+from tests.support.things import make, noun_of
 
 pytestmark = pytest.mark.anyio
 
@@ -50,25 +51,9 @@ async def path_of(node: Node, operation: Operation, ids: dict[str, str]) -> str:
     """The operation's path with the id of a thing that exists."""
     if "{id}" not in operation.path:
         return operation.path
-    noun = operation.path.split("/")[2]
+    noun = noun_of(operation.path)
     if noun not in ids:
-        if noun == "webhooks":
-            ids[noun] = (await node.webhook("https://example.com/", enabled=False))["id"]
-        elif noun == "organizations":
-            ids[noun] = "acme"
-        elif noun == "platform":
-            body = {"url": "https://example.com/", "events": ["webhook.disabled"]}
-            ids[noun] = (await node.call("POST", "/api/platform/webhooks", json=body)).json()["id"]
-        elif noun == "jobs":
-            hook = await node.webhook("https://example.com/", ["held.back"])
-            ids[noun] = (await node.call("POST", f"/api/webhooks/{hook['id']}/replay")).json()["id"]
-        elif noun == "keys":
-            answer = await node.call("POST", "/api/keys", json={"role": "viewer", "org_id": "acme"})
-            ids[noun] = answer.json()["id"]
-        else:
-            await node.webhook("http://127.0.0.1:9/")
-            event = (await node.send())["id"]
-            ids |= {"events": event, "deliveries": (await node.deliveries(event_id=event))[0]["id"]}
+        ids[noun] = await make(node, noun)
     return operation.path.replace("{id}", ids[noun])
 
 

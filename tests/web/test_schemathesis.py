@@ -30,7 +30,10 @@ _NOWHERE = {"dns_servers": "127.0.0.1:9", "egress_proxy": "http://127.0.0.1:9"}
 
 # What a request can be refused for although it is as the document says, because no schema can say it: errors,
 # and for `invalid_request` the fields with the messages.
-_EXCUSED = {"invalid_cursor", "headers_required", "rate_limited", "webhook_disabled", "job_running"}
+_EXCUSED = {
+    "invalid_cursor", "headers_required", "rate_limited", "webhook_disabled", "job_running",
+    "secret_rotation_required",
+}  # fmt: skip
 _EXCUSED_FIELDS = (
     (r"(events\[\d+\]\.)?data\b.*", r".*"),  # what the catalogue says of it
     (r"url", r".*"),  # where it may lead

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -39,12 +39,22 @@ class Schemas:
         whole = self._whole(schema)
         if whole.get("type") == "array":
             return self.fields(whole["items"], answer=answer)
+        if "oneOf" in whole:
+            return self._either(whole["oneOf"], answer=answer)
         required = set(() if answer else whole.get("required", ()))
         found = [
             self.field(name, one, required=name in required, answer=answer)
             for name, one in whole.get("properties", {}).items()
         ]
         return sorted(found, key=lambda field: not field.required)
+
+    def _either(self, options: Iterable[Mapping[str, Any]], *, answer: bool) -> list[Field]:
+        """The fields of all options, each once: as the first option that has it says."""
+        found: dict[str, Field] = {}
+        for option in options:
+            for one in self.fields(option, answer=answer):
+                found.setdefault(one.name, one)
+        return list(found.values())
 
     def field(
         self, name: str, schema: Mapping[str, Any], *, required: bool = False, answer: bool = False

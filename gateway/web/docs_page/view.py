@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from gateway.web.docs_page.fields import Field, Schemas
@@ -48,7 +48,8 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """A request that the gateway sends."""
+    """A request that the gateway sends: an event, whose `fields` are those of its data and whose headers and
+    answers are those of its section, or a request with a body, headers and answers of its own."""
 
     id: str
     name: str
@@ -56,11 +57,13 @@ class Sent:
     text: str
     fields: list[Field]
     example: str
+    headers: list[Field] = field(default_factory=list)
+    answers: list[Answer] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A heading with its operations, or with what is sent; those that are sent share headers and answers."""
+    """A heading with its operations, or with what is sent; events share headers, envelope and answers."""
 
     id: str
     title: str
@@ -121,7 +124,7 @@ def _section(
     sent: list[tuple[Mapping[str, Any], str]],
     schemas: Schemas,
 ) -> Section:
-    first = sent[0][0] if sent else None
+    first = next((operation for operation, _ in sent if _is_event(operation, schemas)), None)
     return Section(
         id=_slug(tag["name"]),
         title=tag["name"],
@@ -202,7 +205,8 @@ def _failure(status: str, response: Mapping[str, Any]) -> Failure:
 
 def _sent(operation: Mapping[str, Any], name: str, schemas: Schemas) -> Sent:
     media = _media(operation["requestBody"])
-    data = next((field for field in schemas.fields(media["schema"]) if field.name == "data"), None)
+    data = _data(operation, schemas)
+    responses = operation["responses"].items()
     return Sent(
         id=operation["operationId"],
         name=name,
@@ -210,7 +214,19 @@ def _sent(operation: Mapping[str, Any], name: str, schemas: Schemas) -> Sent:
         text=operation.get("description", ""),
         fields=data.fields if data and data.fields else schemas.fields(media["schema"]),
         example=pretty(_first_example(media)),
+        headers=[] if data else _parameters(operation, "header", schemas),
+        answers=[] if data else [_answer(status, one, schemas) for status, one in responses],
     )
+
+
+def _data(operation: Mapping[str, Any], schemas: Schemas) -> Field | None:
+    """The `data` of an event's envelope; None for a request that is no event."""
+    fields = schemas.fields(_media(operation["requestBody"])["schema"])
+    return next((one for one in fields if one.name == "data"), None)
+
+
+def _is_event(operation: Mapping[str, Any], schemas: Schemas) -> bool:
+    return _data(operation, schemas) is not None
 
 
 def _curl(path: str, method: str, operation: Mapping[str, Any]) -> str:
