@@ -17,6 +17,7 @@ from gateway.domain.connector import Connector
 from gateway.store.bulk import BulkInsert
 from gateway.store.bulk import Row as Tuple
 from gateway.store.cipher import Cipher
+from gateway.store.engine import DirectRead
 from gateway.store.tables import connector_contacts as table
 
 State = Literal["found", "not_found"]
@@ -37,6 +38,11 @@ _REPLACES: Final = (
 insert_answers: Final = BulkInsert(
     table, _COLUMNS, on_conflict=f"{_REPLACES} WHERE excluded.fetched_at >= connector_contacts.fetched_at"
 )
+_READ: Final = (
+    "SELECT connector_id, state, contact, fetched_at, expires_at FROM connector_contacts"
+    " WHERE org_id = {} AND person = {} AND expires_at > {} AND state <> 'dropped'"
+)
+_read: Final = DirectRead(_READ.format(*"???"), _READ.format("$1", "$2", "$3"))
 _insert_dropped: Final = BulkInsert(table, _COLUMNS, on_conflict=_REPLACES)
 
 
@@ -74,12 +80,10 @@ async def of_person(
     """What these connectors have said of the person, by connector; not what has expired, nor what was
     answered by a system that the connector no longer leads to."""
     since = {connector.id: connector.contacts_since for connector in connectors}
-    query = select(table).where(table.c.org_id == org_id, table.c.person == person, table.c.expires_at > now)
-    query = query.where(table.c.state != _DROPPED)
     return {
-        found.connector_id: _answer(found, cipher)
-        for found in await conn.execute(query)
-        if found.connector_id in since and found.fetched_at >= since[found.connector_id]
+        connector_id: _answer(cipher, person, connector_id, state, contact, fetched_at, expires_at)
+        for connector_id, state, contact, fetched_at, expires_at in await _read(conn, (org_id, person, now))
+        if connector_id in since and fetched_at >= since[connector_id]
     }
 
 
@@ -140,11 +144,11 @@ async def forget_expired(conn: AsyncConnection, now: int, limit: int) -> int:
     return len(keys)
 
 
-def _answer(found: Any, cipher: Cipher) -> Answer:
-    contact = None
-    if found.contact is not None:
-        contact = cipher.open(_name(found.connector_id, found.person), "contact", found.contact)
-    return Answer(found.connector_id, found.state, contact, found.fetched_at, found.expires_at)
+def _answer(
+    cipher: Cipher, person: bytes, connector_id: str, state: State, sealed: bytes | None, *times: int
+) -> Answer:
+    contact = None if sealed is None else cipher.open(_name(connector_id, person), "contact", sealed)
+    return Answer(connector_id, state, contact, *times)
 
 
 def _name(connector_id: str, person: bytes) -> str:
