@@ -14,7 +14,7 @@ from starlette.requests import ClientDisconnect, Request
 from connectors.kit.answers import Problem
 from connectors.kit.verify import Refused, Verified, verify
 
-LONGEST_BODY: Final = 1024 * 1024  # bytes
+LONGEST_BODY: Final = 4_718_592  # bytes: a call as long as HUM's longest event, 4 MiB, and its frame
 SLOWEST_BODY: Final = 10  # seconds
 
 _DELIVERY = re.compile(r"[A-Za-z0-9_.:-]{1,128}\Z", re.ASCII)
@@ -47,7 +47,7 @@ def envelope(request: Request) -> Envelope:
 
 async def read(request: Request) -> bytes:
     """The raw body. Raises Problem: too large, or too slow."""
-    too_large = Problem(413, "payload_too_large", "the body is larger than 1 MiB")
+    too_large = Problem(413, "payload_too_large", "the body is larger than 4.5 MiB")
     announced = request.headers.get("content-length", "")
     if announced.isdecimal() and int(announced) > LONGEST_BODY:
         raise too_large

@@ -12,6 +12,7 @@ from gateway.clock import format_time
 from gateway.crm import wire
 from gateway.dispatch.webhook import request_headers
 from gateway.domain.addressee import Addressee
+from gateway.domain.connector import PATHS, Endpoint
 from gateway.domain.delivery import DUE_QUEUE, Status, shown_status
 from gateway.domain.event import PRIORITY_NAMES, Event
 from gateway.domain.url import shorten
@@ -232,7 +233,7 @@ def attempt(
     customer gave are masked for everybody; without `payload` the response's body stays out."""
     record = open_record(cipher, row) or Record(("", ""))
     signatures = record.signatures if whole else ("sha256=" + HIDDEN, "v1," + HIDDEN)
-    url = revision["url"] if revision else None
+    url = _url_of(row, owed, revision)
     return {
         "id": attempt_id(row.delivery_id, row.number),
         "number": row.number,
@@ -250,6 +251,14 @@ def attempt(
         "held": row.held,
         "swapped_from": row.swapped_from,
     }
+
+
+def _url_of(row: Row[Any], owed: Row[Any], revision: Mapping[str, Any] | None) -> str | None:
+    """Where it was sent to; a connector has an address for each kind of request."""
+    if revision is None or owed.target_type == "webhook":
+        return revision["url"] if revision else None
+    kind: Endpoint = "contact.lookup" if row.error == "contact_lookup" else "call.sync"
+    return str(revision["url"]) + PATHS[kind]
 
 
 def _request_headers(

@@ -77,7 +77,7 @@ async def test_a_call_is_told_in_full_and_to_the_callers_contact(node: Node, crm
     assert told["call"] == {"id": sample["call_id"], **expected}
     assert delivery["payload"] == told
     [attempt] = delivery["attempts"]
-    assert attempt["url"] == connector.url  # of the revision; the path is the contract's
+    assert attempt["url"] == connector.url + "/calls"
     headers = dict(attempt["request_headers"])
     assert headers["Authorization"] == "Bearer [secret]"
     assert headers["X-HUM-Signature"] == request.header("X-HUM-Signature")

@@ -23,12 +23,16 @@ its id never changes afterwards.
 
 from __future__ import annotations
 
-from connectors.kit.conformance.options import Options
-from connectors.kit.conformance.report import Report, Result
-from connectors.kit.conformance.runner import run, run_async
-from connectors.kit.conformance.seed import Known, Seed, read_seed
-from connectors.kit.conformance.verdict import Unreachable
-from connectors.kit.conformance.wire import in_process
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from connectors.kit.conformance.options import Options
+    from connectors.kit.conformance.report import Report, Result
+    from connectors.kit.conformance.runner import run, run_async
+    from connectors.kit.conformance.seed import Known, Seed, read_seed
+    from connectors.kit.conformance.verdict import Unreachable
+    from connectors.kit.conformance.wire import in_process
 
 __all__ = [
     "Known",
@@ -42,3 +46,23 @@ __all__ = [
     "run",
     "run_async",
 ]
+
+_HOMES = {
+    "Known": "seed",
+    "Options": "options",
+    "Report": "report",
+    "Result": "report",
+    "Seed": "seed",
+    "Unreachable": "verdict",
+    "in_process": "wire",
+    "read_seed": "seed",
+    "run": "runner",
+    "run_async": "runner",
+}
+
+
+def __getattr__(name: str) -> Any:
+    # Imported when asked for: the help of the command needs none of it.
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -20,6 +20,7 @@ from connectors.kit.server import application
 from connectors.memory.connector import MemoryConnector
 from tests.connectors.conformance.plain import Plain, Tolerable
 from tests.connectors.conformance.reference import EXACT, PEOPLE, SEED, checked
+from tests.connectors.process import ConnectorProcess
 from tests.connectors.signing import SECRET
 
 BASE = "http://127.0.0.1"
@@ -206,3 +207,17 @@ def test_over_sockets_with_a_path_and_a_query_in_the_base_url() -> None:
         report = run(f"{url}/crm/hum?tenant=7", SECRET, options)
     assert not report.failures
     assert report.url.endswith("/crm/hum?tenant=7")
+
+
+@pytest.mark.proof
+def test_the_connector_that_is_served_by_name_passes(tmp_path: Path) -> None:
+    """`hum-connector serve memory`, as a process of its own."""
+    with ConnectorProcess("memory", tmp_path) as served_one:
+        options = Options(allow_writes=True, settle=0, timeout=20, clock=no_time)
+        report = run(served_one.url, SECRET, options)
+    assert not report.failures
+    assert {result.check.id for result in report.skipped} == {
+        *("HUM-MAT-001", "HUM-MAT-002", "HUM-MAT-003", "HUM-MAT-004", "HUM-MAT-008", "HUM-MAT-009"),
+        *("HUM-MAT-010", "HUM-CAL-019", "HUM-CAL-020", "HUM-CAL-021", "HUM-CAL-022"),
+    }
+    print(f"hum-connector serve memory: {len(report.passed)} passed, 0 failed, {report.requests} requests")
