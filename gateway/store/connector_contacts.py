@@ -63,23 +63,17 @@ def row(cipher: Cipher, org_id: str, person: bytes, answer: Answer) -> Tuple:
     )  # fmt: skip
 
 
-async def of_person(
-    conn: AsyncConnection,
-    cipher: Cipher,
-    org_id: str,
-    person: bytes,
-    connectors: Iterable[Connector],
-    now: int,
+def usable(
+    cipher: Cipher, person: bytes, rows: Iterable[Any], connectors: Iterable[Connector], now: int
 ) -> dict[str, Answer]:
-    """What these connectors have said of the person, by connector; not what has expired, nor what was
-    answered by a system that the connector no longer leads to."""
+    """What these connectors have said of the person, by connector, out of the rows that there are (id of the
+    connector, state, sealed, at, expires_at); not what has expired or was dropped, nor what was answered by a
+    system that the connector no longer leads to."""
     since = {connector.id: connector.contacts_since for connector in connectors}
-    query = select(table).where(table.c.org_id == org_id, table.c.person == person, table.c.expires_at > now)
-    query = query.where(table.c.state != _DROPPED)
     return {
-        found.connector_id: _answer(found, cipher)
-        for found in await conn.execute(query)
-        if found.connector_id in since and found.fetched_at >= since[found.connector_id]
+        row.id: _answer(row, cipher, person)
+        for row in rows
+        if row.expires_at > now and row.state != _DROPPED and row.id in since and row.at >= since[row.id]
     }
 
 
@@ -140,11 +134,11 @@ async def forget_expired(conn: AsyncConnection, now: int, limit: int) -> int:
     return len(keys)
 
 
-def _answer(found: Any, cipher: Cipher) -> Answer:
+def _answer(row: Any, cipher: Cipher, person: bytes) -> Answer:
     contact = None
-    if found.contact is not None:
-        contact = cipher.open(_name(found.connector_id, found.person), "contact", found.contact)
-    return Answer(found.connector_id, found.state, contact, found.fetched_at, found.expires_at)
+    if row.sealed is not None:
+        contact = cipher.open(_name(row.id, person), "contact", row.sealed)
+    return Answer(row.id, row.state, contact, row.at, row.expires_at)
 
 
 def _name(connector_id: str, person: bytes) -> str:
