@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import profiling
+from bench.callers import callers
 from bench.growth import growth
 from bench.isolation import isolation
 from bench.report import show
@@ -57,6 +58,11 @@ def _memory(stock: Stock, sizes: Sizes) -> dict[str, Any]:
         return memory(place, sizes)
 
 
+def _callers(stock: Stock, sizes: Sizes) -> dict[str, Any]:
+    with stock.empty() as place:
+        return callers(place, sizes)
+
+
 # `start` comes after `growth`, whose database it takes over.
 PARTS: dict[str, Callable[[Stock, Sizes], dict[str, Any]]] = {
     "throughput": _throughput,
@@ -65,11 +71,12 @@ PARTS: dict[str, Callable[[Stock, Sizes], dict[str, Any]]] = {
     "start": _start,
     "isolation": _isolation,
     "memory": _memory,
+    "callers": _callers,
 }
 
 
 # Growth and isolation say little in a few seconds.
-QUICK_PARTS = ("throughput", "latency", "start", "memory")
+QUICK_PARTS = ("throughput", "latency", "start", "memory", "callers")
 
 
 def measure(kind: str, parts: list[str], sizes: Sizes) -> dict[str, Any]:

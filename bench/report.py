@@ -99,6 +99,15 @@ LINES: Final = (
     Line("memory, {pending:,} pending, MB", ("memory", "pending_mb"), "{:.0f}", ("memory", "floor_mb")),
     Line("  at its peak, MB", ("memory", "pending_peak_mb"), "{:.0f}"),
     Line("  after a new start, MB", ("memory", "restarted_mb"), "{:.0f}"),
+    Line("callers, {numbers:,} new numbers: p50 ms", ("callers", "new", "p50_ms"), "{:.1f}",
+         ("callers", "direct", "p50_ms")),
+    Line("  p99 ms", ("callers", "new", "p99_ms"), "{:.1f}", ("callers", "direct", "p99_ms")),
+    Line("  CPU per resolve, µs", ("callers", "new", "cpu_us"), "{:.0f}"),
+    Line("callers, known numbers: p50 ms", ("callers", "known", "p50_ms"), "{:.1f}"),
+    Line("  p99 ms", ("callers", "known", "p99_ms"), "{:.1f}"),
+    Line("  CPU per resolve, µs", ("callers", "known", "cpu_us"), "{:.0f}"),
+    Line("callers, known numbers at 200/s: p50 ms", ("callers", "steady", "p50_ms"), "{:.1f}"),
+    Line("  p99 ms", ("callers", "steady", "p99_ms"), "{:.1f}"),
 )  # fmt: skip
 
 _TARGETS: Final = {target.path: target for target in TARGETS}

@@ -32,6 +32,8 @@ class Sizes:
     backlog_each: int
     memory_pending: int
     starts: int
+    callers: int
+    callers_seconds: int
 
 
 FULL: Final = Sizes(
@@ -57,6 +59,8 @@ FULL: Final = Sizes(
     backlog_each=20,
     memory_pending=100_000,
     starts=3,
+    callers=2_000,
+    callers_seconds=15,
 )
 
 QUICK: Final = Sizes(
@@ -82,6 +86,8 @@ QUICK: Final = Sizes(
     backlog_each=5,
     memory_pending=10_000,
     starts=1,
+    callers=500,
+    callers_seconds=5,
 )
 
 TINY: Final = Sizes(
@@ -107,4 +113,6 @@ TINY: Final = Sizes(
     backlog_each=2,
     memory_pending=500,
     starts=1,
+    callers=20,
+    callers_seconds=1,
 )

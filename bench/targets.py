@@ -44,6 +44,8 @@ TARGETS: Final = (
     Target(("throughput", "batch", "statements"), 0.1),
     Target(("latency", "p99_ms"), 25),
     Target(("memory", "pending_mb"), 250),
+    Target(("callers", "new", "p50_ms"), 5),
+    Target(("callers", "steady", "p99_ms"), 10),
     Target(("start", "new_seconds"), 1.5),
     Target(("start", "empty_seconds"), 1.5),
     Target(("start", "pending_seconds"), 3.0),

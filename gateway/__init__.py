@@ -19,6 +19,19 @@ The way of an event, file by file:
     dispatch/claims.py       what falls due later, was left behind, or did not fit
     dispatch/lanes.py        webhooks with an order or a rate: one node serves them, in line
 
+The way of a caller:
+
+    web/api/callers.py       POST /api/callers/resolve
+    domain/phone.py          whatever the network gave becomes a number, or a reason
+    enrich/caller.py         every source at once, one deadline, always an answer
+    enrich/connectors.py     what a CRM has said before, or says now
+    crm/wire.py              the signed request, over the same guarded way out
+    crm/answers.py           what came back, read strictly: a failure is never "not found"
+    domain/contact.py        several sources become one picture
+    domain/context.py        the block for an agent's prompt
+    enrich/keeping.py        answers are remembered, and written down behind
+    enrich/creating.py       callers whom nobody knows, made once
+
 `app.py` joins all of it. Imports point down: app → web, cli → ingest, dispatch, manage → store, egress →
 domain → errors, clock. `signing.py` stands alone: customers copy it.
 

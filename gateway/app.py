@@ -26,6 +26,7 @@ from gateway.dispatch.lease import NodeLease
 from gateway.dispatch.payloads import Payloads
 from gateway.dispatch.trial import Trials
 from gateway.domain.address import AllowedNetworks
+from gateway.domain.connector import Connector
 from gateway.domain.event import EventParser
 from gateway.domain.job import JobKind
 from gateway.egress.client import EgressClient
@@ -104,7 +105,7 @@ class Gateway:
         self.records = GroupCommit(
             store.transaction, {record.KIND: records, keeping.KIND: notes}, observe=self._observe
         )
-        calls = Calls(self.client, clock, cdn_loop)
+        calls = Calls(self.client, clock, cdn_loop, self._current)
         self.keeping = Keeping(store, self.records)
         self.creates = Creates(store, self.directory, calls, self.keeping, clock, metrics)
         self.connectors = Connectors(calls, self.keeping, Room(), clock, metrics)
@@ -248,6 +249,11 @@ class Gateway:
             "in_memory": self.dispatcher.kept,
             "in_flight": self.dispatcher.in_flight,
         }
+
+    def _current(self, connector: Connector) -> Connector:
+        """The connector as this node knows it by now."""
+        org = self.directory.known(connector.org_id)
+        return connector if org is None else org.connectors.get(connector.id, connector)
 
     def _lease_for_work(self) -> str | None:
         """The lease under which this node may work on jobs at this moment."""

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 COLUMNS = [
     Column("id", member("id")),
     Column("kind", member("kind")),
-    Column("webhook", member("object_id"), 3),
+    Column("target", member("object_id"), 3),
     Column("status", lambda job: _status(job)),
     Column("matched", member("matched"), 1),
     Column("done", member("done")),

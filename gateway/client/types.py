@@ -295,11 +295,25 @@ class Envelope(_Envelope, total=False):
     test: bool
 
 
-class DeliveryWithAttempts(Delivery):
-    """One delivery with what was sent and what came back. The payload is None when it is past its retention
-    or not open to this key."""
+class SyncedContact(TypedDict):
+    """Whose call it is, by the CRM's own id."""
 
-    payload: Envelope | None
+    id: str
+    phone: str | None
+
+
+class SyncedCall(TypedDict):
+    """The body of a `call.sync`; the contact is None for a person the CRM does not know."""
+
+    call: dict[str, Any]
+    contact: SyncedContact | None
+
+
+class DeliveryWithAttempts(Delivery):
+    """One delivery with what was sent and what came back; a connector gets the call as it stands. The payload
+    is None when it is past its retention or not open to this key."""
+
+    payload: Envelope | SyncedCall | None
     attempts: list[Attempt]
 
 

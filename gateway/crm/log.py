@@ -44,7 +44,8 @@ def _row(
     row_id = new_id("att", exchange.started_at)
     error = failed.error if failed is not None else exchange.error or _refusal(said, one)
     detail = failed.detail if failed is not None else exchange.error_detail
-    record = _record(one, detail, tuple(s.value for s in connector.secrets))
+    secrets = dict.fromkeys((*(secret.value for secret in connector.secrets), *said.secrets))
+    record = _record(one, detail, tuple(secrets))
     return log.Request(
         row_id, connector.org_id, connector.id, connector.revision_id, _KINDS[said.event], said.id,
         exchange.started_at, exchange.duration_ms, exchange.status_code, error, person,

@@ -49,10 +49,12 @@ class Turn:
         """The id of the secret that leads the next exchange."""
         return self.memory.rotation.secret_id(self.tried)
 
-    def asks_again(self, exchange: Exchange, now: int) -> bool:
-        """Whether the answer asks for the other secret, and that one still signs."""
-        there_is_another = self.tried == "old" or not self.memory.rotation.over(now)
-        return exchange.status_code in SAYS_SIGNATURE and there_is_another
+    def asks_again(self, exchange: Exchange, connector: Connector, now: int) -> bool:
+        """Whether the answer asks for the other secret, and that one still signs for the connector as it
+        is."""
+        wanted = self.memory.rotation.secret_id(other(self.tried))
+        signs = any(secret.id == wanted for secret in connector.live_secrets(now))
+        return exchange.status_code in SAYS_SIGNATURE and signs
 
     def swap(self) -> None:
         self.tried = other(self.tried)
@@ -78,6 +80,14 @@ class Taking:
         else:
             memory.see(stored)
         return Turn(memory, memory.rotation.leading(now))
+
+    def turn_since(self, before: Connector, after: Connector, now: int) -> Turn | None:
+        """The turn of a call that was sent before the rotation began, signed with the old secret alone."""
+        turn = self.turn(after, now)
+        if turn is None or turn.memory.rotation.old_secret_id not in {secret.id for secret in before.secrets}:
+            return None
+        turn.tried = "old"
+        return turn
 
     def learn(self, connector: Connector, turn: Turn, now: int) -> Accepted | None:
         """The connector has answered as the contract says: it took the secret that led. What of that is to be

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Final, NamedTuple, Protocol, TypeVar
 
@@ -21,6 +21,7 @@ from gateway.crm.taking import Taking, Turn
 from gateway.domain.connector import Connector, Endpoint
 from gateway.domain.exchange import READ_BODY_BYTES, Exchange, Request
 from gateway.domain.ids import new_id
+from gateway.domain.rotation import SAYS_SIGNATURE
 from gateway.signing import body_signature, standard_key, standard_signature
 from gateway.store.rotations import Accepted
 
@@ -64,12 +65,14 @@ class Try(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Said:
     """A direct call as it went, for its record (`crm.log`): every exchange in order, of which the last one
-    counts. `accepted`: what is to be written down of the secret that was taken, during a rotation."""
+    counts. `accepted`: what is to be written down of the secret that was taken, during a rotation; `secrets`:
+    those of the connector as it was when the last exchange began, to be masked."""
 
     event: Endpoint
     id: str
     tries: tuple[Try, ...]
     accepted: Accepted | None = None
+    secrets: tuple[str, ...] = ()
 
     @property
     def exchange(self) -> Exchange:
@@ -188,12 +191,23 @@ class _Letter:
 
 class Calls:
     """Makes direct calls. Each takes as long as the connector's `timeout_ms` at most, and raises nothing for
-    what the connector does."""
+    what the connector does.
 
-    def __init__(self, client: Post, clock: Clock, cdn_loop: str) -> None:
+    `current` is the connector as it is by then, as far as this node knows: a secret that was ended between
+    the two exchanges of a rotation signs nothing any more.
+    """
+
+    def __init__(
+        self,
+        client: Post,
+        clock: Clock,
+        cdn_loop: str,
+        current: Callable[[Connector], Connector] = lambda connector: connector,
+    ) -> None:
         self._client = client
         self._clock = clock
         self._cdn_loop = cdn_loop
+        self._current = current
         self._taking = Taking()
 
     async def ping(self, connector: Connector, org_id: str) -> PingResult:
@@ -245,8 +259,9 @@ class Calls:
         tries = [Try(request, await self._send(letter, request, begun))]
         exchange = tries[0].exchange
         if self._left(letter, begun) > 0:
-            if turn is not None and turn.asks_again(exchange, self._clock.now()):
-                turn.swap()
+            anew = self._with_the_other(letter, turn, exchange)
+            if anew is not None:
+                letter, turn = anew
                 request = self._build(letter, turn, request.timestamp)
                 tries.append(Try(request, await self._send(letter, request, begun)))
             elif again and exchange.error == "reset":
@@ -255,7 +270,23 @@ class Calls:
         accepted = None
         if turn is not None and not isinstance(answer, Failed):
             accepted = self._taking.learn(letter.connector, turn, self._clock.now())
-        return answer, Said(letter.event, letter.id, tuple(tries), accepted)
+        secrets = tuple(secret.value for secret in letter.connector.secrets)
+        return answer, Said(letter.event, letter.id, tuple(tries), accepted, secrets)
+
+    def _with_the_other(
+        self, letter: _Letter, turn: Turn | None, exchange: Exchange
+    ) -> tuple[_Letter, Turn] | None:
+        """The call with the other secret, when its answer asks for that. A rotation may have begun or ended
+        meanwhile: what counts is the connector as it is."""
+        if exchange.status_code not in SAYS_SIGNATURE:
+            return None
+        now, before = self._clock.now(), letter.connector
+        current = self._current(before)
+        turn = turn or self._taking.turn_since(before, current, now)
+        if turn is None or not turn.asks_again(exchange, current, now):
+            return None
+        turn.swap()
+        return replace(letter, connector=current), turn
 
     def _build(self, letter: _Letter, turn: Turn | None, timestamp: int | None = None) -> Request:
         return build(

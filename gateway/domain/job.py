@@ -1,4 +1,5 @@
-"""Long work that a person orders: which range of a webhook's history it is about, and how it may stand.
+"""Long work that a person orders: which range of the history of a webhook or connector it is about, and how
+it may stand.
 
 What a kind of job does is in `manage.ranges`; who works on it, and when, in `manage.jobs`.
 """
@@ -27,7 +28,7 @@ class JobStatus(StrEnum):
 
 
 class JobKind(StrEnum):
-    REDELIVER = "redeliver"  # events whose latest delivery to the webhook failed
+    REDELIVER = "redeliver"  # events whose latest delivery to the target failed
     REPLAY = "replay"  # events that never had a delivery to it
 
 
@@ -43,7 +44,7 @@ def _time(text: str) -> str:
 
 
 class RangeRequest(BaseModel):
-    """`POST /api/webhooks/{id}/redeliver` and `…/replay`."""
+    """`POST /api/webhooks/{id}/redeliver` and `…/replay`, `POST /api/connectors/{id}/redeliver`."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 

@@ -63,17 +63,20 @@ def row(cipher: Cipher, org_id: str, person: bytes, answer: Answer) -> Tuple:
     )  # fmt: skip
 
 
+Kept = tuple[str, str, bytes | None, int, int]
+"""A row as it is read: connector, state, sealed contact, when it was asked, when it expires."""
+
+
 def usable(
-    cipher: Cipher, person: bytes, rows: Iterable[Any], connectors: Iterable[Connector], now: int
+    cipher: Cipher, person: bytes, rows: Iterable[Kept], connectors: Iterable[Connector], now: int
 ) -> dict[str, Answer]:
-    """What these connectors have said of the person, by connector, out of the rows that there are (id of the
-    connector, state, sealed, at, expires_at); not what has expired or was dropped, nor what was answered by a
-    system that the connector no longer leads to."""
+    """What these connectors have said of the person, by connector, out of the rows that there are: not what
+    has expired or was dropped, nor what was answered by a system that the connector no longer leads to."""
     since = {connector.id: connector.contacts_since for connector in connectors}
     return {
-        row.id: _answer(row, cipher, person)
+        row[0]: _answer(cipher, person, *row)
         for row in rows
-        if row.expires_at > now and row.state != _DROPPED and row.id in since and row.at >= since[row.id]
+        if row[4] > now and row[1] != _DROPPED and row[0] in since and row[3] >= since[row[0]]
     }
 
 
@@ -134,11 +137,17 @@ async def forget_expired(conn: AsyncConnection, now: int, limit: int) -> int:
     return len(keys)
 
 
-def _answer(row: Any, cipher: Cipher, person: bytes) -> Answer:
-    contact = None
-    if row.sealed is not None:
-        contact = cipher.open(_name(row.id, person), "contact", row.sealed)
-    return Answer(row.id, row.state, contact, row.at, row.expires_at)
+def _answer(
+    cipher: Cipher,
+    person: bytes,
+    connector_id: str,
+    state: Any,
+    sealed: bytes | None,
+    at: int,
+    expires_at: int,
+) -> Answer:
+    contact = None if sealed is None else cipher.open(_name(connector_id, person), "contact", sealed)
+    return Answer(connector_id, state, contact, at, expires_at)
 
 
 def _name(connector_id: str, person: bytes) -> str:

@@ -131,6 +131,31 @@ async def execute_many(conn: AsyncConnection, statement: str, rows: Sequence[tup
     return int(cursor.rowcount)
 
 
+class DirectRead:
+    """A statement that reads, for those who have no time: straight to the driver, without a transaction
+    around it. One call to SQLite's thread or one round trip, where SQLAlchemy takes several.
+
+    `sqlite` with `?` for its parameters, `postgresql` with `$1`; rows are tuples in the order of the columns.
+    """
+
+    def __init__(self, sqlite: str, postgresql: str) -> None:
+        self._sqlite = sqlite
+        self._postgresql = postgresql
+
+    async def __call__(self, conn: AsyncConnection, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
+        assert conn.sync_connection is not None
+        connection = conn.sync_connection.connection
+        driver: Any = connection.driver_connection
+        connection.info["count"]()
+        try:
+            if conn.dialect.name == "sqlite":
+                return [tuple(row) for row in await driver.execute_fetchall(self._sqlite, parameters)]
+            return [tuple(row) for row in await driver.fetch(self._postgresql, *parameters)]
+        except BaseException as error:
+            await conn.invalidate(error)  # nobody knows what state it is in
+            raise
+
+
 def normalize_url(url: str) -> URL:
     """`sqlite:///f` and `postgresql://…` with the asynchronous drivers that this gateway uses."""
     parsed = make_url(url)
@@ -241,12 +266,21 @@ def is_unavailable(error: BaseException) -> bool:
         return True
     if isinstance(error, sqlite3.OperationalError):  # from where the driver is called without SQLAlchemy
         return not _is_our_mistake(error)
+    if isinstance(error, asyncpg.InterfaceError) and not isinstance(error, ValueError):
+        return True  # from where the driver is called without SQLAlchemy: the connection is gone
+    if isinstance(error, asyncpg.PostgresError):
+        return _says_later(error.sqlstate)
     if isinstance(error, DBAPIError):
         if error.connection_invalidated or isinstance(error, OperationalError | InterfaceError):
             return not _is_our_mistake(error.orig)
-        state = getattr(error.orig, "sqlstate", None) or ""
-        return state[:2] in {"08", "53", "57", "40"} or state in {"55P03", "25P03", "3D000"}
+        return _says_later(getattr(error.orig, "sqlstate", None))
     return False
+
+
+def _says_later(state: str | None) -> bool:
+    """Whether PostgreSQL's SQLSTATE is about its own condition."""
+    state = state or ""
+    return state[:2] in {"08", "53", "57", "40"} or state in {"55P03", "25P03", "3D000"}
 
 
 def _is_our_mistake(error: BaseException | None) -> bool:

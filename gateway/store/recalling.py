@@ -9,7 +9,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.domain.connector import Connector
@@ -17,17 +16,21 @@ from gateway.domain.overrides import Override
 from gateway.store import connector_contacts, contact_facts
 from gateway.store.cipher import Cipher
 from gateway.store.connector_contacts import Answer
+from gateway.store.engine import DirectRead
 
-_QUERY: Final = text(
-    "SELECT 'answer' AS kind, connector_id AS id, state, contact AS sealed, fetched_at AS at, expires_at,"
-    " NULL AS phone, NULL AS tags, NULL AS by_person"
-    " FROM connector_contacts WHERE org_id = :org AND person = :person"
-    " UNION ALL "
-    "SELECT 'contact', c.id, '', f.said, c.updated_at, 0, c.phone, c.tags, c.by_person"
+_ANSWERS: Final = (
+    "SELECT connector_id, state, contact, fetched_at, expires_at, NULL, NULL, NULL"
+    " FROM connector_contacts WHERE org_id = {0} AND person = {1}"
+)
+_CONTACT: Final = (
+    "SELECT c.id, 'listed', f.said, c.updated_at, 0, c.phone, c.tags, c.by_person"
     " FROM contact_phones p JOIN contacts c ON c.id = p.contact_id"
     " LEFT JOIN contact_facts f ON f.org_id = p.org_id AND f.phone = c.phone AND f.source = 'book'"
-    " WHERE p.org_id = :org AND p.phone = :phone"
+    " WHERE p.org_id = {2} AND p.phone = {3}"
 )
+_BOTH: Final = f"{_ANSWERS} UNION ALL {_CONTACT}"
+_read: Final = DirectRead(_BOTH.format(*"????"), _BOTH.format("$1", "$2", "$1", "$3"))
+_LISTED: Final = "listed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +63,14 @@ async def of_caller(
 ) -> Recalled:
     """What is kept of the person with this number: of answers those of these connectors, neither expired nor
     from a system that the connector no longer leads to."""
-    found = (await conn.execute(_QUERY, {"org": org_id, "person": person, "phone": phone})).all()
-    rows = [row for row in found if row.kind == "answer"]
-    answers = connector_contacts.usable(cipher, person, rows, connectors, now)
-    listed = next((_listed(cipher, row) for row in found if row.kind == "contact"), None)
-    return Recalled(answers, listed)
+    sqlite = conn.dialect.name == "sqlite"
+    found = await _read(conn, (org_id, person, org_id, phone) if sqlite else (org_id, person, phone))
+    answers: list[connector_contacts.Kept] = [row[:5] for row in found if row[1] != _LISTED]
+    listed = next((_listed(cipher, row) for row in found if row[1] == _LISTED), None)
+    return Recalled(connector_contacts.usable(cipher, person, answers, connectors, now), listed)
 
 
-def _listed(cipher: Cipher, row: Any) -> Listed:
-    overrides = contact_facts.open_book(cipher, row.phone, row.sealed)
-    return Listed(row.id, bool(row.by_person), overrides, tuple(json.loads(row.tags)), row.at)
+def _listed(cipher: Cipher, row: tuple[Any, ...]) -> Listed:
+    contact_id, _, said, at, _, phone, tags, by_person = row
+    overrides = contact_facts.open_book(cipher, phone, said)
+    return Listed(contact_id, bool(by_person), overrides, tuple(json.loads(tags)), at)

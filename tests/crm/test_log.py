@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
@@ -95,3 +96,9 @@ def test_no_half_secret_is_left_where_a_long_answer_is_cut(before: int) -> None:
         kept_body = kept(said(status_code=200, response_body=b"z" * before + body.encode())).response_body
         assert SECRET[:9].encode() not in kept_body
         assert len(kept_body) <= 16 * 1024
+
+
+def test_a_secret_that_came_during_the_call_is_masked() -> None:
+    late = "whsec_" + base64.b64encode(b"late" * 8).decode()
+    call = replace(said(status_code=200, response_body=late.encode()), secrets=(late,))
+    assert kept(call).response_body == b"[secret]"

@@ -284,6 +284,38 @@ async def test_from_half_of_the_period_the_new_secret_leads(client: EgressClient
     assert side.leads() == ["new", "new"]
 
 
+async def test_a_secret_that_was_ended_meanwhile_signs_nothing_more(
+    client: EgressClient, receiver: Receiver
+) -> None:
+    """Between the two exchanges somebody ends the rotation: the old secret is a leaked one."""
+    clock = ManualClock()
+    side = Rotating(receiver, OLD)
+    connector = side.connector(clock)
+    ended = connector.changed(secrets=(Secret("new", NEW, clock.now()),), rotation=None)
+    await clock.advance(DAY / 2000)  # the new one leads
+    asking = Calls(client, clock, "x", lambda _: ended)
+    result = await asking.lookup(connector, "acme", Question(PHONE))
+    assert isinstance(result.answer, Failed) and result.answer.error == "refused"
+    assert side.leads() == ["new"]
+
+
+async def test_a_rotation_that_began_meanwhile_is_not_noticed(
+    client: EgressClient, receiver: Receiver
+) -> None:
+    clock = ManualClock()
+    side = Rotating(receiver, NEW)
+    rotating = side.connector(clock)
+    before = rotating.changed(secrets=(Secret("old", OLD, clock.now()),), rotation=None)
+    asking = Calls(client, clock, "x", lambda _: rotating)
+    assert (await asking.lookup(before, "acme", Question(PHONE))).answer == NotFound()
+    assert side.leads() == ["old", "new"]
+    strangers = Calls(client, clock, "x", lambda _: rotating)
+    other = rotating.changed(secrets=(Secret("third", "whsec_" + "dGhpcmQx" * 4, 0),), rotation=None)
+    refused = await strangers.lookup(other, "acme", Question(PHONE))
+    assert isinstance(refused.answer, Failed)
+    assert len(refused.said.tries) == 1
+
+
 async def test_other_failures_are_no_refusal_of_the_secret(client: EgressClient, receiver: Receiver) -> None:
     clock = ManualClock()
     connector = Rotating(receiver, NEW).connector(clock)

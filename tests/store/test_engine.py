@@ -16,7 +16,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.errors import Overloaded, StartupError
-from gateway.store.engine import Database, normalize_url
+from gateway.store.engine import Database, DirectRead, normalize_url
 
 pytestmark = pytest.mark.anyio
 
@@ -308,3 +308,53 @@ async def test_our_own_mistakes_are_not_called_an_outage(database: Database) -> 
         assert not isinstance(caught.value, Overloaded), sql
     await note(database, 1)
     assert await notes(database) == [1]
+
+
+async def test_a_direct_read_reads_and_leaves_nothing_behind(any_database: str) -> None:
+    counted = 0
+
+    def count() -> None:
+        nonlocal counted
+        counted += 1
+
+    database = Database(any_database, count=count)
+    read = DirectRead("SELECT ?, ?", "SELECT $1::text, $2::bytea")
+    async with database.read() as conn:
+        assert await read(conn, ("a", b"\0b")) == [("a", b"\0b")]
+        assert await read(conn, (None, None)) == [(None, None)]
+        assert not conn.in_transaction()
+    assert counted == 2
+    await database.close()
+
+
+async def test_a_direct_read_that_fails_takes_its_connection_along(any_database: str) -> None:
+    """What state that is in, nobody knows; the next one is a new one, and works."""
+    database = Database(any_database)
+    for _ in range(20):
+        with pytest.raises(Exception, match="no_such_table"):
+            async with database.read() as conn:
+                await DirectRead("SELECT * FROM no_such_table", "SELECT * FROM no_such_table")(conn, ())
+    async with database.read() as conn:
+        assert (await conn.execute(text("SELECT 1"))).scalar_one() == 1
+    await database.close()
+
+
+async def test_a_direct_read_says_that_the_database_is_away(postgres_database: str) -> None:
+    database = Database(postgres_database)
+    slow = DirectRead("", "SELECT pg_sleep(30)")
+    end = (
+        "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND pid <> pg_backend_pid() AND query LIKE '%pg_sleep(30)%'"
+    )
+
+    async def wait() -> None:
+        async with database.read() as conn:
+            await slow(conn, ())
+
+    waiting = asyncio.create_task(wait())
+    async with asyncio.timeout(10), database.read() as watching:
+        while not await one(watching, end):
+            await asyncio.sleep(0.01)
+    with pytest.raises(Overloaded):
+        await waiting
+    await database.close()

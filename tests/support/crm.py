@@ -36,6 +36,7 @@ class Crm:
         self.receiver = receiver
         self.secret = secret
         self.contacts: dict[str, dict[str, Any]] = {}
+        self.calls: dict[str, dict[str, Any]] = {}  # what was told of each, the newest revision
         self.delay = 0.0
         self.gate: Callable[[Received], Awaitable[None]] | None = None
         self.instead: Behaviour | None = None
@@ -82,6 +83,12 @@ class Crm:
                     return 409, {"error": "conflict", "contact": found}
                 self.knows(asked["phone"])
                 return 201, {"contact": self.contacts[asked["phone"]], "created": True}
+            case "/calls":
+                call = asked["call"]
+                known = self.calls.get(call["id"])
+                if known is None or call["revision"] >= known["call"]["revision"]:
+                    self.calls[call["id"]] = asked
+                return 200, {"activity_id": f"a_{call['id']}"}
             case "/ping":
                 return 200, {"ok": True, "name": "double", "version": "1"}
         return 404, {"error": "not_found"}

@@ -355,6 +355,7 @@ async def test_every_answer_is_as_described(node: Node) -> None:
     await ask("DELETE", here, ear["id"])
     await ask("POST", "/api/deliveries/{id}/redeliver", delivery)
     await _tour_connectors(ask, node)
+    await ask("POST", "/api/callers/resolve", json={"phone": "+13175550142"})
     await ask("DELETE", "/api/keys/{id}", key["id"])
     await ask("POST", "/api/erasures", json={"phone": "+13175550142"})
     await ask("PATCH", "/api/organizations/{id}", "acme", json={"retention_days": 7})

@@ -9,6 +9,7 @@ from gateway.web.answers.callers import Caller, CallerError, CrmLink, Resolution
 from gateway.web.answers.connectors import (
     ChangedConnector,
     Connector,
+    ConnectorId,
     ConnectorList,
     ConnectorRequest,
     ConnectorRequestList,
@@ -25,6 +26,7 @@ from gateway.web.answers.deliveries import (
     DeliveryWithAttempts,
     Envelope,
     SyncedCall,
+    SyncedContact,
     Target,
 )
 from gateway.web.answers.events import (
@@ -105,6 +107,7 @@ __all__ = [
     "ChangedPlatformWebhook",
     "ChangedWebhook",
     "Connector",
+    "ConnectorId",
     "ConnectorList",
     "ConnectorRequest",
     "ConnectorRequestList",
@@ -169,6 +172,7 @@ __all__ = [
     "SearchedUntil",
     "Stats",
     "SyncedCall",
+    "SyncedContact",
     "Target",
     "TestResult",
     "Time",

@@ -16,7 +16,7 @@ class Job(TypedDict):
     id: JobId
     org_id: OrgId
     kind: Annotated[str, one_of([*JobKind, "erasure"])]
-    object_id: Annotated[str | None, Meta(description="What it works on: a webhook.")]
+    object_id: Annotated[str | None, Meta(description="What it works on: a webhook or connector.")]
     status: Annotated[str, one_of(JobStatus)]
     cancel_requested: Annotated[bool, Meta(description="Somebody cancelled it; soon it is `cancelled`.")]
     matched: Annotated[
@@ -27,7 +27,10 @@ class Job(TypedDict):
     failed: Annotated[Count, Meta(description="For how many it could not: their payload is gone.")]
     error: Annotated[
         str | None,
-        Meta(description="Why it failed: `webhook_deleted`, `webhook_disabled`, `internal_error`."),
+        Meta(
+            description="Why it failed: `webhook_deleted`, `webhook_disabled`, `connector_deleted`, "
+            "`connector_disabled`, `internal_error`."
+        ),
     ]
     actor: Annotated[str, Meta(description="Who ordered it: `X-HUM-Actor`, or the key's id.")]
     created_at: Time

@@ -1,0 +1,145 @@
+"""Resolving callers: the gateway and a connector of the kit, the smallest one, on this machine.
+
+    direct   the connector alone, asked as the gateway asks it: the floor
+    new      numbers that nobody has asked for: each is a question to the connector, which knows none of them
+    known    a few contacts, again and again: answered from what is kept
+    steady   the same at 200 a second
+
+The first three go one after the other: what is measured is the way of one call.
+"""
+
+from __future__ import annotations
+
+import base64
+import itertools
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from bench.rig import OTHER_CORES, ROOT, Gateway, pin
+from bench.sizes import Sizes
+from bench.stock import Place
+from gateway.crm.wire import build
+from gateway.domain.connector import Connector as ConnectorRow
+from gateway.domain.ids import new_id
+from gateway.domain.secret import Secret
+
+RATE = 200
+CONTACTS = [f"+131755501{n:02}" for n in range(10)]
+SECRET = "whsec_" + base64.b64encode(b"bench" * 6).decode()
+START_PATIENCE_SECONDS = 30.0
+
+
+class Crm:
+    """The connector in memory as a process, beside the load."""
+
+    def __init__(self, directory: Path) -> None:
+        self._log = directory / "connector.log"
+        self._ledger = directory / "ledger.db"
+        self._seed = directory / "contacts.json"
+
+    def __enter__(self) -> Crm:
+        contacts = [
+            {"id": str(n), "name": f"Caller {n} Example", "email": f"caller{n}@example.com", "phone": phone}
+            for n, phone in enumerate(CONTACTS)
+        ]
+        self._seed.write_text(json.dumps(contacts))
+        command = [
+            sys.executable, "-m", "connectors", "serve", "memory", "--port", "0", "--secret-env", "SECRET",
+            "--ledger", str(self._ledger), "--seed", str(self._seed),
+        ]  # fmt: skip
+        with self._log.open("wb") as output:
+            self._process = subprocess.Popen(
+                command, cwd=ROOT, env=os.environ | {"SECRET": SECRET}, stdout=output,
+                stderr=subprocess.STDOUT, preexec_fn=pin(OTHER_CORES),
+            )  # fmt: skip
+        deadline = time.monotonic() + START_PATIENCE_SECONDS
+        while not (found := re.search(rb"listening on http://[^:]+:(\d+)", self._log.read_bytes())):
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(f"the connector did not start:\n{self._log.read_text()[-4000:]}")
+            time.sleep(0.01)
+        self.port = int(found.group(1))
+        return self
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._process.kill()
+        self._process.wait()
+
+
+def callers(place: Place, sizes: Sizes) -> dict[str, Any]:
+    """The latencies in ms, and what a resolve takes of the gateway's CPU in µs."""
+    numbers = [f"+1317{n:07}" for n in range(2_000_000, 2_000_000 + sizes.callers)]
+    with Crm(place.directory) as crm, Gateway(*place) as gateway:
+        gateway.post("/api/connectors", {"name": "bench", "base_url": crm.url, "secret": SECRET})
+        asked = [_resolve(gateway, number) for number in numbers]
+        contacts = itertools.cycle([_resolve(gateway, number) for number in CONTACTS])
+        _ask(gateway.port, list(itertools.islice(contacts, 50)))  # warm
+        direct = _ask(crm.port, [_direct(crm, number) for number in numbers])
+        new, new_cpu = _with_cpu(gateway, asked)
+        known, known_cpu = _with_cpu(gateway, list(itertools.islice(contacts, sizes.callers)))
+        steady = _ask(gateway.port, list(itertools.islice(contacts, RATE * sizes.callers_seconds)), rate=RATE)
+    return {
+        "direct": direct,
+        "new": {**new, "cpu_us": new_cpu, "added_p50_ms": new["p50_ms"] - direct["p50_ms"]},
+        "known": {**known, "cpu_us": known_cpu},
+        "steady": steady,
+        "numbers": len(numbers),
+    }
+
+
+def _with_cpu(gateway: Gateway, requests: list[str]) -> tuple[dict[str, float], float]:
+    before = gateway.cpu_seconds()
+    found = _ask(gateway.port, requests)
+    return found, (gateway.cpu_seconds() - before) / len(requests) * 1e6
+
+
+def _ask(port: int, requests: list[str], rate: float = 0) -> dict[str, float]:
+    """Runs the requests (`bench.lookups`); every one must be answered 200."""
+    done = subprocess.run(
+        [sys.executable, "-m", "bench.lookups"], cwd=ROOT, text=True, check=True, stdout=subprocess.PIPE,
+        input=json.dumps({"port": port, "requests": requests, "rate": rate}), preexec_fn=pin(OTHER_CORES),
+    )  # fmt: skip
+    found: dict[str, float] = json.loads(done.stdout)
+    return found
+
+
+def _resolve(gateway: Gateway, number: str) -> str:
+    body = json.dumps({"phone": number, "call_id": "call_1", "deadline_ms": 10_000})
+    headers = [
+        ("Authorization", f"Bearer {gateway.key}"), ("X-HUM-Org", "bench"),
+        ("Content-Type", "application/json"),
+    ]  # fmt: skip
+    return _request("/api/callers/resolve", body, headers)
+
+
+def _direct(crm: Crm, number: str) -> str:
+    """What the gateway would send."""
+    now = time.time_ns() // 1_000_000
+    row = ConnectorRow(
+        id="cnr_bench", org_id="bench", position=1, revision_id="rev_bench", url=crm.url, name="bench",
+        secrets=(Secret("sec_bench", SECRET, now),),
+    )  # fmt: skip
+    body = json.dumps({"phone": number, "org_id": "bench", "call_id": "call_1", "direction": "inbound"})
+    name = new_id("dlv", now)
+    request = build(
+        row, "contact.lookup", body.encode(), delivery_id=name, message_id=name, now=now,
+        cdn_loop="hum-gateway; id=bench",
+    )  # fmt: skip
+    return _request("/contacts/lookup", body, request.headers)
+
+
+def _request(path: str, body: str, headers: list[tuple[str, str]]) -> str:
+    lines = [f"POST {path} HTTP/1.1", "Host: x", *(f"{name}: {value}" for name, value in headers)]
+    return "\r\n".join([*lines, f"Content-Length: {len(body)}", "", body])
