@@ -1,9 +1,9 @@
 """Resolving callers: the gateway and a connector of the kit, the smallest one, on this machine.
 
     direct   the connector alone, asked as the gateway asks it: the floor
-    new      numbers that nobody has asked for: each is a question to the connector
-    known    the same numbers once more: answered from what is kept
-    steady   known numbers at 200 a second
+    new      numbers that nobody has asked for: each is a question to the connector, which knows none of them
+    known    a few contacts, again and again: answered from what is kept
+    steady   the same at 200 a second
 
 The first three go one after the other: what is measured is the way of one call.
 """
@@ -31,6 +31,7 @@ from gateway.domain.ids import new_id
 from gateway.domain.secret import Secret
 
 RATE = 200
+CONTACTS = [f"+131755501{n:02}" for n in range(10)]
 SECRET = "whsec_" + base64.b64encode(b"bench" * 6).decode()
 START_PATIENCE_SECONDS = 30.0
 
@@ -41,11 +42,17 @@ class Crm:
     def __init__(self, directory: Path) -> None:
         self._log = directory / "connector.log"
         self._ledger = directory / "ledger.db"
+        self._seed = directory / "contacts.json"
 
     def __enter__(self) -> Crm:
+        contacts = [
+            {"id": str(n), "name": f"Caller {n} Example", "email": f"caller{n}@example.com", "phone": phone}
+            for n, phone in enumerate(CONTACTS)
+        ]
+        self._seed.write_text(json.dumps(contacts))
         command = [
             sys.executable, "-m", "connectors", "serve", "memory", "--port", "0", "--secret-env", "SECRET",
-            "--ledger", str(self._ledger),
+            "--ledger", str(self._ledger), "--seed", str(self._seed),
         ]  # fmt: skip
         with self._log.open("wb") as output:
             self._process = subprocess.Popen(
@@ -77,12 +84,12 @@ def callers(place: Place, sizes: Sizes) -> dict[str, Any]:
     with Crm(place.directory) as crm, Gateway(*place) as gateway:
         gateway.post("/api/connectors", {"name": "bench", "base_url": crm.url, "secret": SECRET})
         asked = [_resolve(gateway, number) for number in numbers]
-        _ask(gateway.port, [_resolve(gateway, "+13175550142")] * 50)  # warm
+        contacts = itertools.cycle([_resolve(gateway, number) for number in CONTACTS])
+        _ask(gateway.port, list(itertools.islice(contacts, 50)))  # warm
         direct = _ask(crm.port, [_direct(crm, number) for number in numbers])
         new, new_cpu = _with_cpu(gateway, asked)
-        known, known_cpu = _with_cpu(gateway, asked)
-        again = itertools.islice(itertools.cycle(asked), RATE * sizes.callers_seconds)
-        steady = _ask(gateway.port, list(again), rate=RATE)
+        known, known_cpu = _with_cpu(gateway, list(itertools.islice(contacts, sizes.callers)))
+        steady = _ask(gateway.port, list(itertools.islice(contacts, RATE * sizes.callers_seconds)), rate=RATE)
     return {
         "direct": direct,
         "new": {**new, "cpu_us": new_cpu, "added_p50_ms": new["p50_ms"] - direct["p50_ms"]},

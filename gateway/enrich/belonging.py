@@ -41,7 +41,8 @@ class Belonging:
     async def _known(
         self, connector: Connector, org: OrgView, inquiry: Inquiry, person: bytes
     ) -> str | Exchange | None:
-        kept = (await self._connectors.keeping.recall(org, person)).get(connector.id)
+        recalled = await self._connectors.keeping.recall(org, inquiry.phone, person)
+        kept = recalled.answers.get(connector.id)
         if kept is not None and self._will_do(kept):
             return None if kept.stored is None else kept.stored.contact.id
         said = await self._connectors.ask(Subject(org, connector, inquiry, person), None)

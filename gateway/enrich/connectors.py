@@ -7,6 +7,7 @@ at once and asked for anew behind; when asking fails, an older one still counts,
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -19,6 +20,7 @@ from gateway.domain.resolution import Heard, Inquiry
 from gateway.enrich.flights import Flights
 from gateway.enrich.keeping import Keeping, Kept, Stored
 from gateway.enrich.questions import Questions, Said, Subject
+from gateway.enrich.sources import Ask
 from gateway.store.directory import OrgView
 
 TIMEOUT: Final = "timeout"
@@ -36,9 +38,11 @@ class Connectors:
         self.clock = clock
         self._lookups: Flights[Flight, Said] = Flights("lookup")
 
-    def asks(self, org: OrgView, inquiry: Inquiry, ends: float) -> list[ConnectorAsk]:
+    def asks(self, org: OrgView, inquiry: Inquiry, ends: float) -> Sequence[Ask]:
         enabled = [connector for connector in org.connectors.values() if connector.enabled]
-        person = org.organization.cipher.person(inquiry.phone) if enabled else b""
+        if not enabled:
+            return [NoneEnabled()] if org.connectors else []
+        person = org.organization.cipher.person(inquiry.phone)
         return [
             ConnectorAsk(self, org, connector, inquiry, person, rank, ends)
             for rank, connector in enumerate(by_precedence(enabled))
@@ -59,6 +63,18 @@ class Connectors:
         """Breaks off what is under way."""
         await self._lookups.stop()
         await self.questions.stop()
+
+
+class NoneEnabled:
+    """In place of connectors that are all disabled: whom they know, nobody can say (`sources.Ask`)."""
+
+    source = "connectors"
+
+    async def hear(self) -> Heard:
+        return self.cut()
+
+    def cut(self) -> Heard:
+        return Heard(self.source, "failed", error="none_enabled")
 
 
 @dataclass(slots=True, eq=False)
@@ -83,7 +99,8 @@ class ConnectorAsk:
         return Subject(self.org, self.connector, self.inquiry, self.person)
 
     async def hear(self) -> Heard:
-        kept = (await self.parent.keeping.recall(self.org, self.person)).get(self.connector.id)
+        recalled = await self.parent.keeping.recall(self.org, self.inquiry.phone, self.person)
+        kept = recalled.answers.get(self.connector.id)
         use = Use.NONE if kept is None else self._use_of(kept)
         if kept is not None and use is not Use.NONE:
             self.kept = kept

@@ -26,7 +26,7 @@ from gateway.domain.freshness import expires_at
 from gateway.domain.lookup_breaker import Pass, judge, slow_after_ms
 from gateway.domain.resolution import Inquiry
 from gateway.enrich.endpoints import Endpoint, Endpoints
-from gateway.enrich.keeping import Keeping, Kept, Note, Stored, answer_of
+from gateway.enrich.keeping import Keeping, Kept, Note, Stored, with_answer
 from gateway.enrich.room import Room
 from gateway.metrics import Metrics
 from gateway.store.directory import OrgView
@@ -208,9 +208,13 @@ class Questions:
         elif isinstance(answer, NotFound):
             kept = Kept("not_found", None, asked_at, expires_at("not_found", asked_at, self._chance()))
         failed = answer if isinstance(answer, Failed) else None
-        rows = crm_log.rows(org.organization.cipher, connector, result.said, failed, subject.person)
-        row = None if kept is None else answer_of(org, connector, subject.person, kept)
-        self._keeping.note(Note(org.id, asked_at, rows, row, result.said.accepted), kept)
+        note = Note(
+            org.id, asked_at, subject.person, accepted=result.said.accepted,
+            rows=crm_log.rows(org.organization.cipher, connector, result.said, failed, subject.person),
+        )  # fmt: skip
+        if kept is not None:
+            note = with_answer(note, org, connector, subject.inquiry.phone, kept)
+        self._keeping.note(note, kept)
 
     def _measure(self, connector: Connector, result: LookupResult) -> None:
         answer, said = result.answer, result.said

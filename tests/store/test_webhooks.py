@@ -185,7 +185,7 @@ async def test_health_adds_up_until_a_success(store: Store, cipher: Cipher) -> N
     for entry, expected in steps:
         async with store.transaction() as tx:
             await health.write(tx.conn, [entry])
-            row = (await webhooks.health(tx.conn, ["whk_1"]))["whk_1"]
+            row = (await health.latest(tx.conn, ["whk_1"]))["whk_1"]
         assert (
             row.failing_since,
             row.failures,
@@ -199,6 +199,6 @@ async def test_health_adds_up_until_a_success(store: Store, cipher: Cipher) -> N
     async with store.transaction() as tx:
         await health.write(tx.conn, [news(failing_since=60, failures=4)])
         await health.recovered(tx.conn, "whk_1")
-        row = (await webhooks.health(tx.conn, ["whk_1"]))["whk_1"]
+        row = (await health.latest(tx.conn, ["whk_1"]))["whk_1"]
         assert (row.failing_since, row.failures, row.last_success_at) == (None, 0, 50)
-        assert await webhooks.health(tx.conn, ["whk_unknown"]) == {}
+        assert await health.latest(tx.conn, ["whk_unknown"]) == {}
