@@ -2,7 +2,8 @@
 
 - every minute: what is left of organizations that were erased
 - every hour: events, deliveries, attempts and requests to connectors that are older than their organization's
-  retention; answers of connectors that have expired, or are of no use any more
+  retention; answers of connectors that have expired, or are of no use any more; what callers were resolved
+  to more than a day ago
 - every day: entries of the index of people whose events are gone
 
 Rows go in small transactions, with a pause after each as long as the transaction took, so that live traffic
@@ -29,6 +30,7 @@ from gateway.store import (
     organizations,
     partitions,
     removal,
+    resolutions,
 )
 from gateway.store.store import Store
 
@@ -67,6 +69,7 @@ class Removal:
                 if self._clock.monotonic() >= next_retention:
                     await self.retain()
                     await self.tidy_answers()
+                    await self.tidy_resolutions()
                     next_retention = self._clock.monotonic() + RETENTION_EVERY
                 if self._clock.monotonic() >= next_people:
                     await self.tidy_people()
@@ -124,6 +127,13 @@ class Removal:
         for org_id, since in changed.items():
             count += await self._useless_answers(org_id, since)
         return self._removed(count, "of connectors' answers")
+
+    async def tidy_resolutions(self) -> int:
+        """Removes answers about callers that were given more than a day ago; how many."""
+        count = 0
+        while done := await self._do(resolutions.forget_old, self._clock.now(), READ_BATCH):
+            count += done
+        return self._removed(count, "of resolutions")
 
     async def tidy_people(self) -> int:
         """Removes entries of the index of people whose events are gone; how many."""
