@@ -367,12 +367,23 @@ class AuditEntry(TypedDict):
     hash: str
 
 
+class CallerFields(TypedDict, total=False):
+    """Which fields agents are told of callers, by the attestation of the number; None for the usual ones."""
+
+    A: Sequence[str] | None
+    B: Sequence[str] | None
+    C: Sequence[str] | None
+    none: Sequence[str] | None
+
+
 class Organization(TypedDict):
     """A customer of HUM."""
 
     id: str
     retention_days: int
     own_numbers: list[str]
+    context_template: str | None
+    caller_fields: CallerFields
     audit_head: str | None
     created_at: str
     erased_at: str | None
@@ -383,6 +394,8 @@ class OrganizationSettings(TypedDict, total=False):
 
     retention_days: int | None
     own_numbers: Sequence[str] | None
+    context_template: str | None
+    caller_fields: CallerFields | None
 
 
 class Erasure(TypedDict):

@@ -9,10 +9,22 @@ field of `OrganizationSettings`, its meaning in `web.openapi.fields`, and its pl
 from __future__ import annotations
 
 import json
+from functools import cached_property
 from typing import Annotated, Any, Final
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, create_model
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    create_model,
+)
 
+from gateway.domain.caller_fields import CallerFields
+from gateway.domain.context import Wording, wording
+from gateway.domain.context_template import MOST_TEMPLATE, read_template
 from gateway.domain.phone import Phone, parse
 
 MOST_OWN_NUMBERS: Final = 1_000
@@ -36,6 +48,16 @@ OwnNumbers = Annotated[
 ]
 
 
+def _readable(text: str) -> str:
+    read_template(text)
+    return text
+
+
+ContextTemplate = Annotated[
+    str, StringConstraints(min_length=1, max_length=MOST_TEMPLATE), AfterValidator(_readable)
+]
+
+
 class OrganizationSettings(BaseModel):
     """The settings of one organization."""
 
@@ -43,6 +65,17 @@ class OrganizationSettings(BaseModel):
 
     own_numbers: OwnNumbers = []
     """The organization's own phone numbers: of its offices and lines, never a caller's."""
+
+    context_template: ContextTemplate | None = None
+    """How what an agent is told of a caller is worded; None: one line for each field."""
+
+    caller_fields: CallerFields = CallerFields()
+    """Which fields an agent is told, by how sure the network is of the number."""
+
+    @cached_property
+    def wording(self) -> Wording:
+        """Both of these, worked out once."""
+        return wording(self.context_template, self.caller_fields)
 
     def is_own(self, phone: str) -> bool:
         """Whether the number (E.164) is listed as the organization's own."""

@@ -17,12 +17,11 @@ from typing import Annotated, Final, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from gateway.domain.caller_fields import Attestation, Direction
 from gateway.domain.contact import Caller, Knowledge
-from gateway.domain.context import Attestation
 
 Status = Literal["found", "not_found", "unknown"]
 Freshness = Literal["fresh", "stale", "partial", "none"]
-Direction = Literal["inbound", "outbound"]
 
 DEFAULT_DEADLINE_MS: Final = 900
 LEAST_DEADLINE_MS: Final = 50

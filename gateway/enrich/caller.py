@@ -13,14 +13,16 @@ from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple
 
 from gateway.clock import Clock
+from gateway.domain.caller_fields import Setting
 from gateway.domain.contact import Caller, merge
-from gateway.domain.context import Policy, Setting, caller_context
+from gateway.domain.context import caller_context
 from gateway.domain.ids import new_id
 from gateway.domain.phone import Phone, parse
 from gateway.domain.resolution import (
     Inquiry,
     Problem,
     Resolution,
+    Status,
     contact_id_of,
     freshness_of,
     knowledge_of,
@@ -46,7 +48,8 @@ MEMORY_SECONDS: Final = 0.1
 more."""
 
 MOST_WITHOUT_MEMORY: Final = 64
-"""So many at once; others wait. When it is this node that is slow, CRMs must not be asked for all it knows."""
+"""So many at once; others wait. When it is this node that is slow, CRMs must not be asked for all it
+knows."""
 
 LATEST_MS: Final = 65_000
 """After so long nothing more comes: a connector's own time limit, twice, and something for the way."""
@@ -160,10 +163,7 @@ class Callers:
         heard = hearing.said()
         status, freshness = status_of(heard), freshness_of(heard)
         caller = merge(knowledge_of(heard)) if status == "found" else None
-        context = caller_context(
-            caller or Caller(), status=status, phone=inquiry.phone,
-            setting=Setting(inquiry.direction, inquiry.attestation), policy=Policy(),
-        )  # fmt: skip
+        context = self._context(question, caller, status, inquiry.phone, stale=freshness == "stale")
         now, elapsed_ms = self._moment(question)
         return Resolution(
             new_id("res", now), now, inquiry.phone, status, freshness, elapsed_ms, caller, context,
@@ -173,15 +173,20 @@ class Callers:
         )  # fmt: skip
 
     def _unusable(self, question: Question, reason: str) -> Resolution:
-        inquiry = question.inquiry
-        context = caller_context(
-            Caller(), status="unknown", phone=reason,
-            setting=Setting(inquiry.direction, inquiry.attestation), policy=Policy(),
-        )  # fmt: skip
+        context = self._context(question, None, "unknown", reason)
         now, elapsed_ms = self._moment(question)
         return Resolution(
             new_id("res", now), now, None, "unknown", "none", elapsed_ms, None, context,
-            (Problem(PHONE, reason),), call_id=inquiry.call_id,
+            (Problem(PHONE, reason),), call_id=question.inquiry.call_id,
+        )  # fmt: skip
+
+    def _context(
+        self, question: Question, caller: Caller | None, status: Status, phone: str, *, stale: bool = False
+    ) -> str:
+        org, inquiry, _, _, _ = question
+        return caller_context(
+            caller, status=status, phone=phone, setting=Setting(inquiry.direction, inquiry.attestation),
+            stale=stale, words=org.organization.settings.wording,
         )  # fmt: skip
 
     def _moment(self, question: Question) -> tuple[int, int]:

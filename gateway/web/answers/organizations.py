@@ -9,6 +9,17 @@ from msgspec import Meta
 from gateway.web.answers.fields import Count, Cursor, Hash, OrgId, Time
 
 
+class CallerFields(TypedDict):
+    """Which fields agents are told of callers, in their order, by the attestation of the number (A also for
+    outbound calls, none also when nothing is known of it). Null: of the usual ones, those that the level
+    above shows."""
+
+    A: list[str] | None
+    B: list[str] | None
+    C: list[str] | None
+    none: list[str] | None
+
+
 class Organization(TypedDict):
     """A customer of HUM: how long its things are kept, and what it has set."""
 
@@ -18,6 +29,11 @@ class Organization(TypedDict):
         list[str],
         Meta(description="Its own phone numbers, which are never taken for a caller's or erased."),
     ]
+    context_template: Annotated[
+        str | None,
+        Meta(description="How what agents are told of callers is worded; null: one line for each field."),
+    ]
+    caller_fields: CallerFields
     audit_head: Annotated[
         Hash | None, Meta(description="The hash of the newest entry of its audit log; null: there is none.")
     ]

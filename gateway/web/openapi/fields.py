@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from gateway.domain.caller_fields import KNOWN, LEVELS, MOST_LISTED
 from gateway.domain.connector import (
     MOST_CHANGED_PHONES,
     ConnectorChanges,
@@ -17,6 +18,7 @@ from gateway.domain.connector import (
     ConnectorPing,
     ConnectorUpdate,
 )
+from gateway.domain.context_template import MOST_TEMPLATE
 from gateway.domain.event import MAX_BATCH, PRIORITIES, BatchInput, EventInput
 from gateway.domain.event_types import CATALOGUE, MAX_TYPE_LENGTH, RESERVED_TYPES
 from gateway.domain.filter_tokens import MAX_LENGTH
@@ -133,6 +135,25 @@ _BATCH: Final[dict[str, Meaning | None]] = {
     ),
     "mode": Meaning("`atomic`: all or none. `each`: as many as possible.", {"enum": ["atomic", "each"]}),
 }
+
+_LISTED: Final = _or_null(
+    {
+        "type": "array",
+        "maxItems": MOST_LISTED,
+        "items": {"type": "string", "pattern": rf"^({'|'.join(KNOWN)}|fields\.[^\u0000-\u001f]{{1,93}})$"},
+    }
+)
+CALLER_FIELDS_SCHEMA: Final = {
+    "type": "object",
+    "properties": dict.fromkeys(LEVELS, _LISTED),
+    "additionalProperties": False,
+    "examples": [{"A": ["name", "company", "notes", "fields.plan"], "none": ["name"]}],
+}
+_CALLER_FIELDS_TEXT: Final = (
+    "Which fields agents are told of callers, in their order, by the attestation of the number: `A` also for "
+    "outbound calls, `none` also when nothing is known of it. No level may list what the one above it does "
+    "not show. A level that is null shows of the usual fields those that the one above it shows."
+)
 
 _HEADERS: Final = {
     "maxProperties": MAX_HEADERS,
@@ -433,6 +454,14 @@ MEANINGS: Final[Mapping[type, Mapping[str, Meaning | None]]] = {
             {"maxItems": MOST_OWN_NUMBERS, "examples": [["+13175550100"]]},
             default=False,
         ),
+        "context_template": Meaning(
+            "How what agents are told of callers is worded: `{{name}}` for a value, `{{#name}}…{{/name}}` "
+            "for what stands there if there is one, `{{^name}}…{{/name}}` if not. A mistake is 422, with its "
+            "line and column. Null: one line for each field.",
+            {"minLength": 1, "maxLength": MOST_TEMPLATE, "examples": ["Caller: {{name}}"]},
+            default=False,
+        ),
+        "caller_fields": Meaning(_CALLER_FIELDS_TEXT, whole=_or_null(CALLER_FIELDS_SCHEMA), default=False),
     },
     CallerResolve: _CALLER,
     ErasureCreate: {

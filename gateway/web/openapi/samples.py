@@ -122,6 +122,8 @@ key: Final[answers.ApiKey] = {
 
 organization: Final[answers.Organization] = {
     "id": "acme", "retention_days": 90, "own_numbers": ["+13175550100"],
+    "context_template": None,
+    "caller_fields": {"A": ["name", "notes", "fields.plan"], "B": None, "C": None, "none": ["name"]},
     "audit_head": "5d1f0f1c4a4d7b8e2c3b6a9f8e7d6c5b" * 2,
     "created_at": "2026-11-20T21:00:00.000Z", "erased_at": None,
 }  # fmt: skip
@@ -238,6 +240,11 @@ def requests() -> Mapping[str, Mapping[str, Any]]:
         "updateOrganization": {
             "retention": {"retention_days": 90},
             "numbers": {"own_numbers": ["+13175550100"]},
+            "context": {
+                "context_template": "Caller: {{name}}{{#company}} of {{company}}{{/company}}\n"
+                "{{^found}}Nobody knows this number.{{/found}}",
+                "caller_fields": {"A": ["name", "company", "notes", "fields.plan"], "none": ["name"]},
+            },
         },
         **samples_callers.REQUESTS,
         "erasePerson": {

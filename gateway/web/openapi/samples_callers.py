@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from gateway.domain.caller_fields import Setting
 from gateway.domain.contact import Caller, CrmLink, Kind
-from gateway.domain.context import Setting, caller_context
+from gateway.domain.context import caller_context
 from gateway.web import answers
 
 _PHONE: Final = "+13175550142"
