@@ -27,6 +27,7 @@ from gateway.domain.resolution import (
     knowledge_of,
     status_of,
 )
+from gateway.enrich.book import SOURCE as BOOK
 from gateway.enrich.creating import Creates
 from gateway.enrich.sources import Ask, Source
 from gateway.metrics import Metrics
@@ -91,6 +92,21 @@ class Callers:
         if answer.status == "not_found":
             self.creates.after_miss(org, inquiry)
         return answer
+
+    async def refresh(
+        self, org: OrgView, phones: Sequence[str], *, begun: float, deadline_ms: int
+    ) -> list[Heard]:
+        """Asks every source anew for these numbers (E.164) and waits as `resolve` does; what the sources
+        other than the address book have said."""
+        ends = begun + deadline_ms / 1000
+        asks = [
+            ask
+            for phone in phones
+            for source in self.sources
+            for ask in source.asks(org, Inquiry(phone, fresh=True), ends)
+            if ask.source != BOOK
+        ]
+        return await self._hear(asks, ends)
 
     async def stop(self) -> None:
         """Breaks off what is under way."""

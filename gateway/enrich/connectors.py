@@ -179,9 +179,9 @@ class ConnectorAsk:
         use = Use.NONE if kept is None else self._use_of(kept)
         if kept is not None and use is not Use.NONE:
             self.kept = kept
-            if use is Use.FRESH:
+            if use is Use.FRESH and not self.inquiry.fresh:
                 return self._known(kept)
-            if use is Use.STALE:
+            if use is Use.STALE and not self.inquiry.fresh:
                 self.parent.refresh(self)
                 return self._known(kept, stale=True)
         left = self.ends - self.parent.clock.monotonic()
