@@ -58,7 +58,7 @@ CODES: Final[Mapping[str, Code]] = {
         Code("contact_merged", 409, "The two are one contact already."),
         Code("too_many_numbers", 409, "The contact would have more numbers than it may."),
         Code("job_running", 409, "Another job is at work on the webhook."),
-        Code("job_over", 409, "The job has failed already."),
+        Code("job_over", 409, "The job has failed already, or was an erasure."),
         Code("organization_erased", 410, "The organization was erased, for good."),
         Code("payload_too_large", 413, "The body is larger than it may be."),
         Code("unsupported_media_type", 415, "The body is not of a media type that is taken here."),
