@@ -35,7 +35,7 @@ DEFAULT_SEARCHED: Final = 50
 MOST_NUMBER: Final = 2**53 - 1  # what every reader of JSON takes
 
 _EMAIL: Final = re.compile(r"[^\s@,;<>\"]+@[^\s@,;<>\"]+\Z")
-_UNFIT_FOR_TAGS: Final = frozenset(';"\\')
+_UNFIT_FOR_LISTS: Final = frozenset(';"\\')  # as which tags and names of fields stand in files
 
 
 def _one_line(text: str) -> str:
@@ -59,8 +59,8 @@ def _email(text: str) -> str:
     return _one_line(text)
 
 
-def _tag(text: str) -> str:
-    if _UNFIT_FOR_TAGS & set(text):
+def _word(text: str) -> str:
+    if _UNFIT_FOR_LISTS & set(text):
         raise ValueError('must not hold ; " or \\')
     return _one_line(text)
 
@@ -85,11 +85,9 @@ def _field_value(value: Any) -> Any:
 Text = Annotated[str, StringConstraints(min_length=1, max_length=MOST_TEXT), AfterValidator(_one_line)]
 Email = Annotated[str, StringConstraints(min_length=3, max_length=MOST_EMAIL), AfterValidator(_email)]
 Notes = Annotated[str, StringConstraints(min_length=1, max_length=MOST_NOTES), AfterValidator(_lines)]
-Tag = Annotated[str, StringConstraints(min_length=1, max_length=MOST_TAG), AfterValidator(_tag)]
+Tag = Annotated[str, StringConstraints(min_length=1, max_length=MOST_TAG), AfterValidator(_word)]
 Tags = Annotated[list[Tag], Field(max_length=MOST_TAGS), AfterValidator(_each_once)]
-FieldName = Annotated[
-    str, StringConstraints(min_length=1, max_length=MOST_FIELD_NAME), AfterValidator(_one_line)
-]
+FieldName = Annotated[str, StringConstraints(min_length=1, max_length=MOST_FIELD_NAME), AfterValidator(_word)]
 Custom = Annotated[FieldValue | None, BeforeValidator(_field_value)]
 
 

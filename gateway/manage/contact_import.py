@@ -47,7 +47,7 @@ async def bring_in(
     while some := list(islice(lines, LINES_AT_ONCE)):
         report.refused += [line for line in some if isinstance(line, Refused)]
         entries = [line for line in some if isinstance(line, Entry)]
-        phones = sorted({entry.phone for entry in entries})
+        phones = list(dict.fromkeys(entry.phone for entry in entries))
         if dry_run:
             async with store.reading() as conn:
                 standing = await contact_writing.standing(conn, org.cipher, org.id, phones)

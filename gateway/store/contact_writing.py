@@ -60,8 +60,8 @@ async def standing(
 async def write(
     tx: Transaction, cipher: Cipher, org_id: str, contacts_: Iterable[Standing], now: int
 ) -> None:
-    """Writes those that have changed."""
-    changed = sorted({one.id: one for one in contacts_ if one.changed}.values(), key=lambda one: one.id)
+    """Writes those that have changed; new ones are made in this order. The organization must be locked."""
+    changed = list({one.id: one for one in contacts_ if one.changed}.values())
     new = [one for one in changed if one.new]
     if new:
         position = await tx.positions.take(tx, len(new))

@@ -123,6 +123,7 @@ CANNOT_BE_SAID: list[tuple[dict[str, Any], str]] = [
     ({"notes": "x" * 10_001}, "notes"), ({"fields": {"": 1}}, "fields."), ({"fields": {"a": []}}, "fields.a"),
     ({"fields": {"a": 2**60}}, "fields.a"), ({"fields": {"a": "x" * 1001}}, "fields.a"),
     ({"fields": {str(n): n for n in range(51)}}, "fields"), ({"tags": ["a;b"]}, "tags[0]"),
+    ({"fields": {"a;b": 1}}, "fields.a;b"),
     ({"tags": ["a"] * 51}, "tags"), ({"tags": [""]}, "tags[0]"), ({"colour": "red"}, "colour"),
     ({"carrier": "Example"}, "carrier"), ({"phone": OTHER}, "phone"),
 ]  # fmt: skip

@@ -367,6 +367,7 @@ _CALLER: Final[dict[str, Meaning | None]] = {
         {"minimum": LEAST_DEADLINE_MS, "maximum": MOST_DEADLINE_MS, "examples": [900]},
     ),
 }
+_WORD: Final = '^[^;"\\\\]+$'
 _TEXT_OF_A_CONTACT: Final = {"minLength": 1, "maxLength": MOST_TEXT}
 _CONTACT: Final[dict[str, Meaning | None]] = {
     "name": Meaning("The whole name.", {**_TEXT_OF_A_CONTACT, "examples": ["Ada Example"]}),
@@ -384,7 +385,7 @@ _CONTACT: Final[dict[str, Meaning | None]] = {
         "The organization's own fields, by name. In a PATCH null takes one back.",
         {
             "maxProperties": MOST_FIELDS,
-            "propertyNames": {"minLength": 1, "maxLength": MOST_FIELD_NAME},
+            "propertyNames": {"minLength": 1, "maxLength": MOST_FIELD_NAME, "pattern": _WORD},
             "additionalProperties": {
                 "anyOf": [
                     {"type": "string", "maxLength": MOST_FIELD_TEXT},
@@ -404,7 +405,7 @@ _CONTACT: Final[dict[str, Meaning | None]] = {
                 "type": "string",
                 "minLength": 1,
                 "maxLength": MOST_TAG,
-                "pattern": '^[^;"\\\\]+$',
+                "pattern": _WORD,
             },
             "examples": [["vip"]],
         },
