@@ -55,6 +55,7 @@ CODES: Final[Mapping[str, Code]] = {
         Code("connector_disabled", 409, "A person has disabled the connector: enable it first."),
         Code("test_delivery", 409, "It was a test, which is not sent again."),
         Code("delivery_over", 409, "The delivery has been delivered or has failed already."),
+        Code("own_number", 409, "It is one of the organization's own numbers, and nobody's to be erased."),
         Code("contact_merged", 409, "The two are one contact already."),
         Code("too_many_numbers", 409, "The contact would have more numbers than it may."),
         Code("job_running", 409, "Another job is at work on the webhook."),

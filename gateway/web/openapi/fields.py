@@ -524,6 +524,10 @@ MEANINGS: Final[Mapping[type, Mapping[str, Meaning | None]]] = {
         ),
         "reason": Meaning("For people; kept encrypted with the erasure.", {"maxLength": 500}),
         "dry_run": Meaning("Only counts."),
+        "force": Meaning(
+            "Also a number that events show to be the organization's own; never one that it lists in "
+            "`own_numbers`."
+        ),
     },
 }
 

@@ -127,6 +127,8 @@ organization: Final[answers.Organization] = {
 }  # fmt: skip
 erasure: Final[answers.Erasure] = {
     "id": "job_01k9h3v5q8x2m4n6p7r9s1t3w5", "kind": "erasure", "status": "done", "dry_run": False,
+    "numbers": 1,
+    "found": {"requests": 3, "answers": 1, "creates": 0, "events": 12, "deliveries": 1, "contacts": 1},
     "matched": 12, "done": 12, "failed": 0, "cancelled": 1,
 }  # fmt: skip
 audit_entry: Final[answers.AuditEntry] = {
