@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import delete, select, tuple_
+from sqlalchemy import ColumnElement, delete, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.domain.contact import Knowledge
@@ -134,6 +134,31 @@ async def of_phones(conn: AsyncConnection, org_id: str, phones: Collection[str])
 async def forget(conn: AsyncConnection, org_id: str, phones: Collection[str]) -> int:
     """Takes all facts of these numbers away; how many."""
     return await _delete(conn, org_id, phones, None)
+
+
+async def some_useless(
+    conn: AsyncConnection, org_id: str, before: int, since: Mapping[str, int] | None, limit: int
+) -> Sequence[Any]:
+    """Up to `limit` facts, unopened, that are no person's and nobody's to rely on any more (phone, source,
+    at): older than `before` (ms); and with `since`, of connectors that are not in it, or older than it
+    says."""
+    over: list[ColumnElement[bool]] = [table.c.at < before]
+    if since is not None:
+        over.append(table.c.source.startswith("cnr_") & table.c.source.not_in(list(since)))
+        over += [(table.c.source == name) & (table.c.at < at) for name, at in since.items() if at]
+    query = select(table.c.phone, table.c.source, table.c.at).where(
+        table.c.org_id == org_id, table.c.source != BOOK, or_(*over)
+    )
+    return (await conn.execute(query.limit(limit))).all()
+
+
+async def remove(conn: AsyncConnection, org_id: str, rows: Sequence[Any]) -> int:
+    """Drops these of `some_useless`, unless they were heard anew; and contacts of which nothing is left."""
+    key = tuple_(table.c.phone, table.c.source, table.c.at)
+    wanted = [(row.phone, row.source, row.at) for row in rows]
+    done = await conn.execute(delete(table).where(table.c.org_id == org_id, key.in_(wanted)))
+    await forget_empty(conn, org_id, {row.phone for row in rows})
+    return done.rowcount
 
 
 async def forget_empty(conn: AsyncConnection, org_id: str, phones: Iterable[str]) -> int:
