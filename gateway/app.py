@@ -156,6 +156,7 @@ class Gateway:
             announce=self.own_events.announce,
             trials=Trials(store, self.client, clock, cdn_loop),
             callers=self.callers,
+            keeping=self.keeping,
             parser=EventParser(
                 max_event_bytes=settings.max_event_bytes, enforce_schemas=settings.schema_mode == "enforce"
             ),

@@ -12,6 +12,7 @@ from gateway.cli.values import confirm
 
 if TYPE_CHECKING:
     from gateway.client import GatewayClient
+    from gateway.client.types import OrganizationSettings
 
 
 @click.group()
@@ -42,13 +43,27 @@ def get_organization(client: GatewayClient, as_json: bool, org_id: str) -> None:
 
 @organizations.command("update")
 @click.argument("org_id")
+@click.option("--retention-days", type=click.IntRange(7, 365), help="How long things are kept.")
 @click.option(
-    "--retention-days", required=True, type=click.IntRange(7, 365), help="How long things are kept."
+    "--own-number", "own_numbers", multiple=True, help="All of its own phone numbers, in E.164; repeatable."
 )
+@click.option("--no-own-numbers", is_flag=True, help="It has none.")
 @client_command()
-def update_organization(client: GatewayClient, as_json: bool, org_id: str, retention_days: int) -> None:
-    """Change how long payloads, attempts and deliveries are kept."""
-    found = dict(client.update_organization(org_id, retention_days=retention_days))
+def update_organization(
+    client: GatewayClient,
+    as_json: bool,
+    org_id: str,
+    retention_days: int | None,
+    own_numbers: tuple[str, ...],
+    no_own_numbers: bool,
+) -> None:
+    """Change how long payloads, attempts and deliveries are kept, and what the organization has set."""
+    changes: OrganizationSettings = {}
+    if retention_days is not None:
+        changes["retention_days"] = retention_days
+    if own_numbers or no_own_numbers:
+        changes["own_numbers"] = own_numbers
+    found = dict(client.update_organization(org_id, **changes))
     show_json(found) if as_json else show_fields(found)
 
 
@@ -75,12 +90,14 @@ def erasures() -> None:
 @click.argument("phone")
 @click.option("--reason", default="", help="For the record; it is kept encrypted.")
 @click.option("--dry-run", is_flag=True, help="Only count.")
+@click.option("--force", is_flag=True, help="Also a number that events show to be the organization's own.")
 @click.option("--yes", is_flag=True, help="Do not ask; needed where nobody can be asked.")
 @client_command()
 def erase_person(
-    client: GatewayClient, as_json: bool, phone: str, reason: str, dry_run: bool, yes: bool
+    client: GatewayClient, as_json: bool, phone: str, reason: str, dry_run: bool, force: bool, yes: bool
 ) -> None:
-    """Erase what names a number (E.164): payloads, receivers' answers, pending deliveries."""
+    """Erase what names a number (E.164): payloads, receivers' answers, pending deliveries, the contact, and
+    what connectors have said."""
     confirm(f"Erase what names {phone}? It cannot be brought back.", yes or dry_run)
-    found = dict(client.erase_person(phone=phone, reason=reason, dry_run=dry_run))
+    found = dict(client.erase_person(phone=phone, reason=reason, dry_run=dry_run, force=force))
     show_json(found) if as_json else show_fields(found)

@@ -405,6 +405,8 @@ class Erasure(TypedDict):
     kind: str
     status: str
     dry_run: bool
+    numbers: int
+    found: dict[str, int]
     matched: int
     done: int
     failed: int
@@ -417,3 +419,4 @@ class ErasureSettings(TypedDict, total=False):
     phone: Required[str]
     reason: str
     dry_run: bool
+    force: bool

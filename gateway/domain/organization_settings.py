@@ -102,7 +102,8 @@ OrganizationUpdate: Final[type[RetentionUpdate]] = create_model(
     __base__=RetentionUpdate,
     __doc__="`PATCH /api/organizations/{id}`: a merge patch; null gives a field its default back.",
     **{
-        name: (Annotated[field.annotation, *field.metadata] | None, None)  # type: ignore[call-overload]
+        # Annotated wants metadata, and some fields have none: the name will do.
+        name: (Annotated[field.annotation, *field.metadata, name] | None, None)  # type: ignore[call-overload]
         for name, field in OrganizationSettings.model_fields.items()
     },
 )

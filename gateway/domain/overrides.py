@@ -1,4 +1,4 @@
-"""What people say of a contact: field by field, who said it and when; and what they may say.
+"""What people say of a contact: field by field, who said it and when.
 
 An override counts before everything that CRMs and look-ups say. Writing the same value again changes nothing,
 not even its age. Tags are the address book's own, and no override: nobody else gives any.
@@ -6,33 +6,16 @@ not even its age. Tags are the address book's own, and no override: nobody else 
 
 from __future__ import annotations
 
-import math
-import re
-import unicodedata
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Final
+from typing import Final
 
 import msgspec
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from gateway.domain.contact import FIELDS, NAMES, FieldValue, Knowledge
+from gateway.domain.contact_requests import ContactWrite
 
-NAME_FIELDS: Final = NAMES
 CUSTOM: Final = "fields."
 """What the name of an organization's own field begins with, among overrides."""
-
-MOST_TEXT: Final = 200
-MOST_EMAIL: Final = 254
-MOST_NOTES: Final = 10_000
-MOST_FIELDS: Final = 50
-MOST_FIELD_NAME: Final = 60
-MOST_FIELD_TEXT: Final = 1_000
-MOST_TAGS: Final = 50
-MOST_TAG: Final = 50
-MOST_NUMBER: Final = 2**53 - 1  # what every reader of JSON takes
-
-_EMAIL: Final = re.compile(r"[^\s@,;<>\"]+@[^\s@,;<>\"]+\Z")
-_UNFIT_FOR_TAGS: Final = frozenset(';"\\')
 
 
 class Override(msgspec.Struct, frozen=True, array_like=True):
@@ -47,81 +30,9 @@ Overrides = Mapping[str, Override]
 """By field: `name`, …, `notes`, and `fields.<name>`."""
 
 
-def _one_line(text: str) -> str:
-    if not text.isprintable():
-        raise ValueError("must have printable characters only, on one line")
-    if text != text.strip():
-        raise ValueError("must not begin or end with a space")
-    return text
-
-
-def _lines(text: str) -> str:
-    for character in text:
-        if unicodedata.category(character) in ("Cc", "Cs") and character not in "\n\t\r":
-            raise ValueError("must have printable characters only, and line breaks")
-    return text
-
-
-def _email(text: str) -> str:
-    if not _EMAIL.match(text):
-        raise ValueError("must be an e-mail address, such as ada@example.com")
-    return _one_line(text)
-
-
-def _tag(text: str) -> str:
-    if _UNFIT_FOR_TAGS & set(text):
-        raise ValueError('must not hold ; " or \\')
-    return _one_line(text)
-
-
-def _each_once(tags: list[str]) -> list[str]:
-    return list(dict.fromkeys(tags))
-
-
-def _field_value(value: Any) -> Any:
-    """Checked by hand, so that the error says what is taken and not what each of four types says."""
-    if isinstance(value, str):
-        if len(value) > MOST_FIELD_TEXT:
-            raise ValueError(f"must have at most {MOST_FIELD_TEXT} characters")
-        return _lines(value)
-    if value is None or isinstance(value, bool):
-        return value
-    if isinstance(value, int | float) and abs(value) <= MOST_NUMBER and math.isfinite(value):
-        return value
-    raise ValueError(f"must be a text, a boolean, or a number up to {MOST_NUMBER}")
-
-
-Text = Annotated[str, StringConstraints(min_length=1, max_length=MOST_TEXT), AfterValidator(_one_line)]
-Email = Annotated[str, StringConstraints(min_length=3, max_length=MOST_EMAIL), AfterValidator(_email)]
-Notes = Annotated[str, StringConstraints(min_length=1, max_length=MOST_NOTES), AfterValidator(_lines)]
-Tag = Annotated[str, StringConstraints(min_length=1, max_length=MOST_TAG), AfterValidator(_tag)]
-Tags = Annotated[list[Tag], Field(max_length=MOST_TAGS), AfterValidator(_each_once)]
-FieldName = Annotated[
-    str, StringConstraints(min_length=1, max_length=MOST_FIELD_NAME), AfterValidator(_one_line)
-]
-Custom = Annotated[FieldValue | None, BeforeValidator(_field_value)]
-
-
-class ContactWrite(BaseModel):
-    """`PUT` and `PATCH /api/contacts/{id}`: what a person says of a contact. Null says nothing; in a PATCH it
-    takes back what was said."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-    name: Text | None = None
-    first_name: Text | None = None
-    last_name: Text | None = None
-    email: Email | None = None
-    company: Text | None = None
-    title: Text | None = None
-    notes: Notes | None = None
-    fields: Annotated[dict[FieldName, Custom], Field(max_length=MOST_FIELDS)] | None = None
-    tags: Tags | None = None
-
-
 def said(request: ContactWrite) -> dict[str, FieldValue | None]:
-    """What the request names, by field as in `Overrides`; None takes back. `fields: null` is not in it
-    (`takes_all_fields`), nor are tags."""
+    """What the request names, by field as in `Overrides`; None takes back. `fields: null`, which takes
+    all of them back, is not in it, nor are tags."""
     given: dict[str, FieldValue | None] = {
         name: getattr(request, name)
         for name in ContactWrite.model_fields
@@ -154,8 +65,8 @@ def patched(standing: Overrides, request: ContactWrite, at: int, by: str) -> dic
 def joined(first: Overrides, second: Overrides) -> dict[str, Override]:
     """Of two contacts that are one person: the first one's word counts, and the names stay together."""
     others = dict(second)
-    if any(name in first for name in NAME_FIELDS):
-        others = {name: one for name, one in others.items() if name not in NAME_FIELDS}
+    if any(name in first for name in NAMES):
+        others = {name: one for name, one in others.items() if name not in NAMES}
     return {**others, **first}
 
 

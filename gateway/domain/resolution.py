@@ -45,12 +45,14 @@ class CallerResolve(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Inquiry:
-    """Who is asked for, and what is known of the call. `phone` is E.164 once it has been read."""
+    """Who is asked for, and what is known of the call. `phone` is E.164 once it has been read. `fresh`: what
+    was said before will not do."""
 
     phone: str
     call_id: str | None = None
     direction: Direction = "inbound"
     attestation: Attestation | None = None
+    fresh: bool = False
 
 
 @dataclass(frozen=True, slots=True)

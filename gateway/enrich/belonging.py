@@ -33,7 +33,9 @@ class Belonging:
         self, connector: Connector, org: OrgView, phone: str, call_id: str
     ) -> str | Exchange | None:
         """The id of the connector's contact with this number (E.164); None when it knows nobody; the exchange
-        that failed when that cannot be told."""
+        that failed when that cannot be told. A number of the organization's own is nobody's."""
+        if org.organization.settings.is_own(phone):
+            return None
         inquiry, person = Inquiry(phone, call_id), org.organization.cipher.person(phone)
         known = await self._known(connector, org, inquiry, person)
         if known is None and connector.create_contacts:

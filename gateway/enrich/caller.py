@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple
 
@@ -19,6 +19,7 @@ from gateway.domain.context import caller_context
 from gateway.domain.ids import new_id
 from gateway.domain.phone import Phone, parse
 from gateway.domain.resolution import (
+    Heard,
     Inquiry,
     Problem,
     Resolution,
@@ -28,6 +29,7 @@ from gateway.domain.resolution import (
     knowledge_of,
     status_of,
 )
+from gateway.enrich.book import SOURCE as BOOK
 from gateway.enrich.creating import Creates
 from gateway.enrich.hearing import Hearing
 from gateway.enrich.keeping import Keeping, Told
@@ -98,6 +100,15 @@ class Callers:
             self._follow(question, hearing, answer)
         return answer
 
+    async def refresh(
+        self, org: OrgView, phones: Sequence[str], *, begun: float, deadline_ms: int
+    ) -> list[Heard]:
+        """Asks every source anew for these numbers (E.164) and waits as `resolve` does; what the sources
+        other than the address book have said."""
+        ends = begun + deadline_ms / 1000
+        found = await asyncio.gather(*(self._anew(org, phone, begun, ends) for phone in phones))
+        return [heard for some in found for heard in some]
+
     async def stop(self) -> None:
         """Breaks off what is under way."""
         for task, hearing in self._late.items():
@@ -130,8 +141,22 @@ class Callers:
         finally:
             self._without_memory -= not patiently
 
+    async def _anew(self, org: OrgView, phone: str, begun: float, ends: float) -> list[Heard]:
+        inquiry = Inquiry(phone, fresh=True)
+        asks = [ask for source in self.sources for ask in source.asks(org, inquiry, ends)]
+        hearing = Hearing([ask for ask in asks if ask.source != BOOK], self.clock, begun)
+        question = Question(org, inquiry, org.organization.cipher.person(phone), begun, self.clock.now())
+        await self._hear(question, hearing, ends)
+        if hearing.waiting:
+            self._leave(hearing, hearing.finish())
+        return hearing.said()
+
     def _follow(self, question: Question, hearing: Hearing, told: Resolution) -> None:
-        task = asyncio.create_task(self._later(question, hearing, told), name="late answers")
+        self._leave(hearing, self._later(question, hearing, told))
+
+    def _leave(self, hearing: Hearing, until: Coroutine[None, None, None]) -> None:
+        """Nobody waits any more; the questions go on."""
+        task = asyncio.create_task(until, name="late answers")
         self._late[task] = hearing
         task.add_done_callback(lambda done: self._late.pop(done, None))
 

@@ -112,7 +112,7 @@ class ConnectorAsk:
         if kept is None or use is Use.NONE:
             return None
         self.kept = kept
-        if use is Use.REMNANT:
+        if use is Use.REMNANT or self.inquiry.fresh:
             return None
         return self._known(kept, stale=use is Use.STALE)
 

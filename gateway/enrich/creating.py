@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
+from collections.abc import Coroutine, Iterable
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 
@@ -25,7 +27,7 @@ from gateway.domain.ids import new_id
 from gateway.domain.resolution import Inquiry
 from gateway.enrich.keeping import Keeping, Note, with_answer
 from gateway.enrich.recalls import Kept, Stored
-from gateway.errors import Overloaded, Problem
+from gateway.errors import Problem
 from gateway.metrics import Metrics
 from gateway.store import connector_creates as rows
 from gateway.store import erased_people, organizations
@@ -35,11 +37,15 @@ from gateway.store.store import Store
 
 log = logging.getLogger("gateway.callers")
 
+T = TypeVar("T")
+
 TRIES: Final = 3
 WAITS_MS: Final = (5_000, 60_000)  # before the second try and the third
 LEFT_BEHIND_MS: Final = 120_000  # longer than any exchange: then a try was not made, or nobody knows
 LOOK_EVERY: Final = 5.0
 MOST_AT_ONCE: Final = 64
+MOST_OF_A_CONNECTOR: Final = 8
+MOST_CLAIMING: Final = 1_000
 REMEMBERED: Final = 10_000
 REMEMBERED_SECONDS: Final = 300.0
 
@@ -67,7 +73,8 @@ class Creates:
         self._keeping = keeping
         self._clock = clock
         self._metrics = metrics
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._open: Counter[str] = Counter()
         self._asked: dict[tuple[str, str, bytes], float] = {}
 
     def after_miss(self, org: OrgView, inquiry: Inquiry) -> None:
@@ -80,22 +87,18 @@ class Creates:
             for connector in org.connectors.values()
             if connector.enabled and connector.create_contacts and self._is_new(connector, person)
         ]
-        if not wanted:
-            return
-        if len(self._tasks) >= MOST_AT_ONCE:  # the next call of this person asks again
+        if len(self._tasks) >= MOST_CLAIMING:  # the next call of this person asks again
             for connector in wanted:
                 self._asked.pop(_name(connector, person), None)
-            return
-        task = asyncio.create_task(self._create(org, wanted, inquiry, person), name="create")
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        elif wanted:
+            self._spawn(self._create(org, wanted, inquiry, person))
 
     async def make(
         self, org: OrgView, connector: Connector, inquiry: Inquiry, person: bytes
     ) -> CreateResult | Failed | None:
         """Makes the contact now. `UNDER_WAY` when somebody else is at it; None when it was given up, or when
         the connector made one that it does not know any more."""
-        claimed = await self._claim(org, [connector], inquiry, person)
+        claimed = await self._claim(org, [(connector, True)], inquiry, person)
         if claimed:
             return await self._try(org, connector, claimed[0][1])
         async with self._store.looking_up() as conn:
@@ -103,29 +106,50 @@ class Creates:
         return UNDER_WAY if state == "pending" else None
 
     async def run(self) -> None:
-        """Until cancelled: what is due."""
+        """Until cancelled: what is due. It does not wait for connectors that do not answer."""
         while True:
             await self._clock.sleep(LOOK_EVERY)
-            try:
-                await self.make_due()
-            except Overloaded as problem:
-                log.warning("creating contacts is put off: %s", problem.message)
-            except Exception:
-                log.exception("creating contacts failed")
+            self._spawn(self._look())
 
     async def make_due(self) -> int:
-        """Tries what is due now; how many."""
+        """Tries what is due now, as far as there is room; how many."""
         now = self._clock.now()
         async with self._store.looking_up() as conn:
-            due = await rows.some_due(conn, now, MOST_AT_ONCE)
-        made = await asyncio.gather(*(self._again(row) for row in due))
-        return sum(made)
+            due = await rows.some_due(conn, now, MOST_OF_A_CONNECTOR, MOST_AT_ONCE)
+        begun = [self._spawn(self._again(row)) for row in due if self._enter(row.connector_id)]
+        return sum(await asyncio.gather(*begun))
 
     async def stop(self) -> None:
         """Breaks off what is under way: it is taken up again when it is overdue."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _spawn(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        task = asyncio.create_task(work, name="create")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    def _enter(self, connector_id: str) -> bool:
+        """Whether there is room for one more try; whoever enters leaves when it is over."""
+        if self._open.total() >= MOST_AT_ONCE or self._open[connector_id] >= MOST_OF_A_CONNECTOR:
+            return False
+        self._open[connector_id] += 1
+        return True
+
+    def _leave(self, connector_id: str) -> None:
+        self._open[connector_id] -= 1
+        if not self._open[connector_id]:
+            del self._open[connector_id]
+
+    async def _look(self) -> None:
+        try:
+            await self.make_due()
+        except Problem as problem:
+            log.warning("creating contacts is put off: %s", problem.message)
+        except Exception:
+            log.exception("creating contacts failed")
 
     def _is_new(self, connector: Connector, person: bytes) -> bool:
         """False when this node has asked for the claim a moment ago: that decides, and this spares asking."""
@@ -140,17 +164,25 @@ class Creates:
     async def _create(
         self, org: OrgView, connectors: list[Connector], inquiry: Inquiry, person: bytes
     ) -> None:
+        """Claims, and makes the first tries; where there is no room they wait with those that are due."""
+        entered = [(connector, self._enter(connector.id)) for connector in connectors]
         try:
-            claimed = await self._claim(org, connectors, inquiry, person)
-            await asyncio.gather(*(self._try(org, connector, pending) for connector, pending in claimed))
+            claimed = await self._claim(org, entered, inquiry, person)
+            tries = [self._try(org, connector, one) for connector, one in claimed if one.tries]
+            await asyncio.gather(*tries)
         except Problem as problem:
             log.warning("an unknown caller is not created: %s", problem.message)
         except Exception:
             log.exception("creating a contact failed")
+        finally:
+            for connector, inside in entered:
+                if inside:
+                    self._leave(connector.id)
 
     async def _claim(
-        self, org: OrgView, connectors: list[Connector], inquiry: Inquiry, person: bytes
+        self, org: OrgView, connectors: Iterable[tuple[Connector, bool]], inquiry: Inquiry, person: bytes
     ) -> list[tuple[Connector, Pending]]:
+        """What could be claimed; beside each connector stands whether its try is made at once."""
         now = self._clock.now()
         question = _encode(Question(inquiry.phone, inquiry.call_id, inquiry.direction))
         claimed = []
@@ -158,11 +190,11 @@ class Creates:
             await organizations.lock_living(tx.conn, org.id)
             if now <= (await erased_people.among(tx.conn, [(org.id, person)])).get((org.id, person), -1):
                 return []
-            for connector in connectors:
-                wanted = Pending(connector.id, person, org.id, new_id("dlv", now), 1, question)
+            for connector, at_once in connectors:
+                wanted = Pending(connector.id, person, org.id, new_id("dlv", now), int(at_once), question)
                 pending = await rows.claim(
                     tx, org.organization.cipher, wanted, since=connector.contacts_since, now=now,
-                    due_at=now + LEFT_BEHIND_MS,
+                    due_at=now + (LEFT_BEHIND_MS if at_once else 0),
                 )  # fmt: skip
                 if pending is not None:
                     claimed.append((connector, pending))
@@ -170,17 +202,20 @@ class Creates:
 
     async def _again(self, row: Any) -> bool:
         """One that is due, unless another node took it, or nobody is to be asked any more."""
-        org = await self._directory.organization(row.org_id)
-        connector = org.connectors.get(row.connector_id) if org is not None else None
-        now = self._clock.now()
-        async with self._store.transaction() as tx:
-            if org is None or connector is None or not connector.enabled or row.tries >= TRIES:
-                await rows.end(tx.conn, row.connector_id, row.person, "failed", now)
+        try:
+            org = await self._directory.organization(row.org_id)
+            connector = org.connectors.get(row.connector_id) if org is not None else None
+            now = self._clock.now()
+            async with self._store.transaction() as tx:
+                if org is None or connector is None or not connector.enabled or row.tries >= TRIES:
+                    await rows.end(tx.conn, row.connector_id, row.person, "failed", now)
+                    return False
+                pending = await rows.take(tx, org.organization.cipher, row, now + LEFT_BEHIND_MS)
+            if pending is None:
                 return False
-            pending = await rows.take(tx, org.organization.cipher, row, now + LEFT_BEHIND_MS)
-        if pending is None:
-            return False
-        await self._try(org, connector, pending)
+            await self._try(org, connector, pending)
+        finally:
+            self._leave(row.connector_id)
         return True
 
     async def _try(self, org: OrgView, connector: Connector, pending: Pending) -> CreateResult:

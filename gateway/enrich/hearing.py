@@ -66,6 +66,11 @@ class Hearing:
         if self._tasks:
             await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
 
+    async def finish(self) -> None:
+        """Until all have answered, however long that takes."""
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+
     @property
     def waiting(self) -> bool:
         """Whether anybody is still being asked."""

@@ -86,7 +86,7 @@ class Keeping:
         self._commits = commits
         self._unwritten: dict[AnswerKey, Kept] = {}
         self.recalls = Recalls(store)
-        self._waiting = 0
+        self._waiting: set[asyncio.Future[Any]] = set()
 
     async def recall(self, org: OrgView, phone: str, person: bytes) -> Recalled:
         """What is kept of the person with this number (E.164). When the database is away, only what this node
@@ -103,7 +103,7 @@ class Keeping:
     def note(self, note: Note, kept: Kept | None = None) -> asyncio.Future[None] | None:
         """Has it written, soon; done when it is, None when it never will be. `kept` is what `note.answer`
         says, known here at once."""
-        if self._waiting >= MOST_WAITING:
+        if len(self._waiting) >= MOST_WAITING:
             log.warning("what was said of a caller is not written down: the database does not keep up")
             return None
         key = note.answer[0] if note.answer is not None else None
@@ -113,9 +113,14 @@ class Keeping:
             written = self._commits.submit(KIND, note)
         except Overloaded:  # the gateway is stopping
             return None
-        self._waiting += 1
-        written.add_done_callback(lambda done: self._written(key, kept, done.exception()))
+        self._waiting.add(written)
+        written.add_done_callback(lambda done: self._written(key, kept, done))
         return written
+
+    async def written(self, seconds: float) -> None:
+        """Waits until what was noted so far is written, for so long."""
+        if self._waiting:
+            await asyncio.wait(self._waiting, timeout=seconds)
 
     async def stop(self) -> None:
         await self.recalls.stop()
@@ -130,11 +135,11 @@ class Keeping:
                 found[connector_id] = kept
         return found
 
-    def _written(self, key: AnswerKey | None, kept: Kept | None, problem: BaseException | None) -> None:
-        self._waiting -= 1
+    def _written(self, key: AnswerKey | None, kept: Kept | None, done: asyncio.Future[Any]) -> None:
+        self._waiting.discard(done)
         if key is not None and self._unwritten.get(key) is kept:
             del self._unwritten[key]
-        if problem is not None:
+        if (problem := done.exception()) is not None:
             log.warning("what was said of a caller is not written down: %s", type(problem).__name__)
 
 

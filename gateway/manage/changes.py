@@ -69,7 +69,7 @@ def _entry(
 ) -> Request:
     request_id = new_id("att", at)
     hidden = tuple(secret.value for secret in connector.secrets)
-    kept = [(n, mask(v[:_LONGEST_VALUE], hidden)) for n, v in headers if n.lower() in _KEPT_HEADERS]
+    kept = [(n, mask(v, hidden)[:_LONGEST_VALUE]) for n, v in headers if n.lower() in _KEPT_HEADERS]
     record = Record(request_headers=kept, response_body=msgspec.json.encode({"dropped": dropped}))
     return Request(
         request_id, connector.org_id, connector.id, connector.revision_id, "changes", None, at, duration_ms,

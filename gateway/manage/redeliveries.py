@@ -121,6 +121,8 @@ class Redeliveries:
             raise NotFound(f"there is no job {job_id}")
         if job.status == "failed":
             raise Conflict(f"the job is over: it failed with {job.error}", code="job_over")
+        if job.kind not in set(JobKind):
+            raise Conflict(f"this was an {job.kind}: it cannot be taken back", code="job_over")
         return job
 
     def _owed(self, to: Addressee, before: Row[Any], priority: int) -> Owed:

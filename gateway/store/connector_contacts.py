@@ -99,6 +99,11 @@ async def drop(
     return count
 
 
+async def count_of_person(conn: AsyncConnection, org_id: str, person: bytes) -> int:
+    query = select(func.count()).where(table.c.org_id == org_id, table.c.person == person)
+    return int((await conn.execute(query.where(table.c.state != _DROPPED))).scalar_one())
+
+
 async def forget_person(conn: AsyncConnection, org_id: str, person: bytes) -> int:
     """Drops what any connector has answered about the person; how many answers."""
     result = await conn.execute(delete(table).where(table.c.org_id == org_id, table.c.person == person))

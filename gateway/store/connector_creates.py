@@ -8,10 +8,10 @@ again after a while, and one that was made in a system the connector no longer l
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
-from sqlalchemy import delete, select, text, update
+from sqlalchemy import delete, func, select, text, update
 from sqlalchemy.engine import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -24,8 +24,8 @@ GIVEN_UP_FOR_MS: Final = 3_600_000
 _CLAIM: Final = text(
     "INSERT INTO connector_creates AS c"
     " (connector_id, person, org_id, delivery_id, state, tries, due_at, inquiry, created_at)"
-    " VALUES (:connector_id, :person, :org_id, :delivery_id, 'pending', 1, :due_at, :inquiry, :now)"
-    " ON CONFLICT (connector_id, person) DO UPDATE SET state = 'pending', tries = 1,"
+    " VALUES (:connector_id, :person, :org_id, :delivery_id, 'pending', :tries, :due_at, :inquiry, :now)"
+    " ON CONFLICT (connector_id, person) DO UPDATE SET state = 'pending', tries = excluded.tries,"
     " due_at = excluded.due_at, inquiry = excluded.inquiry, created_at = excluded.created_at,"
     " completed_at = NULL, delivery_id ="
     " CASE WHEN c.created_at < :since THEN excluded.delivery_id ELSE c.delivery_id END"
@@ -37,8 +37,8 @@ _CLAIM: Final = text(
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """A create with a try to be made now, the one with the number `tries`. `inquiry` is what was given to
-    `claim`."""
+    """A create with a try to be made now, the one with the number `tries`; 0: it is put into the row of those
+    that are due. `inquiry` is what was given to `claim`."""
 
     connector_id: str
     person: bytes
@@ -51,19 +51,19 @@ class Pending:
 async def claim(
     tx: Transaction, cipher: Cipher, wanted: Pending, *, since: int, now: int, due_at: int
 ) -> Pending | None:
-    """Claims it for a first try, to be made now; if nothing is heard of that, the next may begin at `due_at`
-    (ms). None when somebody has it, or had it before. `since`: from when on (ms) the connector leads to the
-    system that it leads to. A claim that is renewed keeps the id of its delivery."""
+    """Claims it. If nothing is heard of its try, the next may begin at `due_at` (ms). None when somebody has
+    it, or had it before. `since`: from when on (ms) the connector leads to the system that it leads to. A
+    claim that is renewed keeps the id of its delivery."""
     sealed = cipher.seal(_name(wanted.connector_id, wanted.person), "inquiry", wanted.inquiry)
     values = {
         "connector_id": wanted.connector_id, "person": wanted.person, "org_id": wanted.org_id,
-        "delivery_id": wanted.delivery_id, "due_at": due_at, "inquiry": sealed, "now": now, "since": since,
-        "given_up_before": now - GIVEN_UP_FOR_MS,
+        "delivery_id": wanted.delivery_id, "tries": wanted.tries, "due_at": due_at, "inquiry": sealed,
+        "now": now, "since": since, "given_up_before": now - GIVEN_UP_FOR_MS,
     }  # fmt: skip
     delivery_id = (await tx.conn.execute(_CLAIM, values)).scalar_one_or_none()
     if delivery_id is None:
         return None
-    return Pending(wanted.connector_id, wanted.person, wanted.org_id, delivery_id, 1, wanted.inquiry)
+    return replace(wanted, delivery_id=delivery_id)
 
 
 async def state_of(conn: AsyncConnection, connector_id: str, person: bytes) -> str | None:
@@ -72,10 +72,14 @@ async def state_of(conn: AsyncConnection, connector_id: str, person: bytes) -> s
     return (await conn.execute(query)).scalar_one_or_none()
 
 
-async def some_due(conn: AsyncConnection, now: int, limit: int) -> Sequence[Row[Any]]:
-    """Those whose next try may begin, the longest overdue first: to be taken with `take`."""
-    query = select(table).where(table.c.state == "pending", table.c.due_at <= now)
-    return (await conn.execute(query.order_by(table.c.due_at).limit(limit))).all()
+async def some_due(conn: AsyncConnection, now: int, each: int, limit: int) -> Sequence[Row[Any]]:
+    """Those whose next try may begin, `each` of a connector at most, the longest overdue first: to be taken
+    with `take`."""
+    place = func.row_number().over(partition_by=table.c.connector_id, order_by=table.c.due_at)
+    query = select(table, place.label("place")).where(table.c.state == "pending", table.c.due_at <= now)
+    due = query.subquery()
+    fair = select(due).where(due.c.place <= each).order_by(due.c.due_at).limit(limit)
+    return (await conn.execute(fair)).all()
 
 
 async def take(tx: Transaction, cipher: Cipher, row: Row[Any], due_at: int) -> Pending | None:
@@ -112,6 +116,11 @@ async def end(
         .where(*_key(connector_id, person), table.c.state == "pending")
         .values(state=state, due_at=None, inquiry=None, completed_at=now)
     )
+
+
+async def count_of_person(conn: AsyncConnection, org_id: str, person: bytes) -> int:
+    query = select(func.count()).where(table.c.org_id == org_id, table.c.person == person)
+    return int((await conn.execute(query)).scalar_one())
 
 
 async def forget_person(conn: AsyncConnection, org_id: str, person: bytes) -> int:

@@ -8,12 +8,12 @@ the facts of all of them.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import delete, select, tuple_
+from sqlalchemy import ColumnElement, delete, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.domain.contact import Knowledge
@@ -37,12 +37,12 @@ _insert_heard: Final = BulkInsert(
     table, _COLUMNS, on_conflict=f"{_REPLACES} WHERE excluded.at >= contact_facts.at"
 )
 _insert_book: Final = BulkInsert(table, _COLUMNS, on_conflict=_REPLACES)
-_insert_contacts: Final = BulkInsert(
+insert_contacts: Final = BulkInsert(
     contacts,
     ("id", "position", "org_id", "phone", "by_person", "created_at", "updated_at"),
     ignore_conflicts=True,
 )
-_insert_phones: Final = BulkInsert(contact_phones, ("org_id", "phone", "contact_id"), ignore_conflicts=True)
+insert_phones: Final = BulkInsert(contact_phones, ("org_id", "phone", "contact_id"), ignore_conflicts=True)
 
 _encode: Final = msgspec.msgpack.Encoder().encode
 _decode_knowledge: Final = msgspec.msgpack.Decoder(Knowledge).decode
@@ -83,30 +83,33 @@ async def write_heard(tx: Transaction, facts: Collection[Heard], now: int) -> No
     known = sorted((fact for fact in facts if fact.row is not None), key=lambda fact: fact.key)
     if known:
         position = await tx.positions.take(tx, len(known))
-        await _insert_contacts(
+        await insert_contacts(
             tx.conn,
             [
                 (fact.contact_id, position + number, fact.org_id, fact.phone, False, now, now)
                 for number, fact in enumerate(known)
             ],
         )
-        await _insert_phones(tx.conn, [(fact.org_id, fact.phone, fact.contact_id) for fact in known])
+        await insert_phones(tx.conn, [(fact.org_id, fact.phone, fact.contact_id) for fact in known])
         await _insert_heard(tx.conn, [fact.row for fact in known if fact.row is not None])
     gone = [fact for fact in facts if fact.row is None]
     if gone:
         await _unsay(tx.conn, gone)
 
 
-async def write_book(
-    conn: AsyncConnection, cipher: Cipher, org_id: str, phone: str, overrides: Overrides, at: int
+async def write_books(
+    conn: AsyncConnection, cipher: Cipher, org_id: str, said: Mapping[str, Overrides], at: int
 ) -> None:
-    """What people say of the contact whose first number this is; nothing at all takes the row away."""
-    if not overrides:
-        await _delete(conn, org_id, [phone], BOOK)
-        return
-    said = cipher.seal(_name(phone, BOOK), "said", _encode(dict(overrides)))
-    search = search_text(knowledge_of(overrides).values)
-    await _insert_book(conn, [(org_id, phone, BOOK, search, said, at)])
+    """What people say of contacts, by their first number; of whom they say nothing, the row goes."""
+    rows = []
+    for phone, overrides in sorted(said.items()):
+        if overrides:
+            sealed = cipher.seal(_name(phone, BOOK), "said", _encode(dict(overrides)))
+            rows.append((org_id, phone, BOOK, search_text(knowledge_of(overrides).values), sealed, at))
+    await _insert_book(conn, rows)
+    silent = [phone for phone, overrides in said.items() if not overrides]
+    if silent:
+        await _delete(conn, org_id, silent, BOOK)
 
 
 def open_book(cipher: Cipher, phone: str, said: bytes | None) -> dict[str, Override]:
@@ -131,6 +134,31 @@ async def of_phones(conn: AsyncConnection, org_id: str, phones: Collection[str])
 async def forget(conn: AsyncConnection, org_id: str, phones: Collection[str]) -> int:
     """Takes all facts of these numbers away; how many."""
     return await _delete(conn, org_id, phones, None)
+
+
+async def some_useless(
+    conn: AsyncConnection, org_id: str, before: int, since: Mapping[str, int] | None, limit: int
+) -> Sequence[Any]:
+    """Up to `limit` facts, unopened, that are no person's and nobody's to rely on any more (phone, source,
+    at): older than `before` (ms); and with `since`, of connectors that are not in it, or older than it
+    says."""
+    over: list[ColumnElement[bool]] = [table.c.at < before]
+    if since is not None:
+        over.append(table.c.source.startswith("cnr_") & table.c.source.not_in(list(since)))
+        over += [(table.c.source == name) & (table.c.at < at) for name, at in since.items() if at]
+    query = select(table.c.phone, table.c.source, table.c.at).where(
+        table.c.org_id == org_id, table.c.source != BOOK, or_(*over)
+    )
+    return (await conn.execute(query.limit(limit))).all()
+
+
+async def remove(conn: AsyncConnection, org_id: str, rows: Sequence[Any]) -> int:
+    """Drops these of `some_useless`, unless they were heard anew; and contacts of which nothing is left."""
+    key = tuple_(table.c.phone, table.c.source, table.c.at)
+    wanted = [(row.phone, row.source, row.at) for row in rows]
+    done = await conn.execute(delete(table).where(table.c.org_id == org_id, key.in_(wanted)))
+    await forget_empty(conn, org_id, {row.phone for row in rows})
+    return done.rowcount
 
 
 async def forget_empty(conn: AsyncConnection, org_id: str, phones: Iterable[str]) -> int:

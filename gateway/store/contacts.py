@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import ColumnElement, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.domain.contact import Knowledge
@@ -21,6 +21,8 @@ from gateway.domain.overrides import Override
 from gateway.store import contact_facts
 from gateway.store.cipher import Cipher
 from gateway.store.contact_facts import BOOK
+from gateway.store.page import PageQuery
+from gateway.store.scan import Found, Scan, scan_page
 from gateway.store.tables import contact_phones
 from gateway.store.tables import contacts as table
 from gateway.store.transaction import Transaction
@@ -86,6 +88,15 @@ async def load(conn: AsyncConnection, cipher: Cipher, org_id: str, rows: Sequenc
     return [_contact(cipher, row, phones.get(row.id, []), facts) for row in rows]
 
 
+async def page(conn: AsyncConnection, org_id: str | None, tag: str | None, query: PageQuery) -> Found:
+    """Rows of the address book of an organization, or of all of them, with this tag."""
+    base: list[ColumnElement[bool]] = [table.c.merged_into.is_(None)]
+    if org_id is not None:
+        base.append(table.c.org_id == org_id)
+    sieve = [] if tag is None else [_holds(conn, table.c.tags, json.dumps(tag, ensure_ascii=False))]
+    return await scan_page(conn, Scan(table, [*table.c], table.c.created_at, base, sieve), query)
+
+
 async def rows_of(conn: AsyncConnection, org_id: str, ids: Collection[str]) -> Sequence[Any]:
     """The rows with these ids, in no order."""
     query = select(table).where(table.c.org_id == org_id, table.c.id.in_(ids), table.c.merged_into.is_(None))
@@ -112,16 +123,18 @@ async def change(
     overrides: dict[str, Override],
     tags: Iterable[str],
     now: int,
-) -> None:
-    """What people say of it is this now."""
+) -> Contact:
+    """What people say of it is this; the contact as it is then."""
     if overrides != contact.overrides:
-        await contact_facts.write_book(conn, cipher, contact.org_id, contact.phone, overrides, now)
+        await contact_facts.write_books(conn, cipher, contact.org_id, {contact.phone: overrides}, now)
     statement = update(table).where(table.c.id == contact.id)
     await conn.execute(statement.values(tags=_tags(tags), by_person=True, updated_at=now))
+    return replace(contact, overrides=overrides, tags=tuple(tags), by_person=True, updated_at=now)
 
 
 async def move_phones(conn: AsyncConnection, absorbed: Contact, into: Contact) -> None:
-    """Makes the numbers of one contact those of another; its row, and those that led to it, lead there."""
+    """Makes the numbers of one contact, of which people say nothing any more, those of another; its row, and
+    those that led to it, lead there."""
     await conn.execute(
         update(contact_phones).where(contact_phones.c.contact_id == absorbed.id).values(contact_id=into.id)
     )
@@ -129,7 +142,7 @@ async def move_phones(conn: AsyncConnection, absorbed: Contact, into: Contact) -
         update(table)
         .where((table.c.id == absorbed.id) | (table.c.merged_into == absorbed.id))
         .where(table.c.org_id == absorbed.org_id)
-        .values(merged_into=into.id, tags="[]")
+        .values(merged_into=into.id)
     )
 
 
@@ -164,6 +177,12 @@ def _contact(cipher: Cipher, row: Any, phones: Sequence[str], facts: dict[str, l
         row.id, row.org_id, row.position, row.phone, tuple(json.loads(row.tags)), row.by_person,
         row.created_at, row.updated_at, tuple(phones), overrides, tuple(said),
     )  # fmt: skip
+
+
+def _holds(conn: AsyncConnection, column: ColumnElement[str], part: str) -> ColumnElement[bool]:
+    """Whether a text holds another, letter by letter: `LIKE` takes `VIP` for `vip` on SQLite."""
+    find = func.instr if conn.dialect.name == "sqlite" else func.strpos
+    return find(column, part) > 0
 
 
 def _tags(tags: Iterable[str]) -> str:

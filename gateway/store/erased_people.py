@@ -2,11 +2,13 @@
 are erased must not write them back.
 
 An entry stands for longer than anything that was asked before can take. What begins after it counts again: a
-person who was erased may call the next day.
+person who was erased may call the next day. It stands under a hash of the hash, so that the one under which
+everything else is found is gone.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Collection
 from typing import Final
 
@@ -23,7 +25,7 @@ SLACK_MS: Final = 5_000
 PersonKey = tuple[str, bytes]
 """Organization, person."""
 
-_remember: Final = BulkInsert(
+_insert: Final = BulkInsert(
     table,
     ("org_id", "person", "erased_at", "expires_at"),
     on_conflict="ON CONFLICT (org_id, person) DO UPDATE SET erased_at = excluded.erased_at,"
@@ -33,7 +35,8 @@ _remember: Final = BulkInsert(
 
 async def remember(conn: AsyncConnection, org_id: str, people: Collection[bytes], now: int) -> None:
     """These people are erased with this transaction."""
-    await _remember(conn, [(org_id, person, now, now + KEPT_MS) for person in sorted(people)])
+    rows = [(org_id, _mark(person), now, now + KEPT_MS) for person in people]
+    await _insert(conn, sorted(rows))
 
 
 async def among(conn: AsyncConnection, people: Collection[PersonKey]) -> dict[PersonKey, int]:
@@ -41,9 +44,12 @@ async def among(conn: AsyncConnection, people: Collection[PersonKey]) -> dict[Pe
     count."""
     if not people:
         return {}
+    marks = {(org_id, _mark(person)): (org_id, person) for org_id, person in people}
     key = tuple_(table.c.org_id, table.c.person)
-    query = select(table.c.org_id, table.c.person, table.c.erased_at).where(key.in_(sorted(people)))
-    return {(row.org_id, bytes(row.person)): row.erased_at + SLACK_MS for row in await conn.execute(query)}
+    query = select(table.c.org_id, table.c.person, table.c.erased_at).where(key.in_(sorted(marks)))
+    return {
+        marks[row.org_id, bytes(row.person)]: row.erased_at + SLACK_MS for row in await conn.execute(query)
+    }
 
 
 async def forget_expired(conn: AsyncConnection, now: int, limit: int) -> int:
@@ -53,3 +59,7 @@ async def forget_expired(conn: AsyncConnection, now: int, limit: int) -> int:
     if keys:
         await conn.execute(delete(table).where(tuple_(table.c.org_id, table.c.person).in_(keys)))
     return len(keys)
+
+
+def _mark(person: bytes) -> bytes:
+    return hashlib.blake2b(person, digest_size=16, person=b"erased").digest()

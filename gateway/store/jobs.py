@@ -13,6 +13,7 @@ from sqlalchemy import insert, or_, select, text, update
 from sqlalchemy.engine import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from gateway.domain.job import JobKind
 from gateway.store import leases
 from gateway.store.page import Page, PageQuery, paged
 from gateway.store.tables import jobs
@@ -102,10 +103,12 @@ async def finish(
 
 
 async def request_cancel(conn: AsyncConnection, org_id: str, job_id: str, now: int) -> Row[Any] | None:
-    """Asks for the end of a job that runs, or whose deliveries still wait; None when there is no such."""
+    """Asks for the end of a job that runs, or whose deliveries still wait; None when there is no such. An
+    erasure is none: it is over when it is written down."""
     change = (
         update(jobs)
         .where(jobs.c.id == job_id, jobs.c.org_id == org_id, jobs.c.status.in_(("running", "done")))
+        .where(jobs.c.kind.in_([kind.value for kind in JobKind]))
         .values(status="running", cancel_requested=True, finished_at=None, updated_at=now)
     )
     asked: Row[Any] | None = (await conn.execute(change.returning(jobs))).one_or_none()

@@ -4,11 +4,10 @@ sources were still being asked for is written again when they have answered.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.domain.ids import first_id
@@ -58,9 +57,15 @@ async def find(
     return Written(found.revision, found.open_until, cipher.open(resolution_id, "answer", found.answer))
 
 
-async def forget_person(conn: AsyncConnection, org_id: str, people: Sequence[bytes]) -> int:
-    """Removes what was answered about these people; how many answers."""
-    statement = delete(table).where(table.c.org_id == org_id, table.c.person.in_(people))
+async def count_of_person(conn: AsyncConnection, org_id: str, person: bytes) -> int:
+    """How many answers about the person are kept."""
+    query = select(func.count()).where(table.c.org_id == org_id, table.c.person == person)
+    return int((await conn.execute(query)).scalar_one())
+
+
+async def forget_person(conn: AsyncConnection, org_id: str, person: bytes) -> int:
+    """Removes what was answered about the person; how many answers."""
+    statement = delete(table).where(table.c.org_id == org_id, table.c.person == person)
     return (await conn.execute(statement)).rowcount
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Sequence
 from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -98,6 +99,14 @@ def check_json_type(content_type: str | None) -> None:
     kind = content_type.partition(";")[0].strip().lower()
     if kind != "application/json" and not (kind.startswith("application/") and kind.endswith("+json")):
         raise UnsupportedMediaType(f"the body must be application/json, not {kind}")
+
+
+def check_type(content_type: str | None, taken: Sequence[str]) -> None:
+    """Raises UnsupportedMediaType for anything but these, also for no type at all: what a file is, it does
+    not say itself."""
+    kind = (content_type or "").partition(";")[0].strip().lower()
+    if kind not in taken:
+        raise UnsupportedMediaType(f"the body must be {' or '.join(taken)}; Content-Type says which")
 
 
 def parse(model: type[M], body: bytes) -> M:

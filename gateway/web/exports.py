@@ -1,4 +1,4 @@
-"""Deliveries as CSV or as a JSON object for each line: every row that matches, streamed.
+"""Lists as CSV or as a JSON object for each line: every row that matches, streamed.
 
 Rows are read a page at a time and nothing is held between pages, neither rows nor a connection, so that a
 client may take its time. When it leaves, the reading ends.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -18,7 +18,7 @@ from gateway.domain.csv_cells import harmless
 CSV: Final = "text/csv"
 LINES: Final = "application/x-ndjson"
 
-Pages = Callable[[str | None], Awaitable[tuple[list[Mapping[str, Any]], str | None]]]
+Pages = Callable[[str | None], Awaitable[tuple[Sequence[Mapping[str, Any]], str | None]]]
 """Rows, and the cursor of the next page: from the cursor of the one before."""
 
 

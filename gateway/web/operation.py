@@ -22,7 +22,7 @@ from gateway.domain.ids import new_id
 from gateway.errors import Forbidden, InvalidRequest, NotFound, Problem
 from gateway.web import audit, auth, signed
 from gateway.web.auth import OPERATOR, Principal
-from gateway.web.body import SMALL, check_json_type, parse
+from gateway.web.body import SMALL, check_json_type, check_type, parse
 from gateway.web.call import Answer, Call, Services
 from gateway.web.problems import problem_response
 
@@ -48,6 +48,7 @@ class Operation:
     Six are for the OpenAPI document: what a success answers (None: no content), codes of errors
     beyond those that its kind brings along, the form of a body that the handler parses itself, headers that
     the handler reads, what there is to say beyond the summary, and media types it answers besides JSON.
+    `takes` are the media types of a body that is a file and no JSON.
     """
 
     method: str
@@ -69,8 +70,14 @@ class Operation:
     headers: tuple[str, ...] = ()
     note: str = ""
     exports: tuple[str, ...] = ()
+    takes: tuple[str, ...] = ()
     audited: bool = True
     signed: bool = False
+
+    @property
+    def makes(self) -> bool:
+        """Whether it can make something, and so the organization that it belongs to."""
+        return self.kind == "write" and self.method in ("POST", "PUT")
 
 
 class Endpoint:
@@ -128,7 +135,9 @@ class Endpoint:
             path: dict[str, str] = scope.get("path_params", {})
             if principal is None:
                 principal, _ = await signed.authenticate(services, path["id"], headers, body)
-            if body:
+            if operation.takes:
+                check_type(headers.get("content-type"), operation.takes)
+            elif body:
                 check_json_type(headers.get("content-type"))
             call = Call(
                 services, principal, None, None, headers, QueryParams(scope["query_string"]), path, body,
@@ -165,7 +174,8 @@ class Endpoint:
         key = call.headers.get("idempotency-key")
         if getattr(call.model, "dry_run", False) and not self._operation.waits:
             return await self._operation.handler(call)  # changes nothing: needs neither key nor transaction
-        if key is None or self._operation.method != "POST" or self._operation.model is None:
+        repeatable = self._operation.model is not None or self._operation.takes
+        if key is None or self._operation.method != "POST" or not repeatable:
             return await audit.perform(self._operation, call)
         repeats = self._services.repeats
         return await (repeats.apart if self._operation.waits else repeats.once)(self._operation, call, key)
@@ -185,7 +195,7 @@ class Endpoint:
         call.org = services.directory.known(org_id)
         if call.org is not None and call.org.organization.erased_at is None:
             return False
-        if operation.kind == "write" and services.create_orgs and operation.method == "POST":
+        if operation.makes and services.create_orgs:
             call.org, created = await services.directory.ensure(org_id)
             return created
         call.org = await services.directory.living(org_id)

@@ -90,7 +90,10 @@ def test_the_names_that_stand_in_it() -> None:
     assert read_template("{{name}}{{#title}}{{fields.plan}}{{/title}}").names == {"name", "fields.plan"}
 
 
-def block(template: str, caller: Caller, setting: Setting = Setting("inbound", "A"), **listed: Any) -> str:
+SURE, UNSURE = Setting("inbound", "A"), Setting("inbound", "B")
+
+
+def block(template: str, caller: Caller, setting: Setting = SURE, **listed: Any) -> str:
     fields = CallerFields(**(listed or {"A": ["name", "company", "notes", "email", "tags", "fields.plan"]}))
     return caller_context(
         caller, status="found", phone="+13175550142", setting=setting, words=wording(template, fields)
@@ -113,10 +116,9 @@ def test_the_whole_block() -> None:
 
 def test_a_template_shows_no_more_than_the_fields_that_are_listed() -> None:
     template = "{{name}}|{{email}}|{{notes}}|{{fields.plan}}|{{company}}"
-    unsure = Setting("inbound", "B")
     assert "Ada Example|ada@example.com|Prefers" in block(template, ADA)
-    assert "\nAda Example||||Example Ltd\n" in block(template, ADA, unsure)
-    assert "\n||||\n" in block(template, ADA, unsure, A=["name"], B=[])
+    assert "\nAda Example||||Example Ltd\n" in block(template, ADA, UNSURE)
+    assert "\n||||\n" in block(template, ADA, UNSURE, A=["name"], B=[])
 
 
 @pytest.mark.proof

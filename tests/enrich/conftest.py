@@ -68,11 +68,14 @@ async def rows(node: Node, table: Any) -> list[Any]:
 async def settled(node: Node) -> None:
     """What is under way has ended, and is written."""
     gateway = node.gateway
-    await until(lambda: not gateway.callers.open, "late answers are in")
-    await until(lambda: not len(gateway.connectors._lookups), "lookups are over")
-    await until(lambda: not gateway.connectors.questions.open, "second questions are over")
-    await until(lambda: not gateway.creates._tasks, "creates are over")
-    await until(lambda: not gateway.keeping._waiting, "all is written")
+    for over, what in (
+        (lambda: not gateway.callers.open, "late answers are in"),
+        (lambda: not len(gateway.connectors._lookups), "lookups are over"),
+        (lambda: not gateway.connectors.questions.open, "second questions are over"),
+        (lambda: not gateway.creates._tasks, "creates are over"),
+        (lambda: not gateway.keeping._waiting, "all is written"),
+    ):
+        await until(over, what, timeout=20)
 
 
 async def kept(node: Node) -> list[Any]:

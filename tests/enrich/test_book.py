@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -138,4 +139,5 @@ async def test_a_warm_answer_reads_once_and_writes_nothing_of_the_contact(
         event.listen(engine.sync_engine, "before_cursor_execute", lambda *args: said.append(args[2]))
     assert (await resolve(node))["contact"]["name"] == "Grandma"
     await settled(node)
-    assert (len(reads), [one for one in said if "contact" in one]) == (1, [])
+    assert len(reads) == 1
+    assert not [one for one in said if re.search(r"\b(connector_contacts|contacts|contact_\w+)\b", one)]

@@ -105,7 +105,9 @@ def careless(node: Node) -> Any:
 
         question = _encode(Question(inquiry.phone))
         now = node.gateway.clock.now()
-        return [(one, Pending(one.id, person, org.id, new_id("dlv", now), 1, question)) for one in connectors]
+        return [
+            (one, Pending(one.id, person, org.id, new_id("dlv", now), 1, question)) for one, _ in connectors
+        ]
 
     return claim
 
@@ -264,3 +266,33 @@ async def test_whom_it_is_about_stands_nowhere_in_the_clear(lite: Node, crm: Crm
     await resolve_anew(lite, PHONE, crm)
     [row] = await creates(lite)
     assert "5550142" not in repr(tuple(row))
+
+
+async def test_a_connector_that_hangs_holds_up_no_other(lite: Node, new_crm: NewCrm) -> None:
+    hung, well = await new_crm(), await new_crm()
+    await hung.join(lite, "stuck", create_contacts=True)
+    await well.join(lite, "acme", create_contacts=True)
+    hung.instead = r.silence()
+    silent = hung.instead
+
+    async def behave(wire: Any, request: Any) -> bool:
+        if request.header("X-HUM-Event") == "contact.lookup":
+            return await json_answer({"found": False})(wire, request)
+        return await silent(wire, request)
+
+    hung.instead = behave
+    for n in range(20):
+        await resolve(lite, f"+1317555{n:04}", org="stuck")
+    await until(lambda: len(made(hung)) == 8, "as many as it may have are under way")
+    await resolve(lite)
+    await until(lambda: len(made(well)) == 1, "the other one creates")
+    await lite.gateway.creates.make_due()
+    assert len(made(hung)) == 8
+    await until(lambda: len(lite.gateway.creates._tasks) == 8, "the others wait in the database")
+    hung.instead = None
+    await lite.gateway.creates.stop()
+    assert lite.gateway.creates._open.total() == 0
+    assert await lite.gateway.creates.make_due() == 8
+    assert await lite.gateway.creates.make_due() == 4
+    states = Counter((row.state, row.tries) for row in await creates(lite))
+    assert states == {("done", 1): 13, ("pending", 1): 8}  # broken off: taken up when they are overdue

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -563,3 +565,71 @@ async def test_a_source_with_a_mistake_does_not_take_the_others_along(
     found = await resolve(lite)
     assert (found["status"], found["source"]) == ("found", "partial")
     assert found["errors"] == [{"source": "broken", "error": "internal"}]
+
+
+async def arrive(node: Node, phones: list[str], rate: float, deadline_ms: int) -> list[dict[str, Any]]:
+    """Calls that come in at `rate` a second, whatever becomes of those before."""
+    loop, begun = asyncio.get_running_loop(), asyncio.get_running_loop().time()
+    calls = []
+    for number, phone in enumerate(phones):
+        await asyncio.sleep(max(begun + number / rate - loop.time(), 0))
+        calls.append(asyncio.create_task(resolve(node, phone, deadline_ms=deadline_ms)))
+    return await asyncio.gather(*calls)
+
+
+async def mixed(node: Node, crm: Crm, count: int) -> None:
+    """A CRM that takes 0.1 to 5 seconds: who is answered in time is found, the others are unknown, nobody is
+    a stranger, and what comes within the connector's time is known afterwards."""
+    chance, delays = random.Random(7), {}
+    phones = [f"+1317{n:07}" for n in range(2_000_000, 2_000_000 + count)]
+    for phone in phones:
+        crm.knows(phone, name="Ada Example")
+        delays[phone] = 0.1 * 50 ** chance.random()
+
+    async def take_time(request: Received) -> None:
+        await asyncio.sleep(delays[request.json()["phone"]])
+
+    crm.gate = take_time
+    await crm.join(node, timeout_ms=3_000)
+    found = await arrive(node, phones, 100, 400)
+    late = max(one["elapsed_ms"] for one in found) - 400
+    statuses = Counter(one["status"] for one in found)
+    assert statuses.keys() == {"found", "unknown"}
+    assert {error for one in found for error in errors(one)} == {"timeout"}
+    in_time = sum(delay < 3 for delay in delays.values())
+    known = len(await kept(node))
+    assert statuses["found"] < known <= in_time
+    assert known > in_time * 0.9
+    print(
+        f"G1 {count} callers at 100/s, CRM 0.1 to 5 s, deadline 400 ms: {dict(statuses)}, the latest"
+        f" {late} ms from it; {known} known afterwards"
+    )
+
+
+@pytest.mark.proof
+async def test_a_crm_of_mixed_latency(lite: Node, crm: Crm) -> None:
+    await mixed(lite, crm, 200)
+
+
+@pytest.mark.proof
+@pytest.mark.long
+async def test_a_crm_of_mixed_latency_at_length(lite: Node, crm: Crm) -> None:
+    await mixed(lite, crm, 6_000)
+
+
+@pytest.mark.proof
+async def test_all_connectors_hang(lite: Node, new_crm: NewCrm) -> None:
+    """Control: the same with one that answers."""
+    hung = [await new_crm() for _ in range(3)]
+    for one in hung:
+        one.instead = r.silence()
+        await one.join(lite)
+    phones = [f"+1317{n:07}" for n in range(2_000_000, 2_000_050)]
+    found = await arrive(lite, phones, 200, 300)
+    assert {(one["status"], one["source"]) for one in found} == {("unknown", "none")}
+    assert {tuple(errors(one)) for one in found} == {("timeout",) * 3}
+    print(f"G1 {len(found)} callers, three connectors hang: all answered at the deadline, as unknown")
+    well = await new_crm()
+    await well.join(lite)
+    well.knows(PHONE, name="Ada Example")
+    assert (await resolve(lite, deadline_ms=300))["status"] == "found"

@@ -83,8 +83,8 @@ async def test_another_system_is_another_claim(store: Store, cipher: Cipher, sta
 async def test_a_try_is_taken_by_one(store: Store, cipher: Cipher) -> None:
     await claim(store, cipher)
     async with store.reading() as conn:
-        assert await creates.some_due(conn, LATER - 1, 10) == []
-        [row] = await creates.some_due(conn, LATER, 10)
+        assert await creates.some_due(conn, LATER - 1, 10, 10) == []
+        [row] = await creates.some_due(conn, LATER, 10, 10)
     async with store.transaction() as tx:
         taken = await creates.take(tx, cipher, row, LATER + 120_000)
         assert taken is not None
@@ -92,11 +92,11 @@ async def test_a_try_is_taken_by_one(store: Store, cipher: Cipher) -> None:
         assert await creates.take(tx, cipher, row, LATER + 120_000) is None
         await creates.put_off(tx.conn, taken, LATER + 5)
     async with store.reading() as conn:
-        assert [found.due_at for found in await creates.some_due(conn, LATER + 5, 10)] == [LATER + 5]
+        assert [found.due_at for found in await creates.some_due(conn, LATER + 5, 10, 10)] == [LATER + 5]
     await end(store, "done")
     async with store.transaction() as tx:
         await creates.put_off(tx.conn, taken, 0)  # of what is over already nothing changes
-        assert await creates.some_due(tx.conn, 2**60, 10) == []
+        assert await creates.some_due(tx.conn, 2**60, 10, 10) == []
 
 
 async def test_what_is_over_names_nobody(store: Store, cipher: Cipher) -> None:
@@ -111,7 +111,7 @@ async def test_an_inquiry_opens_only_where_it_was_sealed(store: Store, cipher: C
     await claim(store, cipher)
     async with store.transaction() as tx:
         await tx.conn.execute(update(table).values(connector_id="cnr_2"))
-        [row] = await creates.some_due(tx.conn, LATER, 10)
+        [row] = await creates.some_due(tx.conn, LATER, 10, 10)
         with pytest.raises(SealBroken):
             await creates.take(tx, cipher, row, LATER)
 
@@ -124,3 +124,15 @@ async def test_a_person_is_forgotten(store: Store, cipher: Cipher) -> None:
         assert await creates.forget_person(tx.conn, "other", PERSON) == 0
         assert await creates.forget_person(tx.conn, "acme", PERSON) == 2
     assert [bytes(row.person) for row in await all_rows(store)] == [OTHER]
+
+
+async def test_no_connector_stands_before_the_others(store: Store, cipher: Cipher) -> None:
+    for n in range(20):
+        await claim(store, cipher, person=bytes([n]) * 16, now=NOW + n)
+    await claim(store, cipher, connector_id="cnr_2", now=NOW + 99, tries=0)
+    async with store.reading() as conn:
+        found = await creates.some_due(conn, LATER + 99, 3, 10)
+        assert [row.connector_id for row in found] == ["cnr_1"] * 3 + ["cnr_2"]
+        assert [row.due_at for row in found[:3]] == [LATER, LATER + 1, LATER + 2]
+        assert found[3].tries == 0
+        assert len(await creates.some_due(conn, LATER + 99, 30, 10)) == 10

@@ -123,6 +123,7 @@ async def test_merged_numbers_lead_to_one_contact(store: Store, cipher: Cipher) 
     await hear(store, cipher, OTHER, knows("Second"))
     into, absorbed = await write(store, cipher), await write(store, cipher, OTHER, {}, ("slow",))
     async with store.transaction() as tx:
+        absorbed = await contacts.change(tx.conn, cipher, absorbed, {}, (), NOW)
         await contacts.move_phones(tx.conn, absorbed, into)
     for key in (PHONE, OTHER, into.id, absorbed.id):
         found = await find(store, cipher, key)

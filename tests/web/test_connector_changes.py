@@ -163,13 +163,14 @@ async def test_it_is_verified_before_it_is_read(node: Node, bridge: dict[str, An
 
 
 async def test_it_stands_in_the_log_without_the_numbers(node: Node, bridge: dict[str, Any]) -> None:
-    headers = signed(node, bridge["secret"]) | {"User-Agent": "bridge/1", "X-Other": bridge["secret"]}
+    agent = "bridge/1 " + "x" * 480 + bridge["secret"]  # cut where only a part of the secret would stay
+    headers = signed(node, bridge["secret"]) | {"User-Agent": agent, "X-Other": bridge["secret"]}
     await send(node, bridge["id"], headers=headers)
     [row] = await log(node, bridge["id"])
     assert (row["kind"], row["status_code"], row["delivery_id"], row["error"]) == ("changes", 202, None, None)
     shown = await entry(node, row["id"])
     assert PHONE not in json.dumps(shown)
-    assert bridge["secret"] not in json.dumps(shown)
+    assert bridge["secret"][:12] not in json.dumps(shown)
     assert json.loads(shown["response_body"]) == {"dropped": 0}
     sent = dict(map(tuple, shown["request_headers"]))
     assert sent["webhook-id"] == "msg_1"

@@ -412,6 +412,14 @@ async def test_a_job_ends_when_its_webhook_is_deleted(any_database: str) -> None
         assert refused["error"] == "job_over"
 
 
+async def test_an_erasure_cannot_be_taken_back(sqlite_database: str) -> None:
+    async with running_node(sqlite_database) as node:
+        erased = await post(node, "/api/erasures", {"phone": "+13175550142"}, 200)
+        refused = await post(node, f"/api/jobs/{erased['id']}/cancel", status=409)
+        assert refused["error"] == "job_over"
+        assert (await over(node, erased["id"]))["status"] == "done"
+
+
 async def test_a_fault_ends_the_job_and_not_the_worker(any_database: str, monkeypatch: Any) -> None:
     async with Receiver() as receiver, running_node(any_database) as node:
         hook = await node.webhook(receiver.url(), ["a.*"], **ONCE)

@@ -19,6 +19,16 @@ from gateway.web.answers.connectors import (
     NewConnector,
     PingResult,
 )
+from gateway.web.answers.contacts import (
+    Contact,
+    ContactId,
+    ContactList,
+    FoundContacts,
+    ImportReport,
+    OverrideValue,
+    RefreshedContact,
+    RefusedLine,
+)
 from gateway.web.answers.deliveries import (
     Attempt,
     Delivery,
@@ -70,7 +80,7 @@ from gateway.web.answers.history import (
 )
 from gateway.web.answers.jobs import DryRun, Job, JobList
 from gateway.web.answers.keys import ApiKey, KeyList, NewApiKey, Scope
-from gateway.web.answers.organizations import Erasure, Organization, OrganizationList
+from gateway.web.answers.organizations import CallerFields, Erasure, Organization, OrganizationList
 from gateway.web.answers.platform import (
     ChangedPlatformWebhook,
     CreatedPlatformWebhook,
@@ -103,6 +113,7 @@ __all__ = [
     "AuditList",
     "Caller",
     "CallerError",
+    "CallerFields",
     "ChangedConnector",
     "ChangedPlatformWebhook",
     "ChangedWebhook",
@@ -113,6 +124,9 @@ __all__ = [
     "ConnectorRequestList",
     "ConnectorRequestWithBodies",
     "ConnectorStats",
+    "Contact",
+    "ContactId",
+    "ContactList",
     "Count",
     "CreatedPlatformWebhook",
     "CreatedWebhook",
@@ -138,10 +152,12 @@ __all__ = [
     "ExplainedPart",
     "Explanation",
     "FilterStep",
+    "FoundContacts",
     "Hash",
     "Header",
     "Health",
     "HourResults",
+    "ImportReport",
     "Job",
     "JobId",
     "JobList",
@@ -159,12 +175,15 @@ __all__ = [
     "OrgId",
     "Organization",
     "OrganizationList",
+    "OverrideValue",
     "PingResult",
     "PlatformWebhook",
     "PlatformWebhookList",
     "Problem",
     "Ready",
+    "RefreshedContact",
     "RefusedEvent",
+    "RefusedLine",
     "Resolution",
     "Results",
     "Rotation",

@@ -9,7 +9,7 @@ from msgspec import Meta
 from gateway.web.answers.fields import Milliseconds, id_of
 
 _PHONE = Meta(extra_json_schema={"examples": ["+13175550142"]})
-_KIND = Literal["override", "crm", "lookup"]
+SourceKind = Literal["override", "crm", "lookup"]
 
 
 class CrmLink(TypedDict):
@@ -43,7 +43,7 @@ class Caller(TypedDict):
     tags: list[str]
     crm: list[CrmLink]
     provenance: Annotated[
-        dict[str, _KIND],
+        dict[str, SourceKind],
         Meta(description="Of each field that is there, which kind of source it is from."),
     ]
     ages: Annotated[

@@ -48,6 +48,16 @@ class Erasure(TypedDict):
     kind: Literal["erasure"]
     status: Literal["running", "done"]
     dry_run: bool
+    numbers: Annotated[
+        int, Meta(ge=1, description="Under how many numbers: those of the contact in the address book.")
+    ]
+    found: Annotated[
+        dict[str, Count],
+        Meta(
+            description="What there was of the person: `events`, pending `deliveries`, `contacts`, kept "
+            "`answers` of connectors, `requests` to them, callers to create (`creates`), and others."
+        ),
+    ]
     matched: Annotated[Count, Meta(description="Events that name the person.")]
     done: Annotated[Count, Meta(description="Events whose payload is gone.")]
     failed: Count

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from gateway.domain.contact import Caller, CrmLink
 from gateway.domain.resolution import CallerResolve, Inquiry, Resolution
 from gateway.errors import NotFound
-from gateway.web import answers
+from gateway.web import answers, shapes_contacts
 from gateway.web.call import Answer, Call
 from gateway.web.lists import number_parameter
 from gateway.web.operation import Operation
@@ -39,7 +38,7 @@ def shape(found: Resolution) -> answers.Resolution:
     """A resolution as it is shown."""
     contact = None
     if found.caller is not None and found.phone is not None:
-        contact = _contact(found.caller, found.contact_id, found.phone, found.at)
+        contact = shapes_contacts.caller(found.caller, found.contact_id, found.phone, found.at)
     return {
         "phone": found.phone,
         "status": found.status,
@@ -51,36 +50,6 @@ def shape(found: Resolution) -> answers.Resolution:
         "errors": [{"source": one.source, "error": one.error} for one in found.errors],
         "pending": list(found.pending),
         "revision": found.revision,
-    }
-
-
-def _contact(caller: Caller, contact_id: str | None, phone: str, at: int) -> answers.Caller:
-    values = caller.values
-    return {
-        "id": contact_id,
-        "phone": phone,
-        "name": values.get("name"),
-        "first_name": values.get("first_name"),
-        "last_name": values.get("last_name"),
-        "email": values.get("email"),
-        "company": values.get("company"),
-        "title": values.get("title"),
-        "carrier": values.get("carrier"),
-        "line_type": values.get("line_type"),
-        "caller_name": values.get("caller_name"),
-        "tags": list(caller.tags),
-        "crm": [_link(link) for link in caller.links],
-        "provenance": dict(caller.provenance),
-        "ages": {name: max(at - fetched, 0) // 1000 for name, fetched in caller.fetched.items()},
-    }
-
-
-def _link(link: CrmLink) -> answers.CrmLink:
-    return {
-        "connector_id": link.connector_id,
-        "contact_id": link.contact_id,
-        "url": link.url,
-        "matches": link.matches,
     }
 
 

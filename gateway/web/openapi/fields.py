@@ -18,6 +18,25 @@ from gateway.domain.connector import (
     ConnectorPing,
     ConnectorUpdate,
 )
+from gateway.domain.contact_requests import (
+    LEAST_REFRESH_MS,
+    MOST_EMAIL,
+    MOST_FIELD_NAME,
+    MOST_FIELD_TEXT,
+    MOST_FIELDS,
+    MOST_NOTES,
+    MOST_NUMBER,
+    MOST_REFRESH_MS,
+    MOST_SEARCHED,
+    MOST_TAG,
+    MOST_TAGS,
+    MOST_TEXT,
+    ContactMerge,
+    ContactRefresh,
+    ContactSearch,
+    ContactUpdate,
+    ContactWrite,
+)
 from gateway.domain.context_template import MOST_TEMPLATE
 from gateway.domain.event import MAX_BATCH, PRIORITIES, BatchInput, EventInput
 from gateway.domain.event_types import CATALOGUE, MAX_TYPE_LENGTH, RESERVED_TYPES
@@ -369,6 +388,50 @@ _CALLER: Final[dict[str, Meaning | None]] = {
         {"minimum": LEAST_DEADLINE_MS, "maximum": MOST_DEADLINE_MS, "examples": [900]},
     ),
 }
+_WORD: Final = '^[^;"\\\\]+$'
+_TEXT_OF_A_CONTACT: Final = {"minLength": 1, "maxLength": MOST_TEXT}
+_CONTACT: Final[dict[str, Meaning | None]] = {
+    "name": Meaning("The whole name.", {**_TEXT_OF_A_CONTACT, "examples": ["Ada Example"]}),
+    "first_name": Meaning(
+        "Alone, it changes this part of the name that the connectors know.", _TEXT_OF_A_CONTACT
+    ),
+    "last_name": Meaning("As `first_name`.", _TEXT_OF_A_CONTACT),
+    "email": Meaning(
+        "An e-mail address.", {"minLength": 3, "maxLength": MOST_EMAIL, "examples": ["ada@example.com"]}
+    ),
+    "company": Meaning("Where they work.", _TEXT_OF_A_CONTACT),
+    "title": Meaning("What they are there.", _TEXT_OF_A_CONTACT),
+    "notes": Meaning("For people; may have several lines.", {"minLength": 1, "maxLength": MOST_NOTES}),
+    "fields": Meaning(
+        "The organization's own fields, by name. In a PATCH null takes one back.",
+        {
+            "maxProperties": MOST_FIELDS,
+            "propertyNames": {"minLength": 1, "maxLength": MOST_FIELD_NAME, "pattern": _WORD},
+            "additionalProperties": {
+                "anyOf": [
+                    {"type": "string", "maxLength": MOST_FIELD_TEXT},
+                    {"type": "number", "minimum": -MOST_NUMBER, "maximum": MOST_NUMBER},
+                    {"type": "boolean"},
+                    {"type": "null"},
+                ]
+            },
+            "examples": [{"plan": "gold"}],
+        },
+    ),
+    "tags": Meaning(
+        'The tags, all of them. None may hold `;`, `"` or a backslash.',
+        {
+            "maxItems": MOST_TAGS,
+            "items": {
+                "type": "string",
+                "minLength": 1,
+                "maxLength": MOST_TAG,
+                "pattern": _WORD,
+            },
+            "examples": [["vip"]],
+        },
+    ),
+}
 _PLATFORM_OR_ROLE: Final = {
     "anyOf": [
         {
@@ -464,12 +527,36 @@ MEANINGS: Final[Mapping[type, Mapping[str, Meaning | None]]] = {
         "caller_fields": Meaning(_CALLER_FIELDS_TEXT, whole=_or_null(CALLER_FIELDS_SCHEMA), default=False),
     },
     CallerResolve: _CALLER,
+    ContactWrite: _CONTACT,
+    ContactUpdate: _CONTACT,
+    ContactSearch: {
+        "q": Meaning(
+            "A number in any notation, three digits of one or more, or words.",
+            {"minLength": 1, "maxLength": MOST_TEXT, "examples": ["ada ex"]},
+        ),
+        "limit": Meaning("How many are wanted.", {"minimum": 1, "maximum": MOST_SEARCHED}),
+    },
+    ContactRefresh: {
+        "deadline_ms": Meaning(
+            "How long the answer may take.", {"minimum": LEAST_REFRESH_MS, "maximum": MOST_REFRESH_MS}
+        ),
+    },
+    ContactMerge: {
+        "from": Meaning(
+            "The other contact: its id, or a number in E.164.",
+            {"minLength": 1, "examples": ["+13175550143"]},
+        ),
+    },
     ErasureCreate: {
         "phone": Meaning(
             "The number, in E.164.", {"pattern": r"^\+[1-9][0-9]{6,14}$", "examples": ["+13175550142"]}
         ),
         "reason": Meaning("For people; kept encrypted with the erasure.", {"maxLength": 500}),
         "dry_run": Meaning("Only counts."),
+        "force": Meaning(
+            "Also a number that events show to be the organization's own; never one that it lists in "
+            "`own_numbers`."
+        ),
     },
 }
 
@@ -478,4 +565,5 @@ MEANINGS: Final[Mapping[type, Mapping[str, Meaning | None]]] = {
 EXTRA: Final[Mapping[type, Mapping[str, Any]]] = {
     KeyCreate: _PLATFORM_OR_ROLE,
     OrganizationUpdate: {"minProperties": 1},
+    ContactUpdate: {"minProperties": 1},
 }

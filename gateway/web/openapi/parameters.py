@@ -7,6 +7,7 @@ from typing import Any, Final, get_args
 
 from gateway.domain.audit import MAX_ACTOR
 from gateway.domain.delivery import Status
+from gateway.domain.phone import DEFAULT_REGION
 from gateway.manage.stats import WINDOWS
 from gateway.store.connector_requests import Kind as RequestKind
 from gateway.web.api.callers import MOST_REVISION, MOST_WAIT_MS
@@ -67,6 +68,12 @@ QUERY: Final[Mapping[str, tuple[dict[str, Any], str]]] = {
         {"type": "integer", "minimum": 0, "maximum": MOST_REVISION, "default": 0},
         "The `revision` that is known already: only one that says more ends the waiting.",
     ),
+    "tag": (_TEXT, "Only those with this tag, letter by letter."),
+    "dry_run": ({"type": "string", "enum": ["true", "false"]}, "`true`: only say what would become of it."),
+    "region": (
+        {"type": "string", "pattern": "^[A-Z]{2}$", "default": DEFAULT_REGION},
+        "The country of numbers that are written without one.",
+    ),
     "action": (_TEXT, "Only this operation, such as `createWebhook`."),
     "object_id": (_TEXT, "Only what was done to this."),
     "actor": (_TEXT, "Only what this key or person did."),
@@ -82,6 +89,7 @@ _NOUNS: Final = {
     "keys": "key",
     "organizations": "organization",
     "callers": "resolution",
+    "contacts": "contact, or one of its numbers in E.164",
 }
 
 TRACEPARENT: Final = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"

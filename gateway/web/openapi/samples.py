@@ -9,7 +9,7 @@ from gateway.domain import event_types, own_types
 from gateway.domain.event import API_VERSION
 from gateway.domain.event_types import CATALOGUE
 from gateway.web import answers
-from gateway.web.openapi import samples_callers, samples_connectors
+from gateway.web.openapi import samples_callers, samples_connectors, samples_contacts
 
 _AT: Final = "2026-11-20T21:05:09.123Z"
 _EVENT_ID: Final = "evt_01k9h3v5q8x2m4n6p7r9s1t3w5"
@@ -129,6 +129,11 @@ organization: Final[answers.Organization] = {
 }  # fmt: skip
 erasure: Final[answers.Erasure] = {
     "id": "job_01k9h3v5q8x2m4n6p7r9s1t3w5", "kind": "erasure", "status": "done", "dry_run": False,
+    "numbers": 1,
+    "found": {
+        "requests": 3, "answers": 1, "creates": 0, "resolutions": 2, "events": 12, "deliveries": 1,
+        "contacts": 1,
+    },
     "matched": 12, "done": 12, "failed": 0, "cancelled": 1,
 }  # fmt: skip
 audit_entry: Final[answers.AuditEntry] = {
@@ -247,6 +252,7 @@ def requests() -> Mapping[str, Mapping[str, Any]]:
             },
         },
         **samples_callers.REQUESTS,
+        **samples_contacts.REQUESTS,
         "erasePerson": {
             "dry run": {"phone": "+13175550142", "dry_run": True},
             "for good": {"phone": "+13175550142", "reason": "asked for it on 20 November"},
@@ -339,6 +345,7 @@ def responses() -> Mapping[str, Mapping[int, Any]]:
         "getOrganization": {200: organization},
         "updateOrganization": {200: organization},
         **samples_callers.RESPONSES,
+        **samples_contacts.RESPONSES,
         "erasePerson": {200: erasure},
         "listAudit": {200: _page(audit_entry)},
     }
