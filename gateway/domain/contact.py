@@ -96,6 +96,8 @@ class Caller:
 def merge(known: Iterable[Knowledge]) -> Caller:
     """The one picture out of what the sources know, in whatever order they come."""
     ordered = sorted(known, key=lambda one: (PRECEDENCE.index(one.kind), one.rank))
+    if len(ordered) == 1 and ordered[0].kind != "override":
+        return _alone(ordered[0])
     chosen = _choose(ordered)
     custom: dict[str, FieldValue] = {}
     for one in reversed(ordered):
@@ -124,6 +126,20 @@ def of_crm(
         "crm", fetched_at, rank, values, contact.notes, contact.fields,
         link=CrmLink(connector_id, contact.id, contact.url, matches),
     )  # fmt: skip
+
+
+def _alone(one: Knowledge) -> Caller:
+    """The picture that one source gives: what merging comes to when there is nothing to merge."""
+    values = {name: text for name in FIELDS if (text := one.values.get(name))}
+    return Caller(
+        values,
+        dict.fromkeys(values, one.kind),
+        {name: one.times.get(name, one.fetched_at) for name in values},
+        one.notes or None,
+        dict(one.fields),
+        tuple(dict.fromkeys(one.tags)),
+        () if one.link is None else (one.link,),
+    )
 
 
 def _choose(ordered: Sequence[Knowledge]) -> dict[str, Value]:

@@ -115,7 +115,8 @@ def parse(model: type[M], body: bytes) -> M:
         body = b"{}"
     try:
         value = json.loads(body.decode(), object_pairs_hook=_unique, parse_constant=_no_constant)
-        json.dumps(value, ensure_ascii=False).encode()
+        if b"\\u" in body:  # the only way to write half of a surrogate pair
+            json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError:
         raise BadRequest("the body is not valid JSON: half of a surrogate pair") from None
     except UnicodeDecodeError as error:

@@ -370,7 +370,8 @@ async def test_a_late_answer_does_not_write_an_erased_person_back(
         monkeypatch.setattr(erased_people, "remember", _nothing)
         back = await during(ANNA)
         assert ANNA in back
-        print(f"E5: a late answer after an erasure wrote 0 people back; without the memory {back.count(ANNA)}")
+        count = back.count(ANNA)
+        print(f"E5: a late answer after an erasure wrote 0 people back; without the memory {count}")
 
 
 async def _nothing(*_: Any) -> None: ...

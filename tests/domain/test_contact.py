@@ -112,3 +112,20 @@ def test_a_link_that_two_numbers_lead_to_is_one() -> None:
     one = of_crm(CrmContact("1", name="Ada"), "cnr_1", fetched_at=1)
     again = of_crm(CrmContact("1", name="Ada"), "cnr_1", fetched_at=2)
     assert len(merge([one, again]).links) == 1
+
+
+_TEXT = st.text(min_size=0, max_size=3)
+
+
+@given(
+    st.sampled_from([kind for kind in PRECEDENCE if kind != "override"]),
+    st.dictionaries(st.sampled_from(FIELDS), _TEXT),
+    st.lists(_TEXT),
+    st.none() | _TEXT,
+)
+def test_one_source_alone_is_what_merging_it_with_nothing_is(
+    kind: Any, values: dict[str, str], tags: list[str], notes: str | None
+) -> None:
+    one = Knowledge(kind, 7, 0, values, notes, {"plan": "gold"}, tuple(tags), CrmLink("cnr_1", "1", None))
+    nothing = Knowledge("lookup", 9, 5)
+    assert merge([one]) == merge([one, nothing])
