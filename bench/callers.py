@@ -4,6 +4,7 @@
     new      numbers that nobody has asked for: each is a question to the connector, which knows none of them
     known    a few contacts, again and again: answered from what is kept
     steady   the same at 200 a second
+    warm     the same, as many as one core takes; beside it the same work bare (`floor_resolve`)
 
 The first three go one after the other: what is measured is the way of one call.
 """
@@ -22,6 +23,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from bench.peers import BareServer
 from bench.rig import OTHER_CORES, ROOT, Gateway, pin
 from bench.sizes import Sizes
 from bench.stock import Place
@@ -31,7 +33,8 @@ from gateway.domain.ids import new_id
 from gateway.domain.secret import Secret
 
 RATE = 200
-CONTACTS = [f"+131755501{n:02}" for n in range(10)]
+CONTACTS = [f"+131755501{n:02}" for n in range(100)]
+CONNECTIONS = 16
 SECRET = "whsec_" + base64.b64encode(b"bench" * 6).decode()
 START_PATIENCE_SECONDS = 30.0
 
@@ -85,18 +88,36 @@ def callers(place: Place, sizes: Sizes) -> dict[str, Any]:
         gateway.post("/api/connectors", {"name": "bench", "base_url": crm.url, "secret": SECRET})
         asked = [_resolve(gateway, number) for number in numbers]
         contacts = itertools.cycle([_resolve(gateway, number) for number in CONTACTS])
-        _ask(gateway.port, list(itertools.islice(contacts, 50)))  # warm
+        _ask(gateway.port, list(itertools.islice(contacts, len(CONTACTS))))
         direct = _ask(crm.port, [_direct(crm, number) for number in numbers])
         new, new_cpu = _with_cpu(gateway, asked)
         known, known_cpu = _with_cpu(gateway, list(itertools.islice(contacts, sizes.callers)))
         steady = _ask(gateway.port, list(itertools.islice(contacts, RATE * sizes.callers_seconds)), rate=RATE)
+        warm = _warm(place, gateway, list(itertools.islice(contacts, sizes.callers_warm)))
     return {
         "direct": direct,
         "new": {**new, "cpu_us": new_cpu, "added_p50_ms": new["p50_ms"] - direct["p50_ms"]},
         "known": {**known, "cpu_us": known_cpu},
         "steady": steady,
+        "warm": warm,
         "numbers": len(numbers),
     }
+
+
+def _warm(place: Place, gateway: Gateway, requests: list[str]) -> dict[str, float]:
+    """How many a second, and how many in a second of the gateway's CPU: what a core to itself would do."""
+    before = gateway.cpu_seconds()
+    found = _ask(gateway.port, requests, connections=CONNECTIONS)
+    cpu = gateway.cpu_seconds() - before
+    url = ("--url", place.url) if place.url.startswith("postgresql") else ()
+    with BareServer("bench.floor_resolve", *url) as bare:
+        _ask(bare.port, requests[:CONNECTIONS], connections=CONNECTIONS)
+        with bare.counting() as used:
+            _ask(bare.port, requests, connections=CONNECTIONS)
+    return {
+        **found, "per_second": len(requests) / found["seconds"], "per_core": len(requests) / cpu,
+        "floor_per_core": len(requests) / used[0], "times_floor": cpu / used[0],
+    }  # fmt: skip
 
 
 def _with_cpu(gateway: Gateway, requests: list[str]) -> tuple[dict[str, float], float]:
@@ -105,11 +126,12 @@ def _with_cpu(gateway: Gateway, requests: list[str]) -> tuple[dict[str, float], 
     return found, (gateway.cpu_seconds() - before) / len(requests) * 1e6
 
 
-def _ask(port: int, requests: list[str], rate: float = 0) -> dict[str, float]:
+def _ask(port: int, requests: list[str], rate: float = 0, connections: int = 1) -> dict[str, float]:
     """Runs the requests (`bench.lookups`); every one must be answered 200."""
     done = subprocess.run(
         [sys.executable, "-m", "bench.lookups"], cwd=ROOT, text=True, check=True, stdout=subprocess.PIPE,
-        input=json.dumps({"port": port, "requests": requests, "rate": rate}), preexec_fn=pin(OTHER_CORES),
+        preexec_fn=pin(OTHER_CORES),
+        input=json.dumps({"port": port, "requests": requests, "rate": rate, "connections": connections}),
     )  # fmt: skip
     found: dict[str, float] = json.loads(done.stdout)
     return found

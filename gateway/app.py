@@ -37,9 +37,11 @@ from gateway.enrich.caller import Callers
 from gateway.enrich.connectors import Connectors
 from gateway.enrich.creating import Creates
 from gateway.enrich.keeping import Keeping
+from gateway.enrich.previewing import Previews
 from gateway.enrich.questions import Questions
 from gateway.enrich.resolutions import Resolutions
 from gateway.enrich.room import Room
+from gateway.enrich.tallying import Tally
 from gateway.errors import Overloaded
 from gateway.ingest import accept
 from gateway.ingest.accept import Accept
@@ -117,7 +119,7 @@ class Gateway:
         self.connectors = Connectors(questions, clock)
         self.callers = Callers(
             (Book(), self.connectors), self.keeping, Resolutions(store, self.keeping, clock), self.creates,
-            clock, metrics,
+            clock, Tally(metrics),
         )  # fmt: skip
         call_syncs = CallSyncs(store, Belonging(self.connectors, self.keeping, self.creates, clock))
         attempts = Attempts(
@@ -156,6 +158,7 @@ class Gateway:
             announce=self.own_events.announce,
             trials=Trials(store, self.client, clock, cdn_loop),
             callers=self.callers,
+            previews=Previews(self.callers, clock),
             keeping=self.keeping,
             parser=EventParser(
                 max_event_bytes=settings.max_event_bytes, enforce_schemas=settings.schema_mode == "enforce"

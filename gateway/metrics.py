@@ -47,6 +47,7 @@ _DELIVERED = (
     86_400.0,
     259_200.0,
 )
+_SHARE = (0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 1.0, 1.1, 1.5, 2.0)
 _ROWS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 
 LOOP_LAG_INTERVAL = 0.25
@@ -79,6 +80,16 @@ class Metrics:
         self.caller_resolves = counter("caller_resolves", "Callers resolved.", "status", "source")
         self.caller_resolve_seconds = histogram(
             "caller_resolve_seconds", "From a request to resolve a caller to its answer.", _SHORT
+        )
+        self.caller_deadline_share = histogram(
+            "caller_deadline_share", "How much of its deadline a resolve took.", _SHARE
+        )
+        self.caller_source_seconds = histogram(
+            "caller_source_seconds", "From a request to resolve a caller to what a source said.", _SHORT,
+            "kind", "outcome", "how",
+        )  # fmt: skip
+        self.caller_late_answers = counter(
+            "caller_late_answers", "Answers that became others after their deadline.", "status"
         )
         self.connector_request_seconds = histogram(
             "connector_request_seconds", "Direct calls to connectors.", _ATTEMPT, "kind", "outcome"

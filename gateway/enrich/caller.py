@@ -7,38 +7,23 @@ it is not more. What comes later becomes a later form of the same answer, and is
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final, NamedTuple
+from typing import Final
 
 from gateway.clock import Clock
-from gateway.domain.caller_fields import Setting
-from gateway.domain.contact import Caller, merge
-from gateway.domain.context import caller_context
-from gateway.domain.ids import new_id
 from gateway.domain.phone import Phone, parse
-from gateway.domain.resolution import (
-    Heard,
-    Inquiry,
-    Problem,
-    Resolution,
-    Status,
-    contact_id_of,
-    freshness_of,
-    knowledge_of,
-    status_of,
-)
+from gateway.domain.resolution import Heard, Inquiry, Resolution
+from gateway.enrich.answering import Moment, Question, answer_of, unusable
 from gateway.enrich.book import SOURCE as BOOK
 from gateway.enrich.creating import Creates
 from gateway.enrich.hearing import Hearing
 from gateway.enrich.keeping import Keeping, Told
 from gateway.enrich.resolutions import Resolutions
-from gateway.enrich.sources import Source
-from gateway.metrics import Metrics
+from gateway.enrich.sources import Ask, Source
+from gateway.enrich.tallying import Tally
 from gateway.store.directory import OrgView
-
-log = logging.getLogger("gateway.callers")
+from gateway.store.stats import Key
 
 RESERVE_SECONDS: Final = 0.010
 RESERVE_SHARE: Final = 0.1
@@ -46,27 +31,13 @@ RESERVE_SHARE: Final = 0.1
 
 MEMORY_SHARE: Final = 0.33
 MEMORY_SECONDS: Final = 0.1
-"""How long the database may take to say what is kept before everybody is asked without it: whichever is
-more."""
+"""How long the database may take to say what is kept before everybody is asked without it: whichever is more."""
 
 MOST_WITHOUT_MEMORY: Final = 64
-"""So many at once; others wait. When it is this node that is slow, CRMs must not be asked for all it
-knows."""
+"""So many at once; others wait. When it is this node that is slow, CRMs must not be asked for all it knows."""
 
 LATEST_MS: Final = 65_000
 """After so long nothing more comes: a connector's own time limit, twice, and something for the way."""
-
-PHONE: Final = "phone"
-
-
-class Question(NamedTuple):
-    """One caller who is asked for, and since when: monotonic seconds, and ms of the wall."""
-
-    org: OrgView
-    inquiry: Inquiry
-    person: bytes | None
-    begun: float
-    asked_at: int
 
 
 @dataclass(slots=True)
@@ -78,7 +49,7 @@ class Callers:
     resolutions: Resolutions
     creates: Creates
     clock: Clock
-    metrics: Metrics
+    tally: Tally
     _late: dict[asyncio.Task[None], Hearing] = field(default_factory=dict)
     _without_memory: int = 0
 
@@ -88,16 +59,17 @@ class Callers:
         ends = begun + seconds - min(RESERVE_SECONDS, seconds * RESERVE_SHARE)
         number, now = parse(inquiry.phone), self.clock.now()
         if not isinstance(number, Phone):
-            nobody = Question(org, inquiry, None, begun, now)
-            return self._first(nobody, self._unusable(nobody, number.reason))
+            question = Question(org, inquiry, None, begun, now)
+            answer = unusable(question, number.reason, self._moment(question))
+            return self._in_time(question, answer, seconds, ())
         inquiry = replace(inquiry, phone=number.e164)
         question = Question(org, inquiry, org.organization.cipher.person(number.e164), begun, now)
-        asks = [ask for source in self.sources for ask in source.asks(org, inquiry, ends)]
-        hearing = Hearing(asks, self.clock, begun)
+        hearing = Hearing(self._asks(org, inquiry, ends), self.clock, begun)
         await self._hear(question, hearing, ends)
-        answer = self._first(question, self._answer(question, hearing))
+        answer = answer_of(question, hearing.said(), hearing.pending, self._moment(question))
+        self._in_time(question, answer, seconds, self.tally.sources(org.id, now, hearing))
         if hearing.waiting:
-            self._follow(question, hearing, answer)
+            self._leave(hearing, self._later(question, hearing, answer))
         return answer
 
     async def refresh(
@@ -121,7 +93,19 @@ class Callers:
         """How many answers may become others yet."""
         return len(self._late)
 
+    def _asks(self, org: OrgView, inquiry: Inquiry, ends: float) -> list[Ask]:
+        return [ask for source in self.sources for ask in source.asks(org, inquiry, ends)]
+
     async def _hear(self, question: Question, hearing: Hearing, ends: float) -> None:
+        """Until all have answered, or time is up; those who have not, go on."""
+        try:
+            await self._ask(question, hearing, ends)
+        except asyncio.CancelledError:  # whoever asked has gone away
+            if hearing.waiting:
+                self._leave(hearing, hearing.finish())
+            raise
+
+    async def _ask(self, question: Question, hearing: Hearing, ends: float) -> None:
         """First those who need not be asked, then the others, as long as there is time."""
         org, inquiry, person, begun, _ = question
         assert person is not None
@@ -143,16 +127,13 @@ class Callers:
 
     async def _anew(self, org: OrgView, phone: str, begun: float, ends: float) -> list[Heard]:
         inquiry = Inquiry(phone, fresh=True)
-        asks = [ask for source in self.sources for ask in source.asks(org, inquiry, ends)]
-        hearing = Hearing([ask for ask in asks if ask.source != BOOK], self.clock, begun)
+        asks = [ask for ask in self._asks(org, inquiry, ends) if ask.source != BOOK]
+        hearing = Hearing(asks, self.clock, begun)
         question = Question(org, inquiry, org.organization.cipher.person(phone), begun, self.clock.now())
         await self._hear(question, hearing, ends)
         if hearing.waiting:
             self._leave(hearing, hearing.finish())
         return hearing.said()
-
-    def _follow(self, question: Question, hearing: Hearing, told: Resolution) -> None:
-        self._leave(hearing, self._later(question, hearing, told))
 
     def _leave(self, hearing: Hearing, until: Coroutine[None, None, None]) -> None:
         """Nobody waits any more; the questions go on."""
@@ -165,55 +146,26 @@ class Callers:
         when it says more, and when it is the last word."""
         while hearing.waiting:
             await hearing.next()
-            later = replace(self._answer(question, hearing), id=told.id, revision=told.revision + 1)
+            later = answer_of(question, hearing.said(), hearing.pending, self._moment(question))
             if later.says_more_than(told) or not later.pending:
-                told = self._tell(question, later)
+                told = replace(later, id=told.id, revision=told.revision + 1)
+                self.tally.late(told)
+                self._keep(question, told, self.tally.sources(question.org.id, question.asked_at, hearing))
 
-    def _first(self, question: Question, answer: Resolution) -> Resolution:
-        self.metrics.caller_resolves.labels(answer.status, answer.freshness).inc()
-        self.metrics.caller_resolve_seconds.observe(self.clock.monotonic() - question.begun)
-        return self._tell(question, answer)
+    def _in_time(
+        self, question: Question, answer: Resolution, deadline: float, counts: Sequence[Key]
+    ) -> Resolution:
+        self.tally.answer(answer, self.clock.monotonic() - question.begun, deadline)
+        self._keep(question, answer, counts)
+        return answer
 
-    def _tell(self, question: Question, answer: Resolution) -> Resolution:
+    def _keep(self, question: Question, answer: Resolution, counts: Sequence[Key]) -> None:
         """Keeps what is answered; a stranger may be one whom somebody is to create."""
         org, inquiry, person, _, asked_at = question
         open_until = asked_at + LATEST_MS if answer.pending else None
-        self.resolutions.put(Told(org, asked_at, person, answer, open_until, event=answer.revision > 0))
+        self.resolutions.put(Told(org, asked_at, person, answer, open_until, answer.revision > 0, counts))
         if answer.status == "not_found":
             self.creates.after_miss(org, inquiry)
-        return answer
 
-    def _answer(self, question: Question, hearing: Hearing) -> Resolution:
-        org, inquiry, _, _, _ = question
-        heard = hearing.said()
-        status, freshness = status_of(heard), freshness_of(heard)
-        caller = merge(knowledge_of(heard)) if status == "found" else None
-        context = self._context(question, caller, status, inquiry.phone, stale=freshness == "stale")
-        now, elapsed_ms = self._moment(question)
-        return Resolution(
-            new_id("res", now), now, inquiry.phone, status, freshness, elapsed_ms, caller, context,
-            tuple(Problem(one.source, one.error) for one in heard if one.error is not None),
-            contact_id_of(heard) or org.organization.cipher.contact(inquiry.phone), inquiry.call_id,
-            hearing.pending,
-        )  # fmt: skip
-
-    def _unusable(self, question: Question, reason: str) -> Resolution:
-        context = self._context(question, None, "unknown", reason)
-        now, elapsed_ms = self._moment(question)
-        return Resolution(
-            new_id("res", now), now, None, "unknown", "none", elapsed_ms, None, context,
-            (Problem(PHONE, reason),), call_id=question.inquiry.call_id,
-        )  # fmt: skip
-
-    def _context(
-        self, question: Question, caller: Caller | None, status: Status, phone: str, *, stale: bool = False
-    ) -> str:
-        org, inquiry, _, _, _ = question
-        return caller_context(
-            caller, status=status, phone=phone, setting=Setting(inquiry.direction, inquiry.attestation),
-            stale=stale, words=org.organization.settings.wording,
-        )  # fmt: skip
-
-    def _moment(self, question: Question) -> tuple[int, int]:
-        """When the answer is made, and how long that took (both ms)."""
-        return self.clock.now(), round((self.clock.monotonic() - question.begun) * 1000)
+    def _moment(self, question: Question) -> Moment:
+        return Moment(self.clock.now(), round((self.clock.monotonic() - question.begun) * 1000))

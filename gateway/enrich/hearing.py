@@ -1,5 +1,5 @@
-"""What the sources say of one caller, each when it is there: some at once, out of what is kept, the others
-when they have been asked. Whoever listens may stop listening; the sources go on.
+"""What the sources say of one caller, each when it is there: some at once, out of what is kept, the others when
+they have been asked. Whoever listens may stop listening; the sources go on.
 """
 
 from __future__ import annotations
@@ -8,9 +8,10 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from functools import partial
-from typing import Final
+from typing import Final, NamedTuple
 
 from gateway.clock import Clock
+from gateway.domain.contact import Kind
 from gateway.domain.resolution import Heard
 from gateway.enrich.recalls import Recalled
 from gateway.enrich.sources import Ask
@@ -20,14 +21,24 @@ log = logging.getLogger("gateway.callers")
 TIMEOUT: Final = "timeout"
 
 
+class News(NamedTuple):
+    """What a source has said, after how many seconds; `kept`: it did not have to be asked."""
+
+    source: str
+    kind: Kind
+    heard: Heard
+    seconds: float
+    kept: bool
+
+
 class Hearing:
-    """One caller's questions and what came of them. `after` says for each how many seconds it took, None
-    while it is out."""
+    """One caller's questions and what came of them. `known`: whoever counts has counted the caller as known."""
 
     def __init__(self, asks: Sequence[Ask], clock: Clock, begun: float) -> None:
         self.asks = asks
-        self.after: list[float | None] = [None] * len(asks)
+        self.known = False
         self._heard: list[Heard | None] = [None] * len(asks)
+        self._news: list[News] = []
         self._clock = clock
         self._begun = begun
         self._tasks: set[asyncio.Task[Heard]] = set()
@@ -41,7 +52,7 @@ class Hearing:
                 log.exception("what %s has said before cannot be told", ask.source)
                 heard = Heard(ask.source, "failed", error="internal")
             if heard is not None:
-                self._hear(number, heard)
+                self._hear(number, heard, kept=True)
                 if heard.stale:
                     ask.refresh()
 
@@ -91,14 +102,20 @@ class Hearing:
             for ask, heard in zip(self.asks, self._heard, strict=True)
         ]
 
+    def news(self) -> list[News]:
+        """What has been heard since this was asked last."""
+        news, self._news = self._news, []
+        return news
+
     def stop(self) -> None:
         """Breaks off what is under way."""
         for task in self._tasks:
             task.cancel()
 
-    def _hear(self, number: int, heard: Heard) -> None:
+    def _hear(self, number: int, heard: Heard, *, kept: bool = False) -> None:
         self._heard[number] = heard
-        self.after[number] = self._clock.monotonic() - self._begun
+        ask, seconds = self.asks[number], self._clock.monotonic() - self._begun
+        self._news.append(News(ask.source, ask.kind, heard, seconds, kept))
 
     def _finished(self, number: int, task: asyncio.Task[Heard]) -> None:
         self._tasks.discard(task)

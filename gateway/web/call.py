@@ -13,6 +13,7 @@ from gateway.clock import Clock
 from gateway.dispatch.trial import Trials
 from gateway.domain.event import EventParser
 from gateway.enrich.caller import Callers
+from gateway.enrich.previewing import Previews
 from gateway.enrich.keeping import Keeping
 from gateway.ingest.accept import Accept
 from gateway.manage import connectors
@@ -46,6 +47,7 @@ class Services:
     announce: Announce
     trials: Trials
     callers: Callers
+    previews: Previews
     keeping: Keeping
     parser: EventParser
     rules: Rules

@@ -5,7 +5,16 @@ hold real answers against the document. The descriptions are read by customers.
 """
 
 from gateway.web.answers.audit import AuditEntry, AuditList
-from gateway.web.answers.callers import Caller, CallerError, CrmLink, Resolution
+from gateway.web.answers.callers import (
+    Caller,
+    CallerDial,
+    CallerError,
+    CallerPreview,
+    CrmLink,
+    DialConnector,
+    DialDeadline,
+    Resolution,
+)
 from gateway.web.answers.connectors import (
     ChangedConnector,
     Connector,
@@ -112,8 +121,10 @@ __all__ = [
     "AuditEntry",
     "AuditList",
     "Caller",
+    "CallerDial",
     "CallerError",
     "CallerFields",
+    "CallerPreview",
     "ChangedConnector",
     "ChangedPlatformWebhook",
     "ChangedWebhook",

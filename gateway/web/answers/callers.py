@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypedDict
 
 from msgspec import Meta
 
-from gateway.web.answers.fields import Milliseconds, id_of
+from gateway.web.answers.fields import Milliseconds, Time, id_of
 
 _PHONE = Meta(extra_json_schema={"examples": ["+13175550142"]})
 SourceKind = Literal["override", "crm", "lookup"]
@@ -111,4 +111,62 @@ class Resolution(TypedDict):
     revision: Annotated[
         int,
         Meta(ge=0, description="0 for the answer in time; one more each time that a later one says more."),
+    ]
+
+
+class CallerPreview(TypedDict):
+    """What an agent would be told of a caller, without having asked anybody."""
+
+    phone: Annotated[Annotated[str, _PHONE] | None, Meta(description="In E.164; null when none was given.")]
+    status: Annotated[
+        Literal["found", "not_found", "unknown"],
+        Meta(description="As far as it is known without asking; `found` for values that were given."),
+    ]
+    source: Literal["fresh", "stale", "partial", "none"]
+    contact: Annotated[Caller | None, Meta(description="What is known of the number; null without one.")]
+    context: Annotated[str, Meta(description="What the agent would be told.")]
+    shown: Annotated[list[str], Meta(description="The fields that the agent is told.")]
+    withheld: Annotated[
+        list[str],
+        Meta(
+            description="The fields that have a value and are not told: they are not listed for this "
+            "attestation, or do not stand in the template."
+        ),
+    ]
+    errors: Annotated[
+        list[CallerError], Meta(description="`not_asked`: the source would be asked, and was not.")
+    ]
+
+
+class DialDeadline(TypedDict):
+    """How many callers would be known at one deadline."""
+
+    deadline_ms: Milliseconds
+    known: Annotated[int, Meta(ge=0)]
+    share: Annotated[
+        float | None, Meta(ge=0, le=1, description="Of all callers; null when there were none.")
+    ]
+
+
+class DialConnector(TypedDict):
+    """The same for what one connector said alone."""
+
+    connector_id: Annotated[str, id_of("cnr")]
+    name: str
+    callers: Annotated[int, Meta(ge=0, description="Who was asked for and answered about, or not.")]
+    known: Annotated[int, Meta(ge=0, description="Whom it knew, in time or later.")]
+    deadlines: list[DialDeadline]
+
+
+class CallerDial(TypedDict):
+    """How many callers would be known at which deadline."""
+
+    window: Literal["1h", "24h", "7d", "30d"]
+    since: Time
+    until: Time
+    callers: Annotated[int, Meta(ge=0, description="Who was asked for, with a number that can be looked up.")]
+    known: Annotated[int, Meta(ge=0, description="Whom somebody knew, in time or later.")]
+    deadlines: list[DialDeadline]
+    connectors: Annotated[
+        list[DialConnector], Meta(description="Each connector alone, in the order of priority.")
     ]

@@ -55,6 +55,7 @@ from gateway.domain.platform_webhook import (
     PlatformWebhookCreate,
     PlatformWebhookUpdate,
 )
+from gateway.domain.preview import CallerPreview
 from gateway.domain.resolution import LEAST_DEADLINE_MS, MOST_DEADLINE_MS, CallerResolve
 from gateway.domain.retry import DEFAULT_LIFETIME_MS, MAX_STEPS, MAX_WAIT_SECONDS
 from gateway.domain.trial import WEBHOOK_TEST, WebhookTest
@@ -380,8 +381,8 @@ _CALLER: Final[dict[str, Meaning | None]] = {
     "direction": Meaning("Whether the person calls, or is called."),
     "to": Meaning("The number on the other side: the organization's own.", {"examples": ["+13175550100"]}),
     "attestation": Meaning(
-        "STIR/SHAKEN: how sure the network is of an inbound caller's number. Below `A`, or without it, the "
-        "context holds neither notes nor e-mail nor custom fields."
+        "STIR/SHAKEN: how sure the network is of an inbound caller's number. The organization's "
+        "`caller_fields` say what the context holds at which attestation; without one it is as `none`."
     ),
     "deadline_ms": Meaning(
         "How long somebody waits, from the arrival of the request.",
@@ -430,6 +431,37 @@ _CONTACT: Final[dict[str, Meaning | None]] = {
             },
             "examples": [["vip"]],
         },
+    ),
+}
+_LOOKED_UP: Final = ("carrier", "line_type", "caller_name")
+_IMAGINED: Final = {
+    "type": "object",
+    "properties": {
+        name: _or_null({"type": kind, **_CONTACT[name].rules})  # type: ignore[union-attr]
+        for name, kind in (
+            *((text, "string") for text in ("name", "first_name", "last_name", "email", "company", "title")),
+            ("notes", "string"), ("fields", "object"), ("tags", "array"),
+        )  # fmt: skip
+    }
+    | dict.fromkeys(_LOOKED_UP, _or_null({"type": "string", **_TEXT_OF_A_CONTACT})),
+    "additionalProperties": False,
+    "examples": [{"name": "Ada Example", "company": "Example & Daughters", "fields": {"plan": "gold"}}],
+}
+_PREVIEW: Final[dict[str, Meaning | None]] = {
+    "phone": Meaning(
+        "A number in any notation; what is kept of it is shown. One of `phone` and `contact` must be there.",
+        {"examples": ["+13175550142"]},
+    ),
+    "contact": Meaning("Somebody with these values, in place of what is kept.", whole=_or_null(_IMAGINED)),
+    "direction": _CALLER["direction"],
+    "attestation": Meaning("STIR/SHAKEN: decides which fields are shown."),
+    "context_template": Meaning(
+        "This template in place of the organization's; null: one line for each field.",
+        {"minLength": 1, "maxLength": MOST_TEMPLATE, "examples": ["Caller: {{name}}"]},
+    ),
+    "caller_fields": Meaning(
+        "These fields in place of the organization's; null: the usual ones.",
+        whole=_or_null(CALLER_FIELDS_SCHEMA),
     ),
 }
 _PLATFORM_OR_ROLE: Final = {
@@ -527,6 +559,7 @@ MEANINGS: Final[Mapping[type, Mapping[str, Meaning | None]]] = {
         "caller_fields": Meaning(_CALLER_FIELDS_TEXT, whole=_or_null(CALLER_FIELDS_SCHEMA), default=False),
     },
     CallerResolve: _CALLER,
+    CallerPreview: _PREVIEW,
     ContactWrite: _CONTACT,
     ContactUpdate: _CONTACT,
     ContactSearch: {
