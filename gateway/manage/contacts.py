@@ -30,9 +30,9 @@ from gateway.store.transaction import Transaction
 MOST_PHONES: Final = 20
 
 _UNUSABLE: Final = {
-    "withheld": "says that a number is withheld: nobody's in particular",
+    "withheld": "stands for a number that is withheld, which is nobody's in particular",
     "short": "is too short to be anybody's in particular",
-    "invalid": "must be a contact's id, or a number in E.164, such as +13175550142",
+    "invalid": "is neither a contact's id nor a number in E.164, such as +13175550142",
 }
 
 
@@ -45,22 +45,14 @@ class Written:
 
 
 def key_of(text: str) -> str:
-    """A contact's id or number as the address book knows it. Raises NotFound for what is neither."""
-    try:
-        return new_key(text, "id")
-    except InvalidRequest:
-        raise no_such() from None
-
-
-def new_key(text: str, field: str) -> str:
-    """The same for a contact that may be made: InvalidRequest naming `field` for what can be no contact's."""
+    """A contact's id or number as the address book knows it. Raises NotFound for what can be no contact's."""
     if text.startswith("ctc_"):
         return text
     number = parse(text)
     if isinstance(number, Phone) and text.startswith("+"):
         return number.e164
     reason = "invalid" if isinstance(number, Phone) else number.reason
-    raise InvalidRequest.field(field, _UNUSABLE[reason])
+    raise NotFound(f"what is asked for {_UNUSABLE[reason]}")
 
 
 def no_such() -> NotFound:

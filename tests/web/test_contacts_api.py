@@ -144,8 +144,13 @@ async def test_what_is_nobodys_number_is_no_contact(lite: Node) -> None:
     for key in ("+266696687", "anonymous", "911", "+1317", "ctc_nothing", "3175550142"):
         assert (await lite.call("GET", f"{BOOK}/{key}")).status_code == 404
         assert (await lite.call("DELETE", f"{BOOK}/{key}")).status_code == 404
-        answer = await lite.call("PUT", f"{BOOK}/{key}", json={"name": "Nobody"})
-        assert answer.status_code == (404 if key.startswith("ctc_") else 422)
+        for method, path, body in (
+            ("PUT", "", {"name": "x"}), ("PATCH", "", {"name": "x"}), ("POST", "/refresh", {}),
+            ("POST", "/merge", {"from": PHONE}),
+        ):  # fmt: skip
+            assert (await lite.call(method, f"{BOOK}/{key}{path}", json=body)).status_code == 404
+        answer = await lite.call("POST", f"{BOOK}/{PHONE}/merge", json={"from": key})
+        assert (answer.status_code, answer.json()["details"][0]["field"]) == (422, "from")
     assert len(await rows(lite, contacts)) == 1
 
 

@@ -18,7 +18,7 @@ from gateway.domain.contact_requests import (
     ContactWrite,
 )
 from gateway.domain.resolution import Heard
-from gateway.errors import InvalidRequest
+from gateway.errors import InvalidRequest, NotFound
 from gateway.manage import contacts as manage
 from gateway.store import contact_search
 from gateway.store import contacts as rows
@@ -122,7 +122,7 @@ async def update_contact(call: Call) -> Answer:
 
 
 async def _write(call: Call, *, replacing: bool) -> Answer:
-    key, now, by = manage.new_key(call.path["id"], "id"), call.services.clock.now(), who(call).actor
+    key, now, by = manage.key_of(call.path["id"]), call.services.clock.now(), who(call).actor
     async with call.services.transaction() as tx:
         written = await manage.write(tx, call.the_org, key, call.model, by, now, replacing=replacing)
     call.audit.object_id = written.contact.id
@@ -137,7 +137,7 @@ async def delete_contact(call: Call) -> Answer:
 
 
 async def merge_contact(call: Call) -> Answer:
-    key, other = manage.key_of(call.path["id"]), manage.new_key(getattr(call.model, "from"), "from")
+    key, other = manage.key_of(call.path["id"]), _other(call)
     cipher = call.the_org.organization.cipher
     async with call.services.transaction() as tx:
         merged = await manage.merge_into(tx, call.the_org, key, other, call.services.clock.now())
@@ -146,8 +146,15 @@ async def merge_contact(call: Call) -> Answer:
     return Answer(_shape(call, merged))
 
 
+def _other(call: Call) -> str:
+    try:
+        return manage.key_of(getattr(call.model, "from"))
+    except NotFound as problem:
+        raise InvalidRequest.field("from", problem.message.removeprefix("what is asked for ")) from None
+
+
 async def refresh_contact(call: Call) -> Answer:
-    services, org, key = call.services, call.the_org, manage.new_key(call.path["id"], "id")
+    services, org, key = call.services, call.the_org, manage.key_of(call.path["id"])
     cipher = org.organization.cipher
     async with services.store.reading() as conn:
         known = await rows.find(conn, cipher, org.id, key)

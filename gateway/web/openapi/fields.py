@@ -389,8 +389,13 @@ _CALLER: Final[dict[str, Meaning | None]] = {
         {"minimum": LEAST_DEADLINE_MS, "maximum": MOST_DEADLINE_MS, "examples": [900]},
     ),
 }
-_WORD: Final = '^[^;"\\\\]+$'
-_TEXT_OF_A_CONTACT: Final = {"minLength": 1, "maxLength": MOST_TEXT}
+_WORD: Final = r'^[^\s;"\\]([^;"\\]*[^\s;"\\])?$'
+_EMAIL: Final = r'^[^\s@,;<>"]+@[^\s@,;<>"]+$'
+_TEXT_OF_A_CONTACT: Final = {
+    "minLength": 1,
+    "maxLength": MOST_TEXT,
+    "pattern": f"^{_VISIBLE}(({_VISIBLE}| )*{_VISIBLE})?$",
+}
 _CONTACT: Final[dict[str, Meaning | None]] = {
     "name": Meaning("The whole name.", {**_TEXT_OF_A_CONTACT, "examples": ["Ada Example"]}),
     "first_name": Meaning(
@@ -398,7 +403,8 @@ _CONTACT: Final[dict[str, Meaning | None]] = {
     ),
     "last_name": Meaning("As `first_name`.", _TEXT_OF_A_CONTACT),
     "email": Meaning(
-        "An e-mail address.", {"minLength": 3, "maxLength": MOST_EMAIL, "examples": ["ada@example.com"]}
+        "An e-mail address.",
+        {"minLength": 3, "maxLength": MOST_EMAIL, "pattern": _EMAIL, "examples": ["ada@example.com"]},
     ),
     "company": Meaning("Where they work.", _TEXT_OF_A_CONTACT),
     "title": Meaning("What they are there.", _TEXT_OF_A_CONTACT),
