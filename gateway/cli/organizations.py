@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TextIO, cast
 
 import click
 
 from gateway.cli.connection import client_command
 from gateway.cli.output import Column, member, show_fields, show_json, show_table
-from gateway.cli.values import confirm
+from gateway.cli.values import confirm, pairs
 
 if TYPE_CHECKING:
     from gateway.client import GatewayClient
@@ -48,6 +48,18 @@ def get_organization(client: GatewayClient, as_json: bool, org_id: str) -> None:
     "--own-number", "own_numbers", multiple=True, help="All of its own phone numbers, in E.164; repeatable."
 )
 @click.option("--no-own-numbers", is_flag=True, help="It has none.")
+@click.option(
+    "--context-template",
+    type=click.File(encoding="utf-8"),
+    help="How what agents are told of callers is worded; an empty file: one line for each field.",
+)
+@click.option(
+    "--caller-fields",
+    "levels",
+    multiple=True,
+    metavar="LEVEL=FIELD,…",
+    help="Which fields agents are told at attestation A, B, C or none; a level not named: the usual ones.",
+)
 @client_command()
 def update_organization(
     client: GatewayClient,
@@ -56,6 +68,8 @@ def update_organization(
     retention_days: int | None,
     own_numbers: tuple[str, ...],
     no_own_numbers: bool,
+    context_template: TextIO | None,
+    levels: tuple[str, ...],
 ) -> None:
     """Change how long payloads, attempts and deliveries are kept, and what the organization has set."""
     changes: OrganizationSettings = {}
@@ -63,8 +77,20 @@ def update_organization(
         changes["retention_days"] = retention_days
     if own_numbers or no_own_numbers:
         changes["own_numbers"] = own_numbers
+    if context_template is not None:
+        changes["context_template"] = context_template.read().rstrip("\n") or None
+    if levels:
+        changes["caller_fields"] = _caller_fields(levels)
     found = dict(client.update_organization(org_id, **changes))
     show_json(found) if as_json else show_fields(found)
+
+
+def _caller_fields(levels: tuple[str, ...]) -> CallerFields:
+    """`("A=name,notes", "none=")`."""
+    fields: dict[str, Any] = {
+        level: [name.strip() for name in names.split(",") if name.strip()] for level, names in pairs(levels, "=")
+    }
+    return cast("CallerFields", fields)
 
 
 @organizations.command("erase")
