@@ -6,7 +6,8 @@
     steady   the same at 200 a second
     warm     the same, as many as one core takes; beside it the same work bare (`floor_resolve`)
 
-The first three go one after the other: what is measured is the way of one call.
+The first three go one after the other: what is measured is the way of one call. `callers_busy` asks for known
+and new numbers while a million deliveries are pending and events come as fast as they are taken.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from bench.peers import BareServer
+from bench.peers import BareServer, start_load
 from bench.rig import OTHER_CORES, ROOT, Gateway, pin
 from bench.sizes import Sizes
 from bench.stock import Place
@@ -35,6 +36,8 @@ from gateway.domain.secret import Secret
 RATE = 200
 CONTACTS = [f"+131755501{n:02}" for n in range(100)]
 CONNECTIONS = 16
+BUSY_RATE = 50
+DEADLINE_MS = 900
 SECRET = "whsec_" + base64.b64encode(b"bench" * 6).decode()
 START_PATIENCE_SECONDS = 30.0
 
@@ -104,6 +107,25 @@ def callers(place: Place, sizes: Sizes) -> dict[str, Any]:
     }
 
 
+def callers_busy(place: Place, sizes: Sizes) -> dict[str, Any]:
+    """Known and new numbers at BUSY_RATE while much is pending and events come as fast as they are taken."""
+    new = [f"+1317{n:07}" for n in range(3_000_000, 3_000_000 + BUSY_RATE * sizes.callers_seconds // 2)]
+    with Crm(place.directory) as crm, Gateway(*place) as gateway:
+        gateway.post("/api/connectors", {"name": "bench", "base_url": crm.url, "secret": SECRET})
+        _ask(gateway.port, [_resolve(gateway, number) for number in CONTACTS])
+        known = itertools.cycle(CONTACTS)
+        asked = [number for pair in zip(known, new, strict=False) for number in pair]
+        requests = [_resolve(gateway, number, deadline_ms=DEADLINE_MS) for number in asked]
+        ingest = start_load(gateway.port, gateway.key, events=10**9, batch=100, connections=8)
+        try:
+            time.sleep(sizes.settle_seconds)
+            busy = _ask(gateway.port, requests, rate=BUSY_RATE)
+        finally:
+            ingest.kill()
+            ingest.wait()
+    return {**busy, "pending_count": sizes.pending, "deadline_ms": DEADLINE_MS}
+
+
 def _warm(place: Place, gateway: Gateway, requests: list[str]) -> dict[str, float]:
     """How many a second, and how many in a second of the gateway's CPU: what a core to itself would do."""
     before = gateway.cpu_seconds()
@@ -137,8 +159,8 @@ def _ask(port: int, requests: list[str], rate: float = 0, connections: int = 1) 
     return found
 
 
-def _resolve(gateway: Gateway, number: str) -> str:
-    body = json.dumps({"phone": number, "call_id": "call_1", "deadline_ms": 10_000})
+def _resolve(gateway: Gateway, number: str, deadline_ms: int = 10_000) -> str:
+    body = json.dumps({"phone": number, "call_id": "call_1", "deadline_ms": deadline_ms})
     headers = [
         ("Authorization", f"Bearer {gateway.key}"), ("X-HUM-Org", "bench"),
         ("Content-Type", "application/json"),

@@ -95,11 +95,15 @@ def resolution(
 
 @callers.command("preview")
 @click.argument("phone", required=False)
-@click.option("--value", "values", multiple=True, metavar="FIELD=VALUE", help="Of somebody with these values.")
+@click.option(
+    "--value", "values", multiple=True, metavar="FIELD=VALUE", help="Of somebody with these values."
+)
 @click.option("--direction", type=click.Choice(["inbound", "outbound"]), default="inbound", show_default=True)
 @click.option("--attestation", type=click.Choice(["A", "B", "C", "none"]), help="STIR/SHAKEN.")
 @click.option(
-    "--template", type=click.File(encoding="utf-8"), help="Try the template in this file; - is standard input."
+    "--template",
+    type=click.File(encoding="utf-8"),
+    help="Try the template in this file; - is standard input.",
 )
 @client_command()
 def preview(
@@ -110,8 +114,8 @@ def preview(
     template: TextIO | None,
     **details: Any,
 ) -> None:
-    """Print what an agent would be told of a number, or of somebody with these values, without asking anybody.
-    Which known fields that leaves out goes to standard error."""
+    """Print what an agent would be told of a number, or of somebody with these values, without asking
+    anybody. Which known fields that leaves out goes to standard error."""
     asked: dict[str, Any] = {name: value for name, value in details.items() if value is not None}
     if phone is not None:
         asked["phone"] = phone
@@ -130,7 +134,11 @@ def preview(
 
 @callers.command("dial")
 @click.option(
-    "--window", type=click.Choice(["1h", "24h", "7d", "30d"]), default="7d", show_default=True, help="How far back."
+    "--window",
+    type=click.Choice(["1h", "24h", "7d", "30d"]),
+    default="7d",
+    show_default=True,
+    help="How far back.",
 )
 @client_command()
 def dial(client: GatewayClient, as_json: bool, window: str) -> None:

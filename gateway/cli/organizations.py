@@ -12,7 +12,7 @@ from gateway.cli.values import confirm, pairs
 
 if TYPE_CHECKING:
     from gateway.client import GatewayClient
-    from gateway.client.types import OrganizationSettings
+    from gateway.client.types import CallerFields, OrganizationSettings
 
 
 @click.group()
@@ -88,7 +88,8 @@ def update_organization(
 def _caller_fields(levels: tuple[str, ...]) -> CallerFields:
     """`("A=name,notes", "none=")`."""
     fields: dict[str, Any] = {
-        level: [name.strip() for name in names.split(",") if name.strip()] for level, names in pairs(levels, "=")
+        level: [name.strip() for name in names.split(",") if name.strip()]
+        for level, names in pairs(levels, "=")
     }
     return cast("CallerFields", fields)
 

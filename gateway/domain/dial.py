@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 BOUNDS: Final = (
-    50, 100, 150, 200, 300, 400, 500, 600, 750, 900, 1_200, 1_500, 2_000, 3_000, 5_000, 10_000, 30_000, 70_000,
+    50, 100, 150, 200, 300, 400, 500, 600, 750, 900, 1_200, 1_500, 2_000, 3_000, 5_000, 10_000, 30_000,
+    70_000,
 )  # fmt: skip
 """Upper bounds in ms, inclusive; what took longer than the last counts there."""
 
@@ -38,7 +39,7 @@ def timed(word: str, seconds: float) -> str:
 
 
 class Curve(NamedTuple):
-    """Of so many callers so many were known in the end; `within` says for each of DEADLINES how many by then."""
+    """Of so many callers so many were known in the end, and so many `within` each of DEADLINES."""
 
     callers: int
     known: int

@@ -32,8 +32,8 @@ class PreviewContact(ContactWrite):
 
 
 class CallerPreview(BaseModel):
-    """`POST /api/callers/preview`: a number, or values, or a number with values. What is not named of template
-    and fields is the organization's; null is what every organization has at first."""
+    """`POST /api/callers/preview`: a number, or values, or a number with values. What is not named of
+    template and fields is the organization's; null is what every organization has at first."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
@@ -57,8 +57,8 @@ class CallerPreview(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """As a `Resolution`, without having asked anybody, at `at` (ms). `shown`: the fields that the agent is told;
-    `withheld`: those that are known and not told."""
+    """As a `Resolution`, without having asked anybody, at `at` (ms). `shown`: the fields that the agent is
+    told; `withheld`: those that are known and not told."""
 
     at: int
     phone: str | None

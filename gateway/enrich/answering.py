@@ -26,8 +26,8 @@ PHONE: Final = "phone"
 
 
 class Question(NamedTuple):
-    """One caller who is asked for, and since when: monotonic seconds, and ms of the wall. `person` is the keyed
-    hash of the number, None for one that is none."""
+    """One caller who is asked for, and since when: monotonic seconds, and ms of the wall. `person` is the
+    keyed hash of the number, None for one that is none."""
 
     org: OrgView
     inquiry: Inquiry

@@ -31,10 +31,11 @@ RESERVE_SHARE: Final = 0.1
 
 MEMORY_SHARE: Final = 0.33
 MEMORY_SECONDS: Final = 0.1
-"""How long the database may take to say what is kept before everybody is asked without it: whichever is more."""
+"""How long the database may take to say what is kept before connectors are asked without it: whichever is
+more."""
 
 MOST_WITHOUT_MEMORY: Final = 64
-"""So many at once; others wait. When it is this node that is slow, CRMs must not be asked for all it knows."""
+"""So many callers at once. When it is this node that is slow, CRMs must not be asked for all it knows."""
 
 LATEST_MS: Final = 65_000
 """After so long nothing more comes: a connector's own time limit, twice, and something for the way."""

@@ -1,5 +1,5 @@
-"""What the sources say of one caller, each when it is there: some at once, out of what is kept, the others when
-they have been asked. Whoever listens may stop listening; the sources go on.
+"""What the sources say of one caller, each when it is there: some at once, out of what is kept, the others
+when they have been asked. Whoever listens may stop listening; the sources go on.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class News(NamedTuple):
 
 
 class Hearing:
-    """One caller's questions and what came of them. `known`: whoever counts has counted the caller as known."""
+    """One caller's questions and what came of them. `known`: the caller has been counted as known."""
 
     def __init__(self, asks: Sequence[Ask], clock: Clock, begun: float) -> None:
         self.asks = asks

@@ -70,14 +70,16 @@ class Previews:
     ) -> Preview:
         errors = [Problem(one.source, one.error) for one in heard if one.error is not None]
         phone = number.e164 if isinstance(number, Phone) else None
+        reason = NO_NUMBER
         if isinstance(number, Unusable):
-            errors.append(Problem(PHONE, number.reason))
+            reason = number.reason
+            errors.append(Problem(PHONE, reason))
         given = asked.contact is not None
         status, freshness = ("found", "fresh") if given else (status_of(heard), freshness_of(heard))
         shown, withheld = told(caller, asked.setting, words)
         context = caller_context(
-            caller, status=status, phone=phone or (number.reason if isinstance(number, Unusable) else NO_NUMBER),
-            setting=asked.setting, stale=freshness == "stale", words=words,
+            caller, status=status, phone=phone or reason, setting=asked.setting, stale=freshness == "stale",
+            words=words,
         )  # fmt: skip
         return Preview(
             self.clock.now(), phone, status, freshness, caller, context, tuple(errors), contact_id, shown,

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
@@ -72,59 +72,63 @@ class Recalls:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._waiting: list[_Waiting] = []
-        self._readers: set[asyncio.Task[None]] = set()
+        self._reading = 0
+        self._tasks: set[asyncio.Task[None]] = set()
 
     def of(self, org: OrgView, phone: str, person: bytes) -> asyncio.Future[Recalled]:
         """What is kept of the person with this number (E.164). When the database is away, that is nothing."""
         recalled: asyncio.Future[Recalled] = asyncio.get_running_loop().create_future()
         self._waiting.append(_Waiting(org, (org.id, person, phone), recalled))
-        if len(self._readers) < READERS:
-            reader = asyncio.create_task(self._read_all(), name="recall")
-            self._readers.add(reader)
-            reader.add_done_callback(self._readers.discard)
+        if self._reading < READERS:
+            self._reading += 1
+            task = asyncio.create_task(self._read_all(), name="recall")
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
         return recalled
 
     async def stop(self) -> None:
         """Breaks off what is under way."""
-        for reader in self._readers:
-            reader.cancel()
-        await asyncio.gather(*self._readers, return_exceptions=True)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _read_all(self) -> None:
-        while self._waiting:
-            some, self._waiting = self._waiting[:MOST_AT_ONCE], self._waiting[MOST_AT_ONCE:]
-            try:
-                async with self._store.looking_up() as conn:
-                    found = await recalling.of_callers(conn, [one.key for one in some])
-            except Problem as problem:
-                log.warning("what is kept of callers is not to be had: %s", problem.message)
-                _tell_all(some, Recalled(reachable=False))
-            except BaseException:
-                _tell_all(some, Recalled(reachable=False))
-                raise
-            else:
+        try:
+            while self._waiting:
+                some, self._waiting = self._waiting[:MOST_AT_ONCE], self._waiting[MOST_AT_ONCE:]
+                found = await self._read(some)
                 now = self._store.clock.now()
                 for one in some:
-                    self._tell(one, found.get(one.key, ()), now)
+                    self._tell(one, found, now)
+        finally:
+            self._reading -= 1  # here, so that whoever comes in this moment starts another
 
-    def _tell(self, one: _Waiting, rows: Sequence[Row], now: int) -> None:
-        """Opens what is about one caller; what does not open is as if it were not there."""
-        if one.recalled.done():
-            return
-        org = one.org
+    async def _read(self, some: Sequence[_Waiting]) -> Mapping[Key, Sequence[Row]] | None:
+        """What there is of these; None when it cannot be had."""
         try:
-            found = recalling.opened(org.organization.cipher, one.key, rows, org.connectors.values(), now)
-            answers = {connector_id: _kept(answer) for connector_id, answer in found.answers.items()}
-            one.recalled.set_result(Recalled(answers, found.contact))
+            async with self._store.looking_up() as conn:
+                return await recalling.of_callers(conn, [one.key for one in some])
+        except Problem as problem:
+            log.warning("what is kept of callers is not to be had: %s", problem.message)
         except Exception:
-            log.exception("what is kept of a caller cannot be read")
+            log.exception("what is kept of callers cannot be read")
+        return None
+
+    def _tell(self, one: _Waiting, found: Mapping[Key, Sequence[Row]] | None, now: int) -> None:
+        """Opens what is about one caller, and nobody else's."""
+        if one.recalled.done():  # whoever asked has gone away
+            return
+        if found is None:
             one.recalled.set_result(Recalled(reachable=False))
-
-
-def _tell_all(some: Sequence[_Waiting], recalled: Recalled) -> None:
-    for one in some:
-        if not one.recalled.done():
-            one.recalled.set_result(recalled)
+            return
+        org, rows = one.org, found.get(one.key, ())
+        try:
+            kept = recalling.opened(org.organization.cipher, one.key, rows, org.connectors.values(), now)
+            answers = {connector_id: _kept(answer) for connector_id, answer in kept.answers.items()}
+            one.recalled.set_result(Recalled(answers, kept.contact))
+        except Exception:
+            log.exception("what is kept of a caller cannot be opened")
+            one.recalled.set_result(Recalled(reachable=False))
 
 
 def _kept(answer: Answer) -> Kept:

@@ -1,5 +1,5 @@
-"""What is counted of each answer about a caller: for the metrics of this node, and for the organization's dial
-(`domain.dial`), each source and each caller once.
+"""What is counted of each answer about a caller: for the metrics of this node, and for the organization's
+dial (`domain.dial`), each source and each caller once.
 """
 
 from __future__ import annotations

@@ -31,7 +31,8 @@ async def of_organization(conn: AsyncConnection, org: OrgView, window: Window, n
     """The counters of whole hours: the first is the one in which the window begins, the last is under way."""
     since = (now - WINDOWS[window] * HOUR_MS) // HOUR_MS * HOUR_MS
     together = curve(await counters.totals(conn, callers_of(org.id), since), KNOWN)
-    found = []
-    for connector in by_precedence(org.connectors.values()):
-        found.append((connector, curve(await counters.totals(conn, connector.id, since), FOUND)))
+    found = [
+        (connector, curve(await counters.totals(conn, connector.id, since), FOUND))
+        for connector in by_precedence(org.connectors.values())
+    ]
     return Dial(window, since, now, together, found)

@@ -147,6 +147,8 @@ __all__ = [
     "DeliveryId",
     "DeliveryList",
     "DeliveryWithAttempts",
+    "DialConnector",
+    "DialDeadline",
     "DroppedAnswers",
     "DryRun",
     "Durations",

@@ -143,9 +143,7 @@ class DialDeadline(TypedDict):
 
     deadline_ms: Milliseconds
     known: Annotated[int, Meta(ge=0)]
-    share: Annotated[
-        float | None, Meta(ge=0, le=1, description="Of all callers; null when there were none.")
-    ]
+    share: Annotated[float | None, Meta(ge=0, le=1, description="Of all callers; null when there were none.")]
 
 
 class DialConnector(TypedDict):

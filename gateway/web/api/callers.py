@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import cast
 
+from gateway.clock import format_time
 from gateway.domain.dial import DEADLINES, Curve
 from gateway.domain.preview import CallerPreview, Preview
 from gateway.domain.resolution import CallerResolve, Inquiry, Problem, Resolution
-from gateway.clock import format_time
 from gateway.errors import NotFound
 from gateway.manage import dial as manage_dial
 from gateway.manage.dial import Dial
@@ -158,7 +158,7 @@ OPERATIONS = (
         "GET", "/api/callers/dial", "getCallerDial", get_dial, "viewer", "callers:resolve", "read",
         "How many callers would be known at which deadline.", org="one", query=("window",),
         answers={200: answers.CallerDial},
-        note="Each caller counts from the arrival of the question to when a source first knew them, also when "
-        "that was too late for the call; what was known already counts at once.",
+        note="Each caller counts from the arrival of the question to when a source first knew them, also "
+        "when that was too late for the call; what was known already counts at once.",
     ),
 )  # fmt: skip

@@ -7,10 +7,8 @@ does a rule that the API does not keep.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, Final
 
-from gateway.domain.caller_fields import KNOWN, LEVELS, MOST_LISTED
 from gateway.domain.connector import (
     MOST_CHANGED_PHONES,
     ConnectorChanges,
@@ -37,7 +35,6 @@ from gateway.domain.contact_requests import (
     ContactUpdate,
     ContactWrite,
 )
-from gateway.domain.context_template import MOST_TEMPLATE
 from gateway.domain.event import MAX_BATCH, PRIORITIES, BatchInput, EventInput
 from gateway.domain.event_types import CATALOGUE, MAX_TYPE_LENGTH, RESERVED_TYPES
 from gateway.domain.filter_tokens import MAX_LENGTH
@@ -56,7 +53,7 @@ from gateway.domain.platform_webhook import (
     PlatformWebhookUpdate,
 )
 from gateway.domain.preview import CallerPreview
-from gateway.domain.resolution import LEAST_DEADLINE_MS, MOST_DEADLINE_MS, CallerResolve
+from gateway.domain.resolution import CallerResolve
 from gateway.domain.retry import DEFAULT_LIFETIME_MS, MAX_STEPS, MAX_WAIT_SECONDS
 from gateway.domain.trial import WEBHOOK_TEST, WebhookTest
 from gateway.domain.url import MAX_URL
@@ -73,18 +70,9 @@ from gateway.domain.webhook import (
 from gateway.manage.connectors import ROOM_FOR_PATHS
 from gateway.manage.erasures import ErasureCreate
 from gateway.manage.keys import KeyCreate
+from gateway.web.openapi import fields_callers
+from gateway.web.openapi.meaning import Meaning, or_null
 from gateway.web.openapi.parameters import ORG_PATTERN
-
-
-@dataclass(frozen=True, slots=True)
-class Meaning:
-    """`rules` go with the type's own schema (for a field that may be null, with the part that is not);
-    `whole` replaces it. Without `default` the type's default is not the API's."""
-
-    text: str
-    rules: Mapping[str, Any] = field(default_factory=dict)
-    whole: Mapping[str, Any] | None = None
-    default: bool = True
 
 
 class SendEventsItem(EventInput):
@@ -98,10 +86,6 @@ _WANTED: Final = rf"^(\*|{_SEGMENT}(\.{_SEGMENT})*\.\*|{_SEGMENT}(\.{_SEGMENT})+
 _PRINTABLE: Final = "^[^\\u0000-\\u001f\\u007f-\\u009f]*$"
 _VISIBLE: Final = "[^\\u0000-\\u0020\\u007f-\\u00a0]"
 _ABSENT: Final = "Not served by this version: anything but the default is refused."
-
-
-def _or_null(schema: Mapping[str, Any]) -> dict[str, Any]:
-    return {"anyOf": [dict(schema), {"type": "null"}]}
 
 
 _EVENT: Final[dict[str, Meaning | None]] = {
@@ -155,25 +139,6 @@ _BATCH: Final[dict[str, Meaning | None]] = {
     ),
     "mode": Meaning("`atomic`: all or none. `each`: as many as possible.", {"enum": ["atomic", "each"]}),
 }
-
-_LISTED: Final = _or_null(
-    {
-        "type": "array",
-        "maxItems": MOST_LISTED,
-        "items": {"type": "string", "pattern": rf"^({'|'.join(KNOWN)}|fields\.[^\u0000-\u001f]{{1,93}})$"},
-    }
-)
-CALLER_FIELDS_SCHEMA: Final = {
-    "type": "object",
-    "properties": dict.fromkeys(LEVELS, _LISTED),
-    "additionalProperties": False,
-    "examples": [{"A": ["name", "company", "notes", "fields.plan"], "none": ["name"]}],
-}
-_CALLER_FIELDS_TEXT: Final = (
-    "Which fields agents are told of callers, in their order, by the attestation of the number: `A` also for "
-    "outbound calls, `none` also when nothing is known of it. No level may list what the one above it does "
-    "not show. A level that is null shows of the usual fields those that the one above it shows."
-)
 
 _HEADERS: Final = {
     "maxProperties": MAX_HEADERS,
@@ -273,10 +238,10 @@ def _patch(name: str, meaning: Meaning | None) -> Meaning | None:
     assert meaning is not None
     whole = meaning.whole
     if name == "headers":
-        value = _or_null(_HEADER_VALUE)
-        whole = _or_null({"type": "object", "additionalProperties": value, **_HEADERS})
+        value = or_null(_HEADER_VALUE)
+        whole = or_null({"type": "object", "additionalProperties": value, **_HEADERS})
     elif whole is not None and name == "profile":
-        whole = _or_null(whole)
+        whole = or_null(whole)
     return Meaning(meaning.text, meaning.rules, whole, default=False)
 
 
@@ -369,26 +334,6 @@ _RANGE: Final[dict[str, Meaning | None]] = {
     ),
     "dry_run": Meaning("Only count: nothing is sent, and no job is made."),
 }
-_CALLER: Final[dict[str, Meaning | None]] = {
-    "phone": Meaning(
-        "Whatever the telephone network gave: a number in any notation, a SIP URI, `anonymous`, nothing.",
-        {"examples": ["+13175550142"]},
-    ),
-    "call_id": Meaning(
-        "HUM's id of the call, passed on to connectors.",
-        {"minLength": 1, "maxLength": 256, "examples": ["call_01k9h5c1x2"]},
-    ),
-    "direction": Meaning("Whether the person calls, or is called."),
-    "to": Meaning("The number on the other side: the organization's own.", {"examples": ["+13175550100"]}),
-    "attestation": Meaning(
-        "STIR/SHAKEN: how sure the network is of an inbound caller's number. The organization's "
-        "`caller_fields` say what the context holds at which attestation; without one it is as `none`."
-    ),
-    "deadline_ms": Meaning(
-        "How long somebody waits, from the arrival of the request.",
-        {"minimum": LEAST_DEADLINE_MS, "maximum": MOST_DEADLINE_MS, "examples": [900]},
-    ),
-}
 _WORD: Final = r'^[^\s;"\\]([^;"\\]*[^\s;"\\])?$'
 _EMAIL: Final = r'^[^\s@,;<>"]+@[^\s@,;<>"]+$'
 _TEXT_OF_A_CONTACT: Final = {
@@ -437,37 +382,6 @@ _CONTACT: Final[dict[str, Meaning | None]] = {
             },
             "examples": [["vip"]],
         },
-    ),
-}
-_LOOKED_UP: Final = ("carrier", "line_type", "caller_name")
-_IMAGINED: Final = {
-    "type": "object",
-    "properties": {
-        name: _or_null({"type": kind, **_CONTACT[name].rules})  # type: ignore[union-attr]
-        for name, kind in (
-            *((text, "string") for text in ("name", "first_name", "last_name", "email", "company", "title")),
-            ("notes", "string"), ("fields", "object"), ("tags", "array"),
-        )  # fmt: skip
-    }
-    | dict.fromkeys(_LOOKED_UP, _or_null({"type": "string", **_TEXT_OF_A_CONTACT})),
-    "additionalProperties": False,
-    "examples": [{"name": "Ada Example", "company": "Example & Daughters", "fields": {"plan": "gold"}}],
-}
-_PREVIEW: Final[dict[str, Meaning | None]] = {
-    "phone": Meaning(
-        "A number in any notation; what is kept of it is shown. One of `phone` and `contact` must be there.",
-        {"examples": ["+13175550142"]},
-    ),
-    "contact": Meaning("Somebody with these values, in place of what is kept.", whole=_or_null(_IMAGINED)),
-    "direction": _CALLER["direction"],
-    "attestation": Meaning("STIR/SHAKEN: decides which fields are shown."),
-    "context_template": Meaning(
-        "This template in place of the organization's; null: one line for each field.",
-        {"minLength": 1, "maxLength": MOST_TEMPLATE, "examples": ["Caller: {{name}}"]},
-    ),
-    "caller_fields": Meaning(
-        "These fields in place of the organization's; null: the usual ones.",
-        whole=_or_null(CALLER_FIELDS_SCHEMA),
     ),
 }
 _PLATFORM_OR_ROLE: Final = {
@@ -555,17 +469,10 @@ MEANINGS: Final[Mapping[type, Mapping[str, Meaning | None]]] = {
             {"maxItems": MOST_OWN_NUMBERS, "examples": [["+13175550100"]]},
             default=False,
         ),
-        "context_template": Meaning(
-            "How what agents are told of callers is worded: `{{name}}` for a value, `{{#name}}…{{/name}}` "
-            "for what stands there if there is one, `{{^name}}…{{/name}}` if not. A mistake is 422, with its "
-            "line and column. Null: one line for each field.",
-            {"minLength": 1, "maxLength": MOST_TEMPLATE, "examples": ["Caller: {{name}}"]},
-            default=False,
-        ),
-        "caller_fields": Meaning(_CALLER_FIELDS_TEXT, whole=_or_null(CALLER_FIELDS_SCHEMA), default=False),
+        **fields_callers.SETTINGS,
     },
-    CallerResolve: _CALLER,
-    CallerPreview: _PREVIEW,
+    CallerResolve: fields_callers.CALLER,
+    CallerPreview: fields_callers.preview(_CONTACT),
     ContactWrite: _CONTACT,
     ContactUpdate: _CONTACT,
     ContactSearch: {
