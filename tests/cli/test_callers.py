@@ -119,10 +119,6 @@ def test_the_dial_shows_shares_together_and_for_each_connector(run: Run, gateway
     head, _, *rows = result.stdout.splitlines()
     deadlines = (word for ms in (300, 600, 900, 1200, 1500) for word in (str(ms), "ms"))
     assert head.split() == ["callers", *deadlines, "ever"]
-        "callers",
-        *(word for d in (300, 600, 900, 1200, 1500) for word in (str(d), "ms")),
-        "ever",
-    ]
     assert rows[0].split() == ["all", "together", "1200", "51%", "66%", "78%", "82%", "84%", "85%"]
     assert rows[1].split()[0] == "HubSpot"
     empty = DIAL | {"callers": 0, "known": 0, "connectors": []}
