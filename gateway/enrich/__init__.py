@@ -1,6 +1,6 @@
 """Who is calling: asked of every source at once, answered before a deadline, whatever happens.
 
-    caller        the flow: hears the sources (`hearing`), puts it together (`answering`), goes on when more comes
+    caller        the flow: hears the sources (`hearing`), puts it together (`answering`), goes on after that
     sources       what a source is: `book` what people have written, `connectors` what CRMs say
     recalls       what is kept, read; `keeping` writes it, off the way of the answer
     resolutions   the answers themselves, for whoever asks again or waits for more
