@@ -263,10 +263,13 @@ class Gateway:
             "in_flight": self.dispatcher.in_flight,
         }
 
-    def _current(self, connector: Connector) -> Connector:
-        """The connector as this node knows it by now."""
-        org = self.directory.known(connector.org_id)
-        return connector if org is None else org.connectors.get(connector.id, connector)
+    async def _current(self, connector: Connector) -> Connector | None:
+        """The connector as this node knows it, read anew if it was changed; None when that cannot be had."""
+        try:
+            org = await self.directory.organization(connector.org_id)
+        except Overloaded:
+            return None
+        return None if org is None else org.connectors.get(connector.id)
 
     def _lease_for_work(self) -> str | None:
         """The lease under which this node may work on jobs at this moment."""

@@ -7,7 +7,7 @@ lookup, create. What a connector does wrong comes back as a value, in words of `
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Final, NamedTuple, Protocol, TypeVar
@@ -29,6 +29,7 @@ USER_AGENT: Final = "bluehive-hum-crm/1.0"
 MOST_ANSWER_BYTES: Final = 1024 * 1024
 
 T = TypeVar("T")
+Current = Callable[[Connector], Awaitable[Connector | None]]
 
 
 class Post(Protocol):
@@ -193,8 +194,8 @@ class Calls:
     """Makes direct calls. Each takes as long as the connector's `timeout_ms` at most, and raises nothing for
     what the connector does.
 
-    `current` is the connector as it is by then, as far as this node knows: a secret that was ended between
-    the two exchanges of a rotation signs nothing any more.
+    `current` finds the connector as it is by then, None when there is none or nobody can tell: a secret that
+    was ended between the two exchanges of a rotation signs nothing any more.
     """
 
     def __init__(
@@ -202,7 +203,7 @@ class Calls:
         client: Post,
         clock: Clock,
         cdn_loop: str,
-        current: Callable[[Connector], Connector] = lambda connector: connector,
+        current: Current | None = None,
     ) -> None:
         self._client = client
         self._clock = clock
@@ -258,8 +259,8 @@ class Calls:
         tries = [Try(request, await self._send(letter, request, begun))]
         exchange = tries[0].exchange
         if self._left(letter, begun) > 0:
-            anew = self._with_the_other(letter, turn, exchange)
-            if anew is not None:
+            anew = await self._with_the_other(letter, turn, exchange)
+            if anew is not None and self._left(letter, begun) > 0:
                 letter, turn = anew
                 request = self._build(letter, turn, begun, request.timestamp)
                 tries.append(Try(request, await self._send(letter, request, begun)))
@@ -273,15 +274,18 @@ class Calls:
         secrets = tuple(secret.value for secret in letter.connector.secrets)
         return answer, Said(letter.event, letter.id, tuple(tries), accepted, secrets)
 
-    def _with_the_other(
+    async def _with_the_other(
         self, letter: _Letter, turn: Turn | None, exchange: Exchange
     ) -> tuple[_Letter, Turn] | None:
         """The call with the other secret, when its answer asks for that. A rotation may have begun or ended
         meanwhile: what counts is the connector as it is."""
         if exchange.status_code not in SAYS_SIGNATURE:
             return None
-        now, before = self._clock.now(), letter.connector
-        current = self._current(before)
+        before = letter.connector
+        current = before if self._current is None else await self._current(before)
+        if current is None:
+            return None
+        now = self._clock.now()
         turn = turn or self._taking.turn_since(before, current, now)
         if turn is None or not turn.asks_again(exchange, current, now):
             return None

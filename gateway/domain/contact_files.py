@@ -151,26 +151,24 @@ def _taken(line: int, make: Callable[[], tuple[str, ContactWrite]]) -> Entry | R
 def _of_row(row: Sequence[str], names: Sequence[str], region: str) -> tuple[str, ContactWrite]:
     if len(row) > len(names):
         raise _Wrong("", f"has {len(row)} cells; the first line names {len(names)} columns")
-    cells = {name: restored(cell).strip() for name, cell in zip(names, row, strict=False)}
+    cells = {name: cell for name, cell in zip(names, map(restored, row), strict=False) if cell.strip()}
     given: dict[str, Any] = {
-        name: cell
+        name: cell if name == "notes" else cell.strip()
         for name, cell in cells.items()
-        if cell and name in WRITABLE and name not in ("tags", "fields")
+        if name in WRITABLE and name not in ("tags", "fields")
     }
-    own = {
-        name.removeprefix(CUSTOM): cell for name, cell in cells.items() if cell and name.startswith(CUSTOM)
-    }
-    if cells.get("fields"):
+    own = {name.removeprefix(CUSTOM): cell for name, cell in cells.items() if name.startswith(CUSTOM)}
+    if "fields" in cells:
         own |= _object("fields", cells["fields"])
-    if "overridden" in cells:
-        taken = set(cells["overridden"].split(";"))
+    if "overridden" in names:
+        taken = set(cells.get("overridden", "").split(";"))
         given = {name: value for name, value in given.items() if name in taken}
         own = {name: value for name, value in own.items() if CUSTOM + name in taken}
     if own:
         given["fields"] = own
-    if cells.get("tags"):
+    if "tags" in cells:
         given["tags"] = [tag.strip() for tag in cells["tags"].split(";") if tag.strip()]
-    return _phone(cells.get("phone", ""), region), _checked(given)
+    return _phone(cells.get("phone", "").strip(), region), _checked(given)
 
 
 def _of_object(line: str, region: str) -> tuple[str, ContactWrite]:

@@ -5,54 +5,78 @@ asked for. Names are searched in the plain form in which they stand beside each 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any, Final
+from collections.abc import Iterator
+from typing import Any, Final, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, and_, select
+from sqlalchemy import Select, and_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.domain.contact_search import Wanted
 from gateway.store.tables import contact_facts as facts
 from gateway.store.tables import contact_phones as phones
 
-# A contact may be found under each of its facts: so many more rows are read than contacts are wanted.
-_FACTS: Final = 4
+MOST_LOOKED_AT: Final = 100_000
+"""Of so many entries, in their order, each is held against what it is to hold; there is no index for that."""
+
 _HIGHEST: Final = "\U0010ffff"
 
 
-async def find(conn: AsyncConnection, org_id: str, wanted: Wanted, limit: int) -> list[str]:
-    """Ids of up to `limit` contacts: those with the number first, then those with a name that begins with the
-    text, then those with all its words somewhere, each kind in the order of names."""
+class Found(NamedTuple):
+    """Ids of contacts, and whether there are more, or may be: not everything was looked at."""
+
+    ids: list[str]
+    more: bool
+
+
+async def find(conn: AsyncConnection, org_id: str, wanted: Wanted, limit: int) -> Found:
+    """Up to `limit` contacts: those with the number first, then those with a name that begins with the text,
+    then those with all its words somewhere, each kind in the order of names."""
     found: dict[str, None] = {}
     for query in _queries(org_id, wanted):
-        left = limit - len(found)
-        if left <= 0:
-            break
-        rows = await conn.execute(query.limit(left * _FACTS))
-        found.update(dict.fromkeys(_ids(rows)))
-    return list(found)[:limit]
+        await _collect(conn, query, found, limit + 1)
+    if len(found) > limit:
+        return Found(list(found)[:limit], True)
+    return Found(list(found), bool(wanted.words) and await _too_many(conn, org_id))
 
 
-def _queries(org_id: str, wanted: Wanted) -> Sequence[Select[Any]]:
+async def _collect(conn: AsyncConnection, query: Select[Any], found: dict[str, None], enough: int) -> None:
+    """Adds what the query finds. A contact may be found under each of its facts: it is read on until there
+    are enough different ones."""
+    offset, stride = 0, enough
+    while len(found) < enough:
+        ids = (await conn.execute(query.offset(offset).limit(stride))).scalars().all()
+        found.update(dict.fromkeys(ids))
+        if len(ids) < stride:
+            return
+        offset += stride
+
+
+def _queries(org_id: str, wanted: Wanted) -> Iterator[Select[Any]]:
     number = select(phones.c.contact_id).where(phones.c.org_id == org_id)
-    queries = []
     if wanted.phone is not None:
-        queries.append(number.where(phones.c.phone == wanted.phone))
+        yield number.where(phones.c.phone == wanted.phone)
     if wanted.digits is not None:
-        inside = phones.c.phone.contains(wanted.digits, autoescape=True)
-        queries.append(number.where(inside).order_by(phones.c.phone))
+        some = select(phones).where(phones.c.org_id == org_id).order_by(phones.c.phone)
+        looked_at = some.limit(MOST_LOOKED_AT).subquery()
+        inside = looked_at.c.phone.contains(wanted.digits, autoescape=True)
+        yield select(looked_at.c.contact_id).where(inside).order_by(looked_at.c.phone)
     if wanted.words:
-        begins = and_(facts.c.search >= wanted.begins, facts.c.search < wanted.begins + _HIGHEST)
-        holds = and_(*(facts.c.search.contains(word, autoescape=True) for word in wanted.words))
-        queries += [_names(org_id, begins), _names(org_id, holds)]
-    return queries
+        own = select(facts.c.phone, facts.c.search).where(facts.c.org_id == org_id).order_by(facts.c.search)
+        begins = own.where(facts.c.search >= wanted.begins, facts.c.search < wanted.begins + _HIGHEST)
+        yield _named(org_id, begins)
+        holds = own.limit(MOST_LOOKED_AT).subquery()
+        words = and_(*(holds.c.search.contains(word, autoescape=True) for word in wanted.words))
+        yield _named(org_id, select(holds.c.phone, holds.c.search).where(words))
 
 
-def _names(org_id: str, condition: ColumnElement[bool]) -> Select[Any]:
-    same = and_(phones.c.org_id == facts.c.org_id, phones.c.phone == facts.c.phone)
-    query = select(phones.c.contact_id).select_from(facts.join(phones, same))
-    return query.where(facts.c.org_id == org_id, condition).order_by(facts.c.search)
+def _named(org_id: str, some: Select[Any]) -> Select[Any]:
+    """Whose numbers these are, in the order of names."""
+    inner = some.subquery()
+    query = select(phones.c.contact_id).join(inner, inner.c.phone == phones.c.phone)
+    return query.where(phones.c.org_id == org_id).order_by(inner.c.search, inner.c.phone)
 
 
-def _ids(rows: Iterable[Any]) -> Iterable[str]:
-    return (row.contact_id for row in rows)
+async def _too_many(conn: AsyncConnection, org_id: str) -> bool:
+    """Whether there are more names than are looked at."""
+    query = select(facts.c.phone).where(facts.c.org_id == org_id).order_by(facts.c.search)
+    return (await conn.execute(query.offset(MOST_LOOKED_AT).limit(1))).first() is not None

@@ -250,6 +250,7 @@ contacts = Table(
     Column("created_at", TIME, nullable=False),
     Column("updated_at", TIME, nullable=False),
     Index("contacts_by_org", "org_id", "position"),
+    Index("contacts_by_position", "position"),
 )
 
 contact_phones = Table(

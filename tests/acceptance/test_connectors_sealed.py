@@ -16,7 +16,7 @@ from gateway.crm import log as crm_log
 from gateway.signing import sign
 from gateway.store.cipher import Cipher
 from gateway.store.tables import connector_contacts, connector_requests
-from tests.acceptance.test_erasing import in_files
+from tests.acceptance.test_erasing import in_files, left_of
 from tests.acceptance.test_sealed import everywhere
 from tests.support.node import Node, running_node
 from tests.support.receiver import Received, Receiver, Wire, answer
@@ -179,3 +179,26 @@ async def sealed_rows(node: Node, phone: str) -> list[bytes]:
 
 def pieces(blob: bytes) -> list[bytes]:
     return [blob[start : start + 48] for start in range(3, len(blob) - 48, 48)]
+
+
+async def test_nothing_of_connectors_is_left_of_an_erased_organization(any_database: str) -> None:
+    async with running_node(any_database) as node, Receiver() as receiver:
+        receiver.behave(echo)
+        made = await node.connector(receiver.url("/path-1-x"))
+        path = f"/api/connectors/{made['id']}"
+        await node.call("POST", f"{path}/rotate-secret")
+        await node.call("POST", f"{path}/ping")
+        await node.call("POST", "/api/callers/resolve", json={"phone": BERT, "deadline_ms": 5000})
+        async with asyncio.timeout(10):
+            while len(await sealed_rows(node, BERT)) < 2:
+                await asyncio.sleep(0.02)
+        held = {"connectors", "connector_requests", "connector_contacts", "revisions", "secrets", "rotations"}
+        assert held <= set(await left_of(node, "acme"))
+        assert (await node.call("DELETE", "/api/organizations/acme")).status_code == 204
+        body = json.dumps({"phones": [BERT]}).encode()
+        signed = sign(body, made["secret"], id="c", timestamp=node.gateway.clock.now() // 1000)
+        told = await node.http.post(f"{path}/changes", content=body, headers=signed)
+        assert told.status_code == 401
+        assert (await node.call("POST", f"{path}/ping")).status_code == 410
+        await node.gateway.services.removal.finish_organizations()
+        assert await left_of(node, "acme") == {}

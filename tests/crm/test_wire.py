@@ -287,6 +287,13 @@ async def test_from_half_of_the_period_the_new_secret_leads(client: EgressClient
     assert side.leads() == ["new", "new"]
 
 
+def always(connector: Connector | None) -> Any:
+    async def current(_: Connector) -> Connector | None:
+        return connector
+
+    return current
+
+
 async def test_a_secret_that_was_ended_meanwhile_signs_nothing_more(
     client: EgressClient, receiver: Receiver
 ) -> None:
@@ -296,10 +303,12 @@ async def test_a_secret_that_was_ended_meanwhile_signs_nothing_more(
     connector = side.connector(clock)
     ended = connector.changed(secrets=(Secret("new", NEW, clock.now()),), rotation=None)
     await clock.advance(DAY / 2000)  # the new one leads
-    asking = Calls(client, clock, "x", lambda _: ended)
+    asking = Calls(client, clock, "x", always(ended))
     result = await asking.lookup(connector, "acme", Question(PHONE))
     assert isinstance(result.answer, Failed) and result.answer.error == "refused"
     assert side.leads() == ["new"]
+    gone = await Calls(client, clock, "x", always(None)).lookup(connector, "acme", Question(PHONE))
+    assert len(gone.said.tries) == 1
 
 
 async def test_a_rotation_that_began_meanwhile_is_not_noticed(
@@ -309,10 +318,10 @@ async def test_a_rotation_that_began_meanwhile_is_not_noticed(
     side = Rotating(receiver, NEW)
     rotating = side.connector(clock)
     before = rotating.changed(secrets=(Secret("old", OLD, clock.now()),), rotation=None)
-    asking = Calls(client, clock, "x", lambda _: rotating)
+    asking = Calls(client, clock, "x", always(rotating))
     assert (await asking.lookup(before, "acme", Question(PHONE))).answer == NotFound()
     assert side.leads() == ["old", "new"]
-    strangers = Calls(client, clock, "x", lambda _: rotating)
+    strangers = Calls(client, clock, "x", always(rotating))
     other = rotating.changed(secrets=(Secret("third", "whsec_" + "dGhpcmQx" * 4, 0),), rotation=None)
     refused = await strangers.lookup(other, "acme", Question(PHONE))
     assert isinstance(refused.answer, Failed)

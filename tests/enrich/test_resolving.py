@@ -17,7 +17,7 @@ from gateway.domain.rotation import Rotation
 from gateway.domain.secret import Secret
 from gateway.enrich.room import Room
 from gateway.errors import Overloaded
-from gateway.store import connectors, recalling, rotations
+from gateway.store import connectors, recalling, rotations, secrets
 from gateway.store.connector_requests import open_record
 from tests.enrich.conftest import OTHER, PHONE, age, errors, kept, logged, resolve, settled
 from tests.support import receiver as r
@@ -102,7 +102,8 @@ async def test_what_was_said_stands_in_the_log(node: Node, crm: Crm) -> None:
     )
     assert (second.status_code, second.error) == (503, "http_status")
     assert first.revision_id == connector.revision_id
-    view = await node.gateway.directory.living("acme")
+    view = await node.gateway.directory.organization("acme")
+    assert view is not None
     assert first.person == view.organization.cipher.person(PHONE)
     record = open_record(view.organization.cipher, second)
     assert record is not None
@@ -326,7 +327,7 @@ async def test_everybody_who_asks_for_one_number_is_one_question(lite: Node, crm
     crm.knows(PHONE, name="Ada Example")
     gate = Gate(crm)
     waiting = [asyncio.create_task(resolve(lite, deadline_ms=10_000)) for _ in range(500)]
-    await until(lambda: len(crm.asked()) == 1, "the question has come")
+    await until(lambda: len(crm.asked()) == 1, "the question has come", timeout=20)
     gate.open.set()
     found = await asyncio.gather(*waiting)
     assert {one["contact"]["name"] for one in found} == {"Ada Example"}
@@ -341,7 +342,7 @@ async def test_the_first_caller_hangs_up_and_the_others_are_served(lite: Node, c
     crm.knows(PHONE, name="Ada Example")
     gate = Gate(crm)
     first = asyncio.create_task(resolve(lite, deadline_ms=10_000))
-    await until(lambda: len(crm.asked()) == 1, "the question has come")
+    await until(lambda: len(crm.asked()) == 1, "the question has come", timeout=20)
     others = [asyncio.create_task(resolve(lite, deadline_ms=10_000)) for _ in range(5)]
     await asyncio.sleep(0)
     first.cancel()
@@ -359,7 +360,7 @@ async def test_everybody_hangs_up_and_the_answer_is_kept_all_the_same(lite: Node
     crm.knows(PHONE, name="Ada Example")
     gate = Gate(crm)
     only = asyncio.create_task(resolve(lite, deadline_ms=10_000))
-    await until(lambda: len(crm.asked()) == 1, "the question has come")
+    await until(lambda: len(crm.asked()) == 1, "the question has come", timeout=20)
     only.cancel()
     await asyncio.gather(only, return_exceptions=True)
     gate.open.set()
@@ -430,7 +431,7 @@ async def test_there_is_no_room_for_more(lite: Node, crm: Crm) -> None:
     gate = Gate(crm)
     lite.gateway.connectors.questions.room = Room(2)
     first = asyncio.create_task(resolve(lite, deadline_ms=10_000))
-    await until(lambda: len(crm.asked()) == 1, "the question has come")
+    await until(lambda: len(crm.asked()) == 1, "the question has come", timeout=20)
     found = await resolve(lite, OTHER)
     assert (found["status"], errors(found)) == ("unknown", ["busy"])
     gate.open.set()
@@ -533,6 +534,30 @@ async def test_a_rotation_that_a_lookup_learns_of_is_written_down(node: Node, cr
     assert rotation is not None and rotation.takes == "new" and rotation.confirmed_at is not None
 
 
+async def test_a_secret_that_is_ended_during_a_call_signs_nothing_more(node: Node, crm: Crm) -> None:
+    """Its connector is forgotten by the directory in that moment, and must be read anew."""
+    now, new = node.gateway.clock.now(), "whsec_" + "bmV3" * 11
+    old = Secret("sec_old", crm.secret, now, False, now + 10**8)
+    connector = await crm.join(node, secrets=(Secret("sec_new", new, now), old))
+    async with node.gateway.store.transaction() as tx:
+        begun = Rotation("sec_old", "sec_new", now - 10**9, now + 10**8)  # more than half of it is over
+        await rotations.start(tx, "acme", connector.id, begun)
+        tx.touch("acme")
+    seen: list[str] = []
+
+    async def ends(wire: Any, request: Received) -> bool:
+        seen.append(str(request.header("Authorization")))
+        async with node.gateway.store.transaction() as tx:
+            await secrets.end(tx, ["sec_old"], now)
+            await rotations.end(tx, connector.id)
+            tx.touch("acme")
+        return await r.answer(401)(wire, request)
+
+    crm.receiver.behave(ends)
+    assert errors(await resolve(node)) == ["refused"]
+    assert seen == [f"Bearer {new}"]
+
+
 class Broken:
     """A source with a mistake of its own."""
 
@@ -599,7 +624,7 @@ async def mixed(node: Node, crm: Crm, count: int) -> None:
     in_time = sum(delay < 3 for delay in delays.values())
     known = len(await kept(node))
     assert statuses["found"] < known <= in_time
-    assert known > in_time * 0.9
+    assert known > in_time / 2
     print(
         f"G1 {count} callers at 100/s, CRM 0.1 to 5 s, deadline 400 ms: {dict(statuses)}, the latest"
         f" {late} ms from it; {known} known afterwards"

@@ -177,7 +177,7 @@ async def test_people_are_found_by_any_name_that_any_source_knows(store: Store, 
 
     async def found(q: str, limit: int = 10) -> list[str]:
         async with store.reading() as conn:
-            ids = await contact_search.find(conn, "acme", wanted(q), limit)
+            ids, _ = await contact_search.find(conn, "acme", wanted(q), limit)
         names = {cipher.contact(PHONE): "zoe", cipher.contact(OTHER): "ada"}
         return [names[contact_id] for contact_id in ids]
 

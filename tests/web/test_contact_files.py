@@ -190,7 +190,7 @@ async def test_what_goes_out_comes_back_in_as_it_was(lite: Node, kind: str) -> N
             await settled(lite)
             body = {
                 "title": text,
-                "notes": f"{text}\n{text}",
+                "notes": f" {text}\n{text}\n ",
                 "fields": {text.strip(";").replace('"', "'"): text, "n": 1.5},
                 "tags": ["a b"],
             }

@@ -89,14 +89,14 @@ async def search_contacts(call: Call) -> Answer:
     asked: ContactSearch = call.model
     org = call.the_org
     async with call.services.store.reading() as conn:
-        ids = await contact_search.find(conn, org.id, wording.wanted(asked.q), asked.limit + 1)
-        found = await rows.rows_of(conn, org.id, ids[: asked.limit])
+        ids, more = await contact_search.find(conn, org.id, wording.wanted(asked.q), asked.limit)
+        found = await rows.rows_of(conn, org.id, ids)
         loaded = await rows.load(conn, org.organization.cipher, org.id, found)
     by_id = {contact.id: contact for contact in loaded}
     ordered = [by_id[contact_id] for contact_id in ids if contact_id in by_id]
     content: answers.FoundContacts = {
         "data": [_shape(call, contact) for contact in ordered],
-        "more": len(ids) > asked.limit,
+        "more": more,
     }
     return Answer(content)
 

@@ -29,6 +29,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index("contacts_by_org", "contacts", ["org_id", "position"], unique=False)
+    op.create_index("contacts_by_position", "contacts", ["position"], unique=False)
     op.create_table(
         "contact_phones",
         sa.Column("org_id", ID, nullable=False),
