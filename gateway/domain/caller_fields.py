@@ -86,7 +86,7 @@ class CallerFields(BaseModel):
             listed = getattr(self, level)
             shown = self.shown(level)
             if listed is not None and above is not None and (more := [n for n in shown if n not in above]):
-                raise ValueError(f"{level} must not list {more[0]}, which the level above it does not show")
+                raise ValueError(f"must not list {more[0]} at {level}: the level above does not show it")
             above = shown
         return self
 

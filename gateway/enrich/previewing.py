@@ -74,8 +74,9 @@ class Previews:
         if isinstance(number, Unusable):
             reason = number.reason
             errors.append(Problem(PHONE, reason))
-        given = asked.contact is not None
-        status, freshness = ("found", "fresh") if given else (status_of(heard), freshness_of(heard))
+        status, freshness = status_of(heard), freshness_of(heard)
+        if asked.contact is not None:
+            status, freshness = "found", "fresh"
         shown, withheld = told(caller, asked.setting, words)
         context = caller_context(
             caller, status=status, phone=phone or reason, setting=asked.setting, stale=freshness == "stale",

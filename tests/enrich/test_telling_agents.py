@@ -72,7 +72,7 @@ async def test_a_template_and_fields_are_saved_shown_and_used(node: Node, crm: C
         ),
         ({"context_template": 7}, "context_template", "valid string"),
         ({"caller_fields": {"A": ["colour"]}}, "caller_fields.A[0]", "must be one of name"),
-        ({"caller_fields": {"B": ["email"]}}, "caller_fields", "B must not list email"),
+        ({"caller_fields": {"B": ["email"]}}, "caller_fields", "must not list email at B"),
         ({"caller_fields": {"D": []}}, "caller_fields.D", "is not a field"),
         ({"caller_fields": ["name"]}, "caller_fields", "dictionary"),
     ],
