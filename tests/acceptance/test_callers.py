@@ -224,6 +224,8 @@ def odd_strings() -> Iterator[str]:
     """Texts that are no numbers, and some that nearly are."""
     chance = random.Random(7)
     yield from STRINGS
+    yield from (f"(317) 555-{number:04}" for number in range(20))
+    yield from ("tel:+1-317-555-0143;ext=9", "sip:+13175550144@example.com", "Ada <+44 20 7946 0123>")
     yield from ("", "anonymous", "+266696687", "+7378742833", "+2562533", "+8656696", "+86282452253", "911")
     alphabet = "+0123456789 ()-./;,#*xe<>@:%\0\n\u202e\u0661\u00e9\U0001f600"
     while True:
