@@ -30,7 +30,7 @@ from gateway.domain.connector import Connector
 from gateway.domain.event import EventParser
 from gateway.domain.job import JobKind
 from gateway.egress.client import EgressClient
-from gateway.enrich import keeping
+from gateway.enrich import keeping, told
 from gateway.enrich.belonging import Belonging
 from gateway.enrich.book import Book
 from gateway.enrich.caller import Callers
@@ -105,12 +105,14 @@ class Gateway:
         records = Kind(
             partial(record.apply, announce=self._announce_all), patience=None, linger=RECORD_LINGER_SECONDS
         )
-        notes = Kind(
-            partial(keeping.apply, announce=self._announce_all), keeping.PATIENCE_SECONDS,
-            keeping.LINGER_SECONDS,
-        )  # fmt: skip
+        notes = Kind(keeping.apply, keeping.PATIENCE_SECONDS, keeping.LINGER_SECONDS)
+        answers = Kind(
+            partial(told.apply, announce=self._announce_all), told.PATIENCE_SECONDS, told.LINGER_SECONDS
+        )
         self.records = GroupCommit(
-            store.transaction, {record.KIND: records, keeping.KIND: notes}, observe=self._observe
+            store.transaction,
+            {record.KIND: records, keeping.KIND: notes, told.KIND: answers},
+            observe=self._observe,
         )
         calls = Calls(self.client, clock, cdn_loop, self._current)
         self.keeping = Keeping(store, self.records)
@@ -118,7 +120,7 @@ class Gateway:
         questions = Questions(calls, self.keeping, Room(), clock, metrics)
         self.connectors = Connectors(questions, clock)
         self.callers = Callers(
-            (Book(), self.connectors), self.keeping, Resolutions(store, self.keeping, clock), self.creates,
+            (Book(), self.connectors), self.keeping, Resolutions(store, self.records, clock), self.creates,
             clock, Tally(metrics),
         )  # fmt: skip
         call_syncs = CallSyncs(store, Belonging(self.connectors, self.keeping, self.creates, clock))

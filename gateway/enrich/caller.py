@@ -18,10 +18,11 @@ from gateway.enrich.answering import Moment, Question, answer_of, unusable
 from gateway.enrich.book import SOURCE as BOOK
 from gateway.enrich.creating import Creates
 from gateway.enrich.hearing import Hearing
-from gateway.enrich.keeping import Keeping, Told
+from gateway.enrich.keeping import Keeping
 from gateway.enrich.resolutions import Resolutions
 from gateway.enrich.sources import Ask, Source
 from gateway.enrich.tallying import Tally
+from gateway.enrich.told import Told
 from gateway.store.directory import OrgView
 from gateway.store.stats import Key
 
@@ -88,6 +89,7 @@ class Callers:
             hearing.stop()
             task.cancel()
         await asyncio.gather(*self._late, return_exceptions=True)
+        self.resolutions.flush()
 
     @property
     def open(self) -> int:

@@ -10,29 +10,25 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-import msgspec
-
 from gateway.domain.connector import Connector
 from gateway.domain.contact import of_crm
-from gateway.domain.resolution import Resolution
 from gateway.enrich.recalls import Kept, Recalled, Recalls, encode
 from gateway.errors import Overloaded
 from gateway.store import connector_contacts as contacts
 from gateway.store import connector_creates as creates
 from gateway.store import connector_requests as requests
-from gateway.store import contact_facts, erased_people, organizations, resolutions, rotations, stats
+from gateway.store import contact_facts, erased_people, organizations, rotations
 from gateway.store.connector_contacts import Answer
 from gateway.store.contact_facts import Heard
 from gateway.store.directory import OrgView
 from gateway.store.group_commit import GroupCommit
 from gateway.store.rotations import Accepted
 from gateway.store.store import Store
-from gateway.store.transaction import AnnounceAll, Transaction
+from gateway.store.transaction import Transaction
 
 log = logging.getLogger("gateway.callers")
 
@@ -41,32 +37,15 @@ LINGER_SECONDS: Final = 0.05
 PATIENCE_SECONDS: Final = 30.0
 MOST_WAITING: Final = 5_000
 
-_encode: Final = msgspec.msgpack.Encoder().encode
-
 AnswerKey = tuple[str, bytes, str]
 """Organization, person, connector."""
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """What somebody was told of a caller whom they asked for at `asked_at` (ms); `person` None for a number
-    that is none. Until `open_until` (ms) more may come, None when nothing will; `event`: it is to be
-    announced; `counts` for the statistics."""
-
-    org: OrgView
-    asked_at: int
-    person: bytes | None
-    resolution: Resolution
-    open_until: int | None = None
-    event: bool = False
-    counts: Sequence[stats.Key] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class Note:
-    """What is to be written down: one call, or what somebody was told. `asked_at` (ms), whom it was about,
-    the rows of the call's log, what it said of the person for the next question and for the address book, and
-    what it taught of a rotation. `created`: a claim that is fulfilled."""
+    """One call that is to be written down: `asked_at` (ms), whom it was about, the rows of its log, what it
+    said of the person for the next question and for the address book, and what it taught of a rotation.
+    `created`: a claim that is fulfilled."""
 
     org_id: str
     asked_at: int
@@ -76,7 +55,6 @@ class Note:
     heard: Heard | None = None
     accepted: Accepted | None = None
     created: tuple[str, bytes, int] | None = None
-    told: Told | None = None
 
 
 class Keeping:
@@ -100,22 +78,20 @@ class Keeping:
         recent = self._heard_a_moment_ago(org, person, known.answers)
         return replace(known, answers=known.answers | recent) if recent else known
 
-    def note(self, note: Note, kept: Kept | None = None) -> asyncio.Future[None] | None:
-        """Has it written, soon; done when it is, None when it never will be. `kept` is what `note.answer`
-        says, known here at once."""
+    def note(self, note: Note, kept: Kept | None = None) -> None:
+        """Has it written, soon. `kept` is what `note.answer` says, known here at once."""
         if len(self._waiting) >= MOST_WAITING:
-            log.warning("what was said of a caller is not written down: the database does not keep up")
-            return None
+            log.warning("a direct call is not written down: the database does not keep up")
+            return
         key = note.answer[0] if note.answer is not None else None
         if key is not None and kept is not None:
             self._unwritten[key] = kept
         try:
             written = self._commits.submit(KIND, note)
         except Overloaded:  # the gateway is stopping
-            return None
+            return
         self._waiting.add(written)
         written.add_done_callback(lambda done: self._written(key, kept, done))
-        return written
 
     async def written(self, seconds: float) -> None:
         """Waits until what was noted so far is written, for so long."""
@@ -140,7 +116,7 @@ class Keeping:
         if key is not None and self._unwritten.get(key) is kept:
             del self._unwritten[key]
         if (problem := done.exception()) is not None:
-            log.warning("what was said of a caller is not written down: %s", type(problem).__name__)
+            log.warning("a direct call is not written down: %s", type(problem).__name__)
 
 
 def with_answer(note: Note, org: OrgView, connector: Connector, phone: str, kept: Kept) -> Note:
@@ -160,7 +136,7 @@ def with_answer(note: Note, org: OrgView, connector: Connector, phone: str, kept
     )
 
 
-async def apply(tx: Transaction, notes: list[Any], *, announce: AnnounceAll) -> list[None]:
+async def apply(tx: Transaction, notes: list[Any]) -> list[None]:
     """The writer of the group commit."""
     learned = any(note.accepted is not None for note in notes)
     org_ids = sorted({note.org_id for note in notes})
@@ -169,7 +145,6 @@ async def apply(tx: Transaction, notes: list[Any], *, announce: AnnounceAll) -> 
     counting = await _counting(tx, notes, erased)
     await _write_answers(tx, counting)
     await requests.write(tx, [row for note in counting for row in note.rows])
-    await _write_told(tx, [note.told for note in counting if note.told is not None], announce)
     for note in counting:
         if note.created is not None:
             await creates.end(tx.conn, note.created[0], note.created[1], "done", note.created[2])
@@ -206,34 +181,3 @@ async def _write_answers(tx: Transaction, notes: Sequence[Note]) -> None:
     heard = [note.heard for note in ordered if note.heard is not None]
     if heard:
         await contact_facts.write_heard(tx, heard, max(note.asked_at for note in ordered))
-
-
-async def _write_told(tx: Transaction, told: Sequence[Told], announce: AnnounceAll) -> None:
-    """Of each resolution the newest form; all that is to be announced or counted."""
-    newest: dict[str, Told] = {}
-    counts: Counter[stats.Key] = Counter()
-    for one in told:
-        counts.update(one.counts)
-        before = newest.get(one.resolution.id)
-        if before is None or before.resolution.revision < one.resolution.revision:
-            newest[one.resolution.id] = one
-    await resolutions.insert(tx.conn, [_row(one) for one in newest.values()])
-    if counts:
-        await stats.add(tx.conn, counts)
-    await announce(tx, [_event(one) for one in told if one.event])
-
-
-def _row(told: Told) -> tuple[Any, ...]:
-    one = told.resolution
-    written = resolutions.Written(one.revision, told.open_until, _encode(one))
-    return resolutions.row(told.org.organization.cipher, told.org.id, one.id, told.person, written)
-
-
-def _event(told: Told) -> tuple[str, str, Mapping[str, Any]]:
-    """Ids and words, nothing of the caller."""
-    one = told.resolution
-    data = {
-        "resolution_id": one.id, "call_id": one.call_id, "status": one.status, "source": one.freshness,
-        "pending": list(one.pending), "revision": one.revision,
-    }  # fmt: skip
-    return told.org.id, "caller.resolved", data

@@ -71,6 +71,10 @@ async def settled(node: Node) -> None:
     gateway = node.gateway
     for over, what in (
         (lambda: not gateway.callers.open, "late answers are in"),
+        (
+            lambda: not gateway.callers.resolutions.flush() and not gateway.callers.resolutions.waiting,
+            "answers are written",
+        ),
         (lambda: not len(gateway.connectors._lookups), "lookups are over"),
         (lambda: not gateway.connectors.questions.open, "second questions are over"),
         (lambda: not gateway.creates._tasks, "creates are over"),

@@ -236,7 +236,7 @@ async def test_one_whose_node_has_died_is_the_last_word_after_a_minute(node: Nod
     connector = await crm.join(node)
     Gate(crm)
     told = await resolve(node, deadline_ms=400)
-    await until(lambda: not node.gateway.keeping._waiting, "it is written")
+    await until(lambda: not node.gateway.callers.resolutions.waiting, "it is written")
     node.gateway.callers.resolutions._open.clear()  # as another node, or the same one after a new start
     assert (await look(node, told["resolution_id"], wait_ms=100))["pending"] == [connector.id]
     now = node.gateway.clock.now()
