@@ -12,7 +12,7 @@ from gateway.cli.values import confirm, pairs
 
 if TYPE_CHECKING:
     from gateway.client import GatewayClient
-    from gateway.client.types import CallerFields, OrganizationSettings
+    from gateway.client.types import ChosenFields, OrganizationSettings
 
 
 @click.group()
@@ -85,13 +85,13 @@ def update_organization(
     show_json(found) if as_json else show_fields(found)
 
 
-def _caller_fields(levels: tuple[str, ...]) -> CallerFields:
+def _caller_fields(levels: tuple[str, ...]) -> ChosenFields:
     """`("A=name,notes", "none=")`."""
     fields: dict[str, Any] = {
         level: [name.strip() for name in names.split(",") if name.strip()]
         for level, names in pairs(levels, "=")
     }
-    return cast("CallerFields", fields)
+    return cast("ChosenFields", fields)
 
 
 @organizations.command("erase")

@@ -367,8 +367,17 @@ class AuditEntry(TypedDict):
     hash: str
 
 
-class CallerFields(TypedDict, total=False):
+class CallerFields(TypedDict):
     """Which fields agents are told of callers, by the attestation of the number; None for the usual ones."""
+
+    A: list[str] | None
+    B: list[str] | None
+    C: list[str] | None
+    none: list[str] | None
+
+
+class ChosenFields(TypedDict, total=False):
+    """The same, as they are chosen."""
 
     A: Sequence[str] | None
     B: Sequence[str] | None
@@ -395,7 +404,7 @@ class OrganizationSettings(TypedDict, total=False):
     retention_days: int | None
     own_numbers: Sequence[str] | None
     context_template: str | None
-    caller_fields: CallerFields | None
+    caller_fields: ChosenFields | None
 
 
 class Erasure(TypedDict):

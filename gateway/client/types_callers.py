@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Literal, Required, TypedDict
 
-from gateway.client.types import CallerFields
+from gateway.client.types import ChosenFields
 
 Direction = Literal["inbound", "outbound"]
 Attestation = Literal["A", "B", "C", "none"]
@@ -111,7 +111,7 @@ class PreviewDetails(TypedDict, total=False):
     direction: Direction
     attestation: Attestation | None
     context_template: str | None
-    caller_fields: CallerFields | None
+    caller_fields: ChosenFields | None
 
 
 class DialDeadline(TypedDict):

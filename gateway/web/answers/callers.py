@@ -143,7 +143,10 @@ class DialDeadline(TypedDict):
 
     deadline_ms: Milliseconds
     known: Annotated[int, Meta(ge=0)]
-    share: Annotated[float | None, Meta(ge=0, le=1, description="Of all callers; null when there were none.")]
+    share: Annotated[
+        Annotated[float, Meta(ge=0, le=1)] | None,
+        Meta(description="Of all callers; null when there were none."),
+    ]
 
 
 class DialConnector(TypedDict):
