@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import profiling
-from bench.callers import callers
+from bench.callers import callers, callers_busy
 from bench.growth import growth
 from bench.isolation import isolation
 from bench.report import show
@@ -63,6 +63,11 @@ def _callers(stock: Stock, sizes: Sizes) -> dict[str, Any]:
         return callers(place, sizes)
 
 
+def _callers_busy(stock: Stock, sizes: Sizes) -> dict[str, Any]:
+    with stock.pending() as place:
+        return callers_busy(place, sizes)
+
+
 # `start` comes after `growth`, whose database it takes over.
 PARTS: dict[str, Callable[[Stock, Sizes], dict[str, Any]]] = {
     "throughput": _throughput,
@@ -72,11 +77,12 @@ PARTS: dict[str, Callable[[Stock, Sizes], dict[str, Any]]] = {
     "isolation": _isolation,
     "memory": _memory,
     "callers": _callers,
+    "callers_busy": _callers_busy,
 }
 
 
 # Growth and isolation say little in a few seconds.
-QUICK_PARTS = ("throughput", "latency", "start", "memory", "callers")
+QUICK_PARTS = ("throughput", "latency", "start", "memory", "callers", "callers_busy")
 
 
 def measure(kind: str, parts: list[str], sizes: Sizes) -> dict[str, Any]:

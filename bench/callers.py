@@ -4,8 +4,10 @@
     new      numbers that nobody has asked for: each is a question to the connector, which knows none of them
     known    a few contacts, again and again: answered from what is kept
     steady   the same at 200 a second
+    warm     the same, as many as one core takes; beside it the same work bare (`floor_resolve`)
 
-The first three go one after the other: what is measured is the way of one call.
+The first three go one after the other: what is measured is the way of one call. `callers_busy` asks for known
+and new numbers while a million deliveries are pending and events come as fast as they are taken.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from bench.peers import BareServer, start_load
 from bench.rig import OTHER_CORES, ROOT, Gateway, pin
 from bench.sizes import Sizes
 from bench.stock import Place
@@ -31,7 +34,10 @@ from gateway.domain.ids import new_id
 from gateway.domain.secret import Secret
 
 RATE = 200
-CONTACTS = [f"+131755501{n:02}" for n in range(10)]
+CONTACTS = [f"+131755501{n:02}" for n in range(100)]
+CONNECTIONS = 16
+BUSY_RATE = 50
+DEADLINE_MS = 900
 SECRET = "whsec_" + base64.b64encode(b"bench" * 6).decode()
 START_PATIENCE_SECONDS = 30.0
 
@@ -85,18 +91,55 @@ def callers(place: Place, sizes: Sizes) -> dict[str, Any]:
         gateway.post("/api/connectors", {"name": "bench", "base_url": crm.url, "secret": SECRET})
         asked = [_resolve(gateway, number) for number in numbers]
         contacts = itertools.cycle([_resolve(gateway, number) for number in CONTACTS])
-        _ask(gateway.port, list(itertools.islice(contacts, 50)))  # warm
+        _ask(gateway.port, list(itertools.islice(contacts, len(CONTACTS))))
         direct = _ask(crm.port, [_direct(crm, number) for number in numbers])
         new, new_cpu = _with_cpu(gateway, asked)
         known, known_cpu = _with_cpu(gateway, list(itertools.islice(contacts, sizes.callers)))
         steady = _ask(gateway.port, list(itertools.islice(contacts, RATE * sizes.callers_seconds)), rate=RATE)
+        warm = _warm(place, gateway, list(itertools.islice(contacts, sizes.callers_warm)))
     return {
         "direct": direct,
         "new": {**new, "cpu_us": new_cpu, "added_p50_ms": new["p50_ms"] - direct["p50_ms"]},
         "known": {**known, "cpu_us": known_cpu},
         "steady": steady,
+        "warm": warm,
         "numbers": len(numbers),
     }
+
+
+def callers_busy(place: Place, sizes: Sizes) -> dict[str, Any]:
+    """Known and new numbers at BUSY_RATE while much is pending and events come as fast as they are taken."""
+    new = [f"+1317{n:07}" for n in range(3_000_000, 3_000_000 + BUSY_RATE * sizes.callers_seconds // 2)]
+    with Crm(place.directory) as crm, Gateway(*place) as gateway:
+        gateway.post("/api/connectors", {"name": "bench", "base_url": crm.url, "secret": SECRET})
+        _ask(gateway.port, [_resolve(gateway, number) for number in CONTACTS])
+        known = itertools.cycle(CONTACTS)
+        asked = [number for pair in zip(known, new, strict=False) for number in pair]
+        requests = [_resolve(gateway, number, deadline_ms=DEADLINE_MS) for number in asked]
+        ingest = start_load(gateway.port, gateway.key, events=10**9, batch=100, connections=8)
+        try:
+            time.sleep(sizes.settle_seconds)
+            busy = _ask(gateway.port, requests, rate=BUSY_RATE)
+        finally:
+            ingest.kill()
+            ingest.wait()
+    return {**busy, "pending_count": sizes.pending, "deadline_ms": DEADLINE_MS}
+
+
+def _warm(place: Place, gateway: Gateway, requests: list[str]) -> dict[str, float]:
+    """How many a second, and how many in a second of the gateway's CPU: what a core to itself would do."""
+    before = gateway.cpu_seconds()
+    found = _ask(gateway.port, requests, connections=CONNECTIONS)
+    cpu = gateway.cpu_seconds() - before
+    url = ("--url", place.url) if place.url.startswith("postgresql") else ()
+    with BareServer("bench.floor_resolve", *url) as bare:
+        _ask(bare.port, requests[:CONNECTIONS], connections=CONNECTIONS)
+        with bare.counting() as used:
+            _ask(bare.port, requests, connections=CONNECTIONS)
+    return {
+        **found, "per_second": len(requests) / found["seconds"], "per_core": len(requests) / cpu,
+        "floor_per_core": len(requests) / used[0], "times_floor": cpu / used[0],
+    }  # fmt: skip
 
 
 def _with_cpu(gateway: Gateway, requests: list[str]) -> tuple[dict[str, float], float]:
@@ -105,18 +148,19 @@ def _with_cpu(gateway: Gateway, requests: list[str]) -> tuple[dict[str, float], 
     return found, (gateway.cpu_seconds() - before) / len(requests) * 1e6
 
 
-def _ask(port: int, requests: list[str], rate: float = 0) -> dict[str, float]:
+def _ask(port: int, requests: list[str], rate: float = 0, connections: int = 1) -> dict[str, float]:
     """Runs the requests (`bench.lookups`); every one must be answered 200."""
     done = subprocess.run(
         [sys.executable, "-m", "bench.lookups"], cwd=ROOT, text=True, check=True, stdout=subprocess.PIPE,
-        input=json.dumps({"port": port, "requests": requests, "rate": rate}), preexec_fn=pin(OTHER_CORES),
+        preexec_fn=pin(OTHER_CORES),
+        input=json.dumps({"port": port, "requests": requests, "rate": rate, "connections": connections}),
     )  # fmt: skip
     found: dict[str, float] = json.loads(done.stdout)
     return found
 
 
-def _resolve(gateway: Gateway, number: str) -> str:
-    body = json.dumps({"phone": number, "call_id": "call_1", "deadline_ms": 10_000})
+def _resolve(gateway: Gateway, number: str, deadline_ms: int = 10_000) -> str:
+    body = json.dumps({"phone": number, "call_id": "call_1", "deadline_ms": deadline_ms})
     headers = [
         ("Authorization", f"Bearer {gateway.key}"), ("X-HUM-Org", "bench"),
         ("Content-Type", "application/json"),

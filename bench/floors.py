@@ -22,6 +22,7 @@ import sqlite3
 import sys
 import tempfile
 import time
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -44,11 +45,6 @@ def _cpu() -> float:
 
 
 def accept() -> None:
-    """Prints its port once it answers. Between the lines `go` and `stop` of standard input it counts its CPU
-    seconds, and prints them; again and again, until it is ended."""
-    import uvicorn
-    import uvloop
-    from starlette.applications import Starlette
     from starlette.requests import Request
     from starlette.responses import Response
     from starlette.routing import Route
@@ -62,7 +58,16 @@ def accept() -> None:
             decoder.decode(raw)
         return Response(b'{"id":"evt_01","deliveries":1}', 202, media_type="application/json")
 
-    routes = [Route(path, take, methods=["POST"]) for path in ("/api/events", "/api/events/batch")]
+    serve([Route(path, take, methods=["POST"]) for path in ("/api/events", "/api/events/batch")])
+
+
+def serve(routes: list[Any], prepare: Callable[[], Awaitable[None]] | None = None) -> None:
+    """Prints its port once it answers. Between the lines `go` and `stop` of standard input it counts its CPU
+    seconds, and prints them; again and again, until it is ended. `prepare` runs on its loop before."""
+    import uvicorn
+    import uvloop
+    from starlette.applications import Starlette
+
     sock = socket.socket()
     sock.bind(("127.0.0.1", 0))
     config = uvicorn.Config(
@@ -73,6 +78,8 @@ def accept() -> None:
 
     async def run() -> None:
         loop = asyncio.get_running_loop()
+        if prepare is not None:
+            await prepare()
         serving = asyncio.create_task(server.serve(sockets=[sock]))
         while not server.started:
             await asyncio.sleep(0.001)

@@ -1,10 +1,10 @@
 """Asks one question after the other, or so many a second, and says how long the answers took.
 
-    python -m bench.lookups < {"port": 8080, "requests": ["POST /…", …], "rate": 0}
+    python -m bench.lookups < {"port": 8080, "requests": ["POST /…", …], "rate": 0, "connections": 1}
 
-Requests go over one connection, each when the one before is answered; with `rate` over eight, on a fixed
-timetable, and the time counts from when a question was due. Prints `{"p50_ms", "p95_ms", "p99_ms",
-"answers"}`; an answer that is not 200 ends it.
+Requests go over so many connections, on each when the one before is answered; with `rate` over eight, on a
+fixed timetable, and the time counts from when a question was due. Prints `{"p50_ms", "p95_ms", "p99_ms",
+"answers", "seconds"}`; an answer that is not 200 ends it.
 """
 
 from __future__ import annotations
@@ -52,8 +52,9 @@ class Line(asyncio.Protocol):
 class Lookups:
     """The questions, and what came of them."""
 
-    def __init__(self, port: int, requests: list[bytes], rate: float) -> None:
+    def __init__(self, port: int, requests: list[bytes], rate: float, connections: int) -> None:
         self._port, self._requests, self._rate = port, requests, rate
+        self._connections = CONNECTIONS if rate else connections
         self._loop = asyncio.get_running_loop()
         self._over: asyncio.Future[None] = self._loop.create_future()
         self._next = 0
@@ -93,22 +94,23 @@ class Lookups:
             self._loop.call_later(max(wait, 0.0), self._tick, number + 1)
 
     async def run(self) -> dict[str, float]:
-        for _ in range(CONNECTIONS if self._rate else 1):
+        for _ in range(self._connections):
             _, line = await self._loop.create_connection(lambda: Line(self), "127.0.0.1", self._port)
             self._idle.append(line)
         self._begun = time.perf_counter()
         if self._rate:
             self._tick(0)
         else:
-            self._waiting.append(self._begun)
+            self._waiting.extend([self._begun] * self._connections)
             self._send()
         await self._over
-        return {**percentiles(self.latencies), "answers": len(self.latencies)}
+        seconds = time.perf_counter() - self._begun
+        return {**percentiles(self.latencies), "answers": len(self.latencies), "seconds": seconds}
 
 
 async def _run(given: dict[str, Any]) -> dict[str, float]:
     requests = [request.encode() for request in given["requests"]]
-    return await Lookups(given["port"], requests, given["rate"]).run()
+    return await Lookups(given["port"], requests, given["rate"], given["connections"]).run()
 
 
 if __name__ == "__main__":

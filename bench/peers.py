@@ -6,7 +6,8 @@ import json
 import subprocess
 import sys
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -119,27 +120,40 @@ def floor(*arguments: object) -> dict[str, float]:
 
 
 class BareServer:
-    """The floor of accepting: uvicorn and Starlette, which only take events (`bench.floors accept`)."""
+    """A floor that takes requests; the one of accepting is uvicorn and Starlette, which only take events."""
+
+    def __init__(self, *command: str) -> None:
+        """`command`: a module of the bench and its arguments; it prints its port and counts between the lines
+        `go` and `stop`."""
+        self._command = command or ("bench.floors", "accept")
 
     def __enter__(self) -> BareServer:
         begun = time.monotonic()
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "bench.floors", "accept"], cwd=ROOT, text=True, stdin=subprocess.PIPE,
+            [sys.executable, "-m", *self._command], cwd=ROOT, text=True, stdin=subprocess.PIPE,
             stdout=subprocess.PIPE, preexec_fn=pin(GATEWAY_CORE),
         )  # fmt: skip
         assert self._process.stdout
-        self._port = int(self._process.stdout.readline())
+        self.port = int(self._process.stdout.readline())
         self.started_in = time.monotonic() - begun
         self.memory_mb = process_memory_mb(self._process.pid)
         return self
 
     def cpu_us_per_event(self, events: int, batch: int) -> float:
         """CPU microseconds for each event that it takes."""
+        with self.counting() as used:
+            load(self.port, "hum_live_floor", events=events, batch=batch, connections=connections(batch))
+        return used[0] / events * 1e6
+
+    @contextmanager
+    def counting(self) -> Iterator[list[float]]:
+        """Afterwards the list holds the CPU seconds that it used meanwhile."""
         assert self._process.stdout
+        used: list[float] = []
         self._say("go")
-        load(self._port, "hum_live_floor", events=events, batch=batch, connections=connections(batch))
+        yield used
         self._say("stop")
-        return float(self._process.stdout.readline()) / events * 1e6
+        used.append(float(self._process.stdout.readline()))
 
     def _say(self, word: str) -> None:
         assert self._process.stdin

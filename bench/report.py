@@ -108,6 +108,13 @@ LINES: Final = (
     Line("  CPU per resolve, µs", ("callers", "known", "cpu_us"), "{:.0f}"),
     Line("callers, known numbers at 200/s: p50 ms", ("callers", "steady", "p50_ms"), "{:.1f}"),
     Line("  p99 ms", ("callers", "steady", "p99_ms"), "{:.1f}"),
+    Line("callers, known numbers, 16 at a time: resolves/s", ("callers", "warm", "per_second"), "{:,.0f}"),
+    Line("  resolves per second of CPU", ("callers", "warm", "per_core"), "{:,.0f}",
+         ("callers", "warm", "floor_per_core")),
+    Line("  CPU, times the floor", ("callers", "warm", "times_floor"), "{:.2f}"),
+    Line("callers, {pending_count:,} pending, ingest at capacity: p50 ms", ("callers_busy", "p50_ms"),
+         "{:.1f}"),
+    Line("  p99 ms", ("callers_busy", "p99_ms"), "{:.1f}"),
 )  # fmt: skip
 
 _TARGETS: Final = {target.path: target for target in TARGETS}

@@ -34,6 +34,7 @@ class Sizes:
     starts: int
     callers: int
     callers_seconds: int
+    callers_warm: int
 
 
 FULL: Final = Sizes(
@@ -61,6 +62,7 @@ FULL: Final = Sizes(
     starts=3,
     callers=2_000,
     callers_seconds=15,
+    callers_warm=20_000,
 )
 
 QUICK: Final = Sizes(
@@ -88,6 +90,7 @@ QUICK: Final = Sizes(
     starts=1,
     callers=500,
     callers_seconds=5,
+    callers_warm=5_000,
 )
 
 TINY: Final = Sizes(
@@ -115,4 +118,5 @@ TINY: Final = Sizes(
     starts=1,
     callers=20,
     callers_seconds=1,
+    callers_warm=200,
 )

@@ -46,6 +46,8 @@ TARGETS: Final = (
     Target(("memory", "pending_mb"), 250),
     Target(("callers", "new", "p50_ms"), 5),
     Target(("callers", "steady", "p99_ms"), 10),
+    Target(("callers", "warm", "per_core"), 1500, at_least=True),
+    Target(("callers_busy", "p99_ms"), 900),
     Target(("start", "new_seconds"), 1.5),
     Target(("start", "empty_seconds"), 1.5),
     Target(("start", "pending_seconds"), 3.0),

@@ -25,11 +25,15 @@ The way of a caller:
     web/api/callers.py       POST /api/callers/resolve
     domain/phone.py          whatever the network gave becomes a number, or a reason
     enrich/caller.py         every source at once, one deadline, always an answer
+    enrich/recalls.py        what is kept, read for all who ask at the same time
+    enrich/book.py           what people say in the address book
     enrich/connectors.py     what a CRM has said before, or says now
+    enrich/questions.py      one question: put, put twice, put again, or spared
     crm/wire.py              the signed request, over the same guarded way out
     crm/answers.py           what came back, read strictly: a failure is never "not found"
     domain/contact.py        several sources become one picture
     domain/context.py        the block for an agent's prompt
+    enrich/resolutions.py    what was answered, for whoever asks again, and what came late
     enrich/keeping.py        answers are remembered, and written down behind
     enrich/creating.py       callers whom nobody knows, made once
 

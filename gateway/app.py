@@ -31,12 +31,17 @@ from gateway.domain.event import EventParser
 from gateway.domain.job import JobKind
 from gateway.domain.room import Room
 from gateway.egress.client import EgressClient
-from gateway.enrich import keeping
+from gateway.enrich import keeping, told
 from gateway.enrich.belonging import Belonging
+from gateway.enrich.book import Book
 from gateway.enrich.caller import Callers
 from gateway.enrich.connectors import Connectors
 from gateway.enrich.creating import Creates
 from gateway.enrich.keeping import Keeping
+from gateway.enrich.previewing import Previews
+from gateway.enrich.questions import Questions
+from gateway.enrich.resolutions import Resolutions
+from gateway.enrich.tallying import Tally
 from gateway.errors import Overloaded
 from gateway.ingest import accept
 from gateway.ingest.accept import Accept
@@ -101,15 +106,24 @@ class Gateway:
             partial(record.apply, announce=self._announce_all), patience=None, linger=RECORD_LINGER_SECONDS
         )
         notes = Kind(keeping.apply, keeping.PATIENCE_SECONDS, keeping.LINGER_SECONDS)
+        answers = Kind(
+            partial(told.apply, announce=self._announce_all), told.PATIENCE_SECONDS, told.LINGER_SECONDS
+        )
         self.records = GroupCommit(
-            store.transaction, {record.KIND: records, keeping.KIND: notes}, observe=self._observe
+            store.transaction,
+            {record.KIND: records, keeping.KIND: notes, told.KIND: answers},
+            observe=self._observe,
         )
         calls = Calls(self.client, clock, cdn_loop, self._current)
         self.keeping = Keeping(store, self.records)
         self.creates = Creates(store, self.directory, calls, self.keeping, clock, metrics)
-        self.connectors = Connectors(calls, self.keeping, Room(), clock, metrics)
-        self.callers = Callers((self.connectors,), self.creates, clock, metrics)
-        call_syncs = CallSyncs(store, Belonging(self.connectors, self.creates, clock))
+        questions = Questions(calls, self.keeping, Room(), clock, metrics)
+        self.connectors = Connectors(questions, clock)
+        self.callers = Callers(
+            (Book(), self.connectors), self.keeping, Resolutions(store, self.records, clock), self.creates,
+            clock, Tally(metrics),
+        )  # fmt: skip
+        call_syncs = CallSyncs(store, Belonging(self.connectors, self.keeping, self.creates, clock))
         attempts = Attempts(
             self.directory, Payloads(store, self.directory), call_syncs, self.client, self.records, clock,
             metrics, settings.retry_schedule, cdn_loop,
@@ -146,6 +160,8 @@ class Gateway:
             announce=self.own_events.announce,
             trials=Trials(store, self.client, clock, cdn_loop),
             callers=self.callers,
+            previews=Previews(self.callers, clock),
+            keeping=self.keeping,
             parser=EventParser(
                 max_event_bytes=settings.max_event_bytes, enforce_schemas=settings.schema_mode == "enforce"
             ),

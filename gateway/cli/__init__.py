@@ -6,8 +6,8 @@ A command is one function in a module named after its noun. Modules import click
     operate      serve, migrate, keygen, status, keys, demo  (through `operator`: the socket or the database)
     backup       the same, for a copy of the database
     events, webhooks, deliveries, history, jobs, platform,
-    connectors, connector_calls, callers, organizations,
-    audit                                                    (through `connection`: the HTTP API)
+    connectors, connector_calls, callers, contacts,
+    contact_files, organizations, audit                      (through `connection`: the HTTP API)
     signatures   sign, verify          listen   a local receiver
     output       tables and JSON       failures   errors, hints, exit statuses
     values       durations, headers, secrets       reference   docs/cli.md
@@ -24,6 +24,7 @@ from gateway.cli.backup import backup
 from gateway.cli.callers import callers
 from gateway.cli.connection import JSON_WANTED
 from gateway.cli.connector_calls import connectors
+from gateway.cli.contacts import contacts
 from gateway.cli.deliveries import deliveries
 from gateway.cli.events import events
 from gateway.cli.failures import failed
@@ -81,6 +82,7 @@ for command in (
     deliveries,
     jobs,
     callers,
+    contacts,
     organizations,
     erasures,
     audit,

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TextIO, cast
 
 import click
 
 from gateway.cli.connection import client_command
 from gateway.cli.output import Column, member, show_fields, show_json, show_table
-from gateway.cli.values import confirm
+from gateway.cli.values import confirm, pairs
 
 if TYPE_CHECKING:
     from gateway.client import GatewayClient
+    from gateway.client.types import ChosenFields, OrganizationSettings
 
 
 @click.group()
@@ -42,14 +43,55 @@ def get_organization(client: GatewayClient, as_json: bool, org_id: str) -> None:
 
 @organizations.command("update")
 @click.argument("org_id")
+@click.option("--retention-days", type=click.IntRange(7, 365), help="How long things are kept.")
 @click.option(
-    "--retention-days", required=True, type=click.IntRange(7, 365), help="How long things are kept."
+    "--own-number", "own_numbers", multiple=True, help="All of its own phone numbers, in E.164; repeatable."
+)
+@click.option("--no-own-numbers", is_flag=True, help="It has none.")
+@click.option(
+    "--context-template",
+    type=click.File(encoding="utf-8"),
+    help="How what agents are told of callers is worded; an empty file: one line for each field.",
+)
+@click.option(
+    "--caller-fields",
+    "levels",
+    multiple=True,
+    metavar="LEVEL=FIELD,…",
+    help="Which fields agents are told at attestation A, B, C or none; a level not named: the usual ones.",
 )
 @client_command()
-def update_organization(client: GatewayClient, as_json: bool, org_id: str, retention_days: int) -> None:
-    """Change how long payloads, attempts and deliveries are kept."""
-    found = dict(client.update_organization(org_id, retention_days=retention_days))
+def update_organization(
+    client: GatewayClient,
+    as_json: bool,
+    org_id: str,
+    retention_days: int | None,
+    own_numbers: tuple[str, ...],
+    no_own_numbers: bool,
+    context_template: TextIO | None,
+    levels: tuple[str, ...],
+) -> None:
+    """Change how long payloads, attempts and deliveries are kept, and what the organization has set."""
+    changes: OrganizationSettings = {}
+    if retention_days is not None:
+        changes["retention_days"] = retention_days
+    if own_numbers or no_own_numbers:
+        changes["own_numbers"] = own_numbers
+    if context_template is not None:
+        changes["context_template"] = context_template.read().rstrip("\n") or None
+    if levels:
+        changes["caller_fields"] = _caller_fields(levels)
+    found = dict(client.update_organization(org_id, **changes))
     show_json(found) if as_json else show_fields(found)
+
+
+def _caller_fields(levels: tuple[str, ...]) -> ChosenFields:
+    """`("A=name,notes", "none=")`."""
+    fields: dict[str, Any] = {
+        level: [name.strip() for name in names.split(",") if name.strip()]
+        for level, names in pairs(levels, "=")
+    }
+    return cast("ChosenFields", fields)
 
 
 @organizations.command("erase")
@@ -75,12 +117,14 @@ def erasures() -> None:
 @click.argument("phone")
 @click.option("--reason", default="", help="For the record; it is kept encrypted.")
 @click.option("--dry-run", is_flag=True, help="Only count.")
+@click.option("--force", is_flag=True, help="Also a number that events show to be the organization's own.")
 @click.option("--yes", is_flag=True, help="Do not ask; needed where nobody can be asked.")
 @client_command()
 def erase_person(
-    client: GatewayClient, as_json: bool, phone: str, reason: str, dry_run: bool, yes: bool
+    client: GatewayClient, as_json: bool, phone: str, reason: str, dry_run: bool, force: bool, yes: bool
 ) -> None:
-    """Erase what names a number (E.164): payloads, receivers' answers, pending deliveries."""
+    """Erase what names a number (E.164): payloads, receivers' answers, pending deliveries, the contact, and
+    what connectors have said."""
     confirm(f"Erase what names {phone}? It cannot be brought back.", yes or dry_run)
-    found = dict(client.erase_person(phone=phone, reason=reason, dry_run=dry_run))
+    found = dict(client.erase_person(phone=phone, reason=reason, dry_run=dry_run, force=force))
     show_json(found) if as_json else show_fields(found)

@@ -81,7 +81,7 @@ def on_the_wire(request: Request[Any]) -> dict[str, Any]:
     headers = {}
     content = request.content
     if content is not None:
-        headers["Content-Type"] = "application/json"
+        headers["Content-Type"] = request.media
     if request.method == "POST" and request.keyed:
         headers["Idempotency-Key"] = request.idempotency_key or uuid.uuid4().hex
     return {

@@ -36,7 +36,7 @@ def data_of(answer: bytes) -> Any:
 class Request(Generic[T]):
     """One exchange. `json` is a value to encode, or bytes that are JSON already and stay so; parameters that
     are None are left out. `answers` are statuses that are an answer as good as a 2xx. A POST is `keyed`
-    unless it makes nothing."""
+    unless it makes nothing. `media` is the type of a body that is no JSON."""
 
     method: str
     path: str
@@ -47,6 +47,7 @@ class Request(Generic[T]):
     answers: tuple[int, ...] = ()
     repeat: bool = True
     keyed: bool = True
+    media: str = "application/json"
 
     @property
     def content(self) -> bytes | None:

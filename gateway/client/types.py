@@ -348,11 +348,32 @@ class AuditEntry(TypedDict):
     hash: str
 
 
+class CallerFields(TypedDict):
+    """Which fields agents are told of callers, by the attestation of the number; None for the usual ones."""
+
+    A: list[str] | None
+    B: list[str] | None
+    C: list[str] | None
+    none: list[str] | None
+
+
+class ChosenFields(TypedDict, total=False):
+    """The same, as they are chosen."""
+
+    A: Sequence[str] | None
+    B: Sequence[str] | None
+    C: Sequence[str] | None
+    none: Sequence[str] | None
+
+
 class Organization(TypedDict):
     """A customer of HUM."""
 
     id: str
     retention_days: int
+    own_numbers: list[str]
+    context_template: str | None
+    caller_fields: CallerFields
     audit_head: str | None
     created_at: str
     erased_at: str | None
@@ -362,6 +383,9 @@ class OrganizationSettings(TypedDict, total=False):
     """What can be changed of an organization."""
 
     retention_days: int | None
+    own_numbers: Sequence[str] | None
+    context_template: str | None
+    caller_fields: ChosenFields | None
 
 
 class Erasure(TypedDict):
@@ -371,6 +395,8 @@ class Erasure(TypedDict):
     kind: str
     status: str
     dry_run: bool
+    numbers: int
+    found: dict[str, int]
     matched: int
     done: int
     failed: int
@@ -383,3 +409,4 @@ class ErasureSettings(TypedDict, total=False):
     phone: Required[str]
     reason: str
     dry_run: bool
+    force: bool

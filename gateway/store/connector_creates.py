@@ -118,6 +118,11 @@ async def end(
     )
 
 
+async def count_of_person(conn: AsyncConnection, org_id: str, person: bytes) -> int:
+    query = select(func.count()).where(table.c.org_id == org_id, table.c.person == person)
+    return int((await conn.execute(query)).scalar_one())
+
+
 async def forget_person(conn: AsyncConnection, org_id: str, person: bytes) -> int:
     """Drops the person's claims; what is pending of them is not made any more. How many."""
     statement = delete(table).where(table.c.org_id == org_id, table.c.person == person)

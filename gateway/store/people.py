@@ -41,6 +41,34 @@ async def count(conn: AsyncConnection, org_id: str, person: bytes) -> int:
     return int((await conn.execute(query)).scalar_one())
 
 
+async def count_pending(conn: AsyncConnection, org_id: str, person: bytes) -> int:
+    """How many deliveries of the person's events are pending."""
+    query = (
+        select(func.count())
+        .select_from(event_people.join(deliveries, deliveries.c.event_id == event_people.c.event_id))
+        .where(
+            event_people.c.org_id == org_id,
+            event_people.c.person == person,
+            deliveries.c.status == Status.PENDING,
+        )
+    )
+    return int((await conn.execute(query)).scalar_one())
+
+
+async def newest_events(conn: AsyncConnection, org_id: str, person: bytes, limit: int) -> Sequence[Any]:
+    """Of the person's newest events: id, type and sealed payload."""
+    query = (
+        select(events.c.id, events.c.type, events.c.payload)
+        .select_from(event_people.join(events, events.c.id == event_people.c.event_id))
+        .where(
+            event_people.c.org_id == org_id,
+            event_people.c.person == person,
+            events.c.payload.is_not(None),
+        )
+    )
+    return (await conn.execute(query.order_by(event_people.c.event_id.desc()).limit(limit))).all()
+
+
 async def some_events(conn: AsyncConnection, org_id: str, person: bytes, limit: int) -> list[str]:
     """The next events of the person; those that are gone already too, of which only the entry is left."""
     query = select(event_people.c.event_id).where(

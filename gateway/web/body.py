@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Sequence
 from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -100,13 +101,22 @@ def check_json_type(content_type: str | None) -> None:
         raise UnsupportedMediaType(f"the body must be application/json, not {kind}")
 
 
+def check_type(content_type: str | None, taken: Sequence[str]) -> None:
+    """Raises UnsupportedMediaType for anything but these, also for no type at all: what a file is, it does
+    not say itself."""
+    kind = (content_type or "").partition(";")[0].strip().lower()
+    if kind not in taken:
+        raise UnsupportedMediaType(f"the body must be {' or '.join(taken)}; Content-Type says which")
+
+
 def parse(model: type[M], body: bytes) -> M:
     """The body as a request model, with every mistake named at once."""
     if not body.strip():
         body = b"{}"
     try:
         value = json.loads(body.decode(), object_pairs_hook=_unique, parse_constant=_no_constant)
-        json.dumps(value, ensure_ascii=False).encode()
+        if b"\\u" in body:  # the only way to write half of a surrogate pair
+            json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError:
         raise BadRequest("the body is not valid JSON: half of a surrogate pair") from None
     except UnicodeDecodeError as error:

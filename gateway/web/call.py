@@ -14,6 +14,8 @@ from gateway.clock import Clock
 from gateway.dispatch.trial import Trials
 from gateway.domain.event import EventParser
 from gateway.enrich.caller import Callers
+from gateway.enrich.keeping import Keeping
+from gateway.enrich.previewing import Previews
 from gateway.ingest.accept import Accept
 from gateway.manage import connectors
 from gateway.manage.audit import PayloadReads
@@ -47,6 +49,8 @@ class Services:
     announce: Announce
     trials: Trials
     callers: Callers
+    previews: Previews
+    keeping: Keeping
     parser: EventParser
     rules: Rules
     connector_rules: connectors.Rules

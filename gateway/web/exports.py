@@ -1,4 +1,4 @@
-"""Deliveries as CSV or as a JSON object for each line: every row that matches, streamed.
+"""Lists as CSV or as a JSON object for each line: every row that matches, streamed.
 
 Rows are read a page at a time and nothing is held between pages, neither rows nor a connection, so that a
 client may take its time. When it leaves, the reading ends.
@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
 
+from gateway.domain.csv_cells import harmless
+
 CSV: Final = "text/csv"
 LINES: Final = "application/x-ndjson"
-_RISKY: Final = ("=", "-", "@", "\t", "\r", "+")
 
-Pages = Callable[[str | None], Awaitable[tuple[list[Mapping[str, Any]], str | None]]]
+Pages = Callable[[str | None], Awaitable[tuple[Sequence[Mapping[str, Any]], str | None]]]
 """Rows, and the cursor of the next page: from the cursor of the one before."""
 
 
@@ -52,13 +53,3 @@ def csv_lines(rows: list[list[Any]]) -> bytes:
     text = io.StringIO()
     csv.writer(text).writerows([[harmless(value) for value in row] for row in rows])
     return text.getvalue().encode()
-
-
-def harmless(value: Any) -> Any:
-    """What a spreadsheet shows and does not calculate: text that could be a formula gets a leading `'`; a
-    phone number stays as it is."""
-    if not isinstance(value, str) or not value.startswith(_RISKY):
-        return value
-    if value[0] == "+" and value[1:].isascii() and value[1:].isdigit():
-        return value
-    return "'" + value

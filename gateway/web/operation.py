@@ -24,7 +24,7 @@ from gateway.errors import Forbidden, InvalidRequest, NotFound, Problem
 from gateway.store.organizations import PLATFORM
 from gateway.web import audit, auth, signed
 from gateway.web.auth import OPERATOR, Principal
-from gateway.web.body import SMALL, check_json_type, parse
+from gateway.web.body import SMALL, check_json_type, check_type, parse
 from gateway.web.call import Answer, Call, Services
 from gateway.web.problems import problem_response
 from gateway.web.repeats import check_key
@@ -54,6 +54,7 @@ class Operation:
     Six are for the OpenAPI document: what a success answers (None: no content), codes of errors
     beyond those that its kind brings along, the form of a body that the handler parses itself, headers that
     the handler reads, what there is to say beyond the summary, and media types it answers besides JSON.
+    `takes` are the media types of a body that is a file and no JSON.
     """
 
     method: str
@@ -75,6 +76,7 @@ class Operation:
     headers: tuple[str, ...] = ()
     note: str = ""
     exports: tuple[str, ...] = ()
+    takes: tuple[str, ...] = ()
     audited: bool = True
     signed: bool = False
     admit: Callable[[Call], AbstractContextManager[None]] = lambda call: nullcontext()
@@ -82,12 +84,17 @@ class Operation:
     @property
     def takes_key(self) -> bool:
         """Whether a repeated request can be told by its Idempotency-Key."""
-        return self.method == "POST" and self.model is not None
+        return self.method == "POST" and (self.model is not None or bool(self.takes))
 
     @property
     def names_organization(self) -> bool:
         """Whether a request can say which organization it is about."""
         return self.org not in ("none", "platform")
+
+    @property
+    def makes(self) -> bool:
+        """Whether it can make something, and so the organization that it belongs to."""
+        return self.kind == "write" and self.method in ("POST", "PUT")
 
 
 class Endpoint:
@@ -145,7 +152,9 @@ class Endpoint:
             path: dict[str, str] = scope.get("path_params", {})
             if principal is None:
                 principal, _ = await signed.authenticate(services, path["id"], headers, body)
-            if body:
+            if operation.takes:
+                check_type(headers.get("content-type"), operation.takes)
+            elif body:
                 check_json_type(headers.get("content-type"))
             call = Call(
                 services, principal, None, None, headers, QueryParams(scope["query_string"]), path, body,
@@ -208,7 +217,7 @@ class Endpoint:
         call.org = services.directory.known(org_id)
         if call.org is not None and call.org.organization.erased_at is None:
             return False
-        if operation.kind == "write" and services.create_orgs and operation.method == "POST":
+        if operation.makes and services.create_orgs:
             call.org, created = await services.directory.ensure(org_id)
             return created
         call.org = await services.directory.living(org_id)

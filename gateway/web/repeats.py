@@ -37,6 +37,15 @@ def _caller(call: Call) -> str:
     return call.principal.org_id or call.principal.key_id
 
 
+def _named(call: Call) -> list[str]:
+    """What the path names. An id as it is; a number, which would tell whose it is, by its keyed hash."""
+    cipher = None if call.org is None else call.org.organization.cipher
+    return [
+        value if cipher is None or not value.startswith("+") else cipher.person(value).hex()
+        for value in call.path.values()
+    ]
+
+
 class Repeats:
     """Answers a repeated request with its first result."""
 
@@ -82,7 +91,7 @@ class Repeats:
             call.org_id or (named if is_org_id(named) else "*"),
             # The object's id and whose key it is belong to the request: neither another object nor another
             # caller, who may have fewer rights, gets the first one's answer.
-            " ".join([operation.method, operation.path, *call.path.values(), _caller(call)]),
+            " ".join([operation.method, operation.path, *_named(call), _caller(call)]),
             check_key(key),
             hashlib.sha256(call.body).digest(),
             call.request_id,

@@ -12,9 +12,11 @@ from gateway.clock import format_time
 from gateway.crm import wire
 from gateway.dispatch.webhook import request_headers
 from gateway.domain.addressee import Addressee
+from gateway.domain.caller_fields import CallerFields
 from gateway.domain.connector import PATHS, Endpoint
 from gateway.domain.delivery import DUE_QUEUE, Status, shown_status
 from gateway.domain.event import PRIORITY_NAMES, Event
+from gateway.domain.organization_settings import loaded
 from gateway.domain.url import shorten
 from gateway.domain.waiting import Waiting
 from gateway.domain.webhook import Webhook
@@ -304,9 +306,13 @@ def _request_headers(
 
 
 def organization(row: Row[Any]) -> answers.Organization:
+    settings = loaded(row.settings)
     return {
         "id": row.id,
         "retention_days": row.retention_days,
+        "own_numbers": settings.own_numbers,
+        "context_template": settings.context_template,
+        "caller_fields": _caller_fields(settings.caller_fields),
         "audit_head": None if row.audit_hash is None else bytes(row.audit_hash).hex(),
         "created_at": format_time(row.created_at),
         "erased_at": time(row.erased_at),
@@ -332,3 +338,7 @@ def api_key(found: ApiKey) -> dict[str, Any]:
 def raw(data: bytes) -> Any:
     """JSON bytes that go into an answer as they are, in the place of what they say."""
     return msgspec.Raw(data)
+
+
+def _caller_fields(fields: CallerFields) -> answers.CallerFields:
+    return {"A": fields.A, "B": fields.B, "C": fields.C, "none": fields.none}

@@ -10,16 +10,29 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 
 from gateway.manage import erasures
-from gateway.store import engine
+from gateway.store import engine, erased_people, kept_of_people
 from gateway.store.engine import Database
-from gateway.store.tables import attempts, deliveries, event_people, events, metadata
+from gateway.store.tables import (
+    attempts,
+    connector_contacts,
+    connector_requests,
+    contact_facts,
+    deliveries,
+    event_people,
+    events,
+    metadata,
+    resolutions,
+)
+from tests.enrich.conftest import resolve, settled
+from tests.support.crm import Crm, json_answer
 from tests.support.node import Node, running_node
 from tests.support.receiver import Received, Receiver, Wire, answer
 
@@ -27,6 +40,9 @@ pytestmark = pytest.mark.anyio
 
 ANNA = "+13175550142"
 BERT = "+13175550199"
+SECOND = "+13175550143"
+OFFICE = "+13175550100"
+LISTS = ("/api/events", "/api/deliveries", "/api/audit", "/api/contacts", "/api/jobs")
 WORDS = "my-words-on-the-phone"
 PEOPLE = 20
 
@@ -218,6 +234,195 @@ async def test_an_erasure_that_breaks_off_goes_on(any_database: str, monkeypatch
         )
         assert (again.json()["matched"], again.json()["done"]) == (3, 3)
         assert (await erase(node, dry_run=True))["matched"] == 0
+
+
+async def plant_in_the_book(node: Node, crm: Crm) -> dict[str, Any]:
+    """Anna under two numbers, whom a CRM knows under one; what people have written of her; a caller who is to
+    be created; Bert, who is nobody's to touch."""
+    await crm.join(node, create_contacts=True)
+    for phone in (ANNA, BERT):
+        crm.knows(phone, name=f"CRM {phone[-4:]}", notes=WORDS)
+        await resolve(node, phone)
+    await settled(node)
+    body = {"name": "Anna by Hand", "notes": WORDS, "tags": ["vip"]}
+    made = (await node.call("PATCH", f"/api/contacts/{ANNA}", json=body)).json()
+    await node.call("PATCH", f"/api/contacts/{BERT}", json={"notes": WORDS})
+    crm.instead = json_answer({"found": False})  # which is no answer to a create
+    await resolve(node, SECOND)
+    await settled(node)
+    await node.call("POST", f"/api/contacts/{ANNA}/merge", json={"from": SECOND})
+    found: dict[str, Any] = made
+    return found
+
+
+async def sealed_of_anna(node: Node) -> list[bytes]:
+    """Pieces of ciphertext, hashes and words in the clear that stand in the database because of her."""
+    view = await node.gateway.directory.living("acme")
+    cipher = view.organization.cipher
+    hashes = [cipher.person(phone) for phone in (ANNA, SECOND)]
+    async with node.gateway.store.reading() as conn:
+        queries = [
+            select(contact_facts.c.said).where(contact_facts.c.phone.in_((ANNA, SECOND))),
+            select(connector_contacts.c.contact).where(connector_contacts.c.person.in_(hashes)),
+            select(connector_requests.c.record).where(connector_requests.c.person.in_(hashes)),
+            select(resolutions.c.answer).where(resolutions.c.person.in_(hashes)),
+        ]
+        sealed = [bytes(one) for query in queries for one in (await conn.execute(query)).scalars() if one]
+    assert len(sealed) >= 5
+    clear = [phone[1:].encode() for phone in (ANNA, SECOND)] + [b"anna by hand"]
+    pieces = [blob[start : start + 48] for blob in sealed for start in range(3, len(blob) - 48, 48)]
+    return [*clear, *hashes, *pieces]
+
+
+@pytest.mark.proof
+async def test_an_erased_contact_is_gone_from_book_answers_logs_and_files(
+    any_database: str, tmp_path: Path
+) -> None:
+    async with running_node(any_database) as node, Receiver() as receiver, Receiver() as crm_receiver:
+        crm = Crm(crm_receiver)
+        ids = await plant(node, receiver)
+        await node.send("test.call", {"from": SECOND, "words": WORDS})
+        contact = await plant_in_the_book(node, crm)
+        wanted = await sealed_of_anna(node)
+        counted = await erase(node, SECOND, dry_run=True)
+        assert counted["numbers"] == 2
+        assert counted["found"] == {
+            "events": len(ids) + 1, "deliveries": 0, "contacts": 1, "answers": 2, "creates": 1,
+            "requests": counted["found"]["requests"], "resolutions": counted["found"]["resolutions"],
+        }  # fmt: skip
+        found = await erase(node, SECOND)
+        assert found["found"] | {"deliveries": 0} == counted["found"]
+        assert (await erase(node, ANNA, dry_run=True))["found"] == dict.fromkeys(found["found"], 0)
+        for key in (ANNA, SECOND, contact["id"]):
+            assert (await node.call("GET", f"/api/contacts/{key}")).status_code == 404
+        left = (await node.call("GET", "/api/contacts")).json()["data"]
+        assert [one["phone"] for one in left] == [BERT]
+        assert left[0]["notes"] == WORDS
+        searched = await node.call("POST", "/api/contacts/search", json={"q": "anna"})
+        assert searched.json()["data"] == []
+        texts = [(await node.call("GET", path, params={"limit": 200})).text for path in LISTS]
+        assert not [text for text in texts if ANNA[1:] in text or SECOND[1:] in text or "Anna" in text]
+        crm.instead = answer(500)
+        again = await resolve(node, ANNA)
+        assert (again["status"], again["contact"]) == ("unknown", None), "somebody still knows her"
+        await settled(node)
+    if any_database.startswith("sqlite"):
+        assert not in_files(tmp_path, wanted)
+    kind = any_database.partition(":")[0]
+    print(f"E5: a contact under 2 numbers gone, {len(wanted)} traces of book, answers and log ({kind})")
+
+
+@pytest.mark.parametrize("kind", ["contacts", "answers", "requests", "creates", "resolutions"])
+async def test_a_kind_that_is_forgotten_to_forget_is_found(
+    sqlite_database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """The control."""
+
+    async def nothing(*_: Any) -> int:
+        return 0
+
+    if kind == "contacts":
+        monkeypatch.setattr("gateway.store.contacts.remove", nothing)
+    else:
+        kinds = {**kept_of_people.KINDS, kind: replace(kept_of_people.KINDS[kind], forget=nothing)}
+        monkeypatch.setattr(kept_of_people, "KINDS", kinds)
+    async with running_node(sqlite_database) as node, Receiver() as crm_receiver:
+        await plant_in_the_book(node, Crm(crm_receiver))
+        wanted = await sealed_of_anna(node)
+        await erase(node, SECOND)
+        assert (await erase(node, SECOND, dry_run=True))["found"][kind] > 0
+    if kind != "creates":
+        assert in_files(tmp_path, wanted)
+
+
+@pytest.mark.proof
+async def test_a_late_answer_does_not_write_an_erased_person_back(
+    any_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither the answer to a question that was under way, nor a create; others' answers count all the while.
+    Control: without the memory of who was erased, the person is back."""
+    async with running_node(any_database) as node, Receiver() as crm_receiver:
+        crm, gate = Crm(crm_receiver), asyncio.Event()
+        await crm.join(node, create_contacts=True)
+        for phone in (ANNA, BERT):
+            crm.knows(phone, name="CRM", notes=WORDS)
+
+        async def hold(request: Received) -> None:
+            await gate.wait()
+
+        async def during(phone: str) -> list[str]:
+            """Who is in the book when an answer about both was under way while `phone` was erased."""
+            gate.clear()
+            crm.gate = hold
+            for one in (ANNA, BERT, SECOND):
+                await resolve(node, one, deadline_ms=50)
+            await erase(node, phone)
+            gate.set()
+            await settled(node)
+            return [one["phone"] for one in (await node.call("GET", "/api/contacts")).json()["data"]]
+
+        there = await during(ANNA)
+        assert ANNA not in there and BERT in there
+        await erase(node, BERT)
+        async with node.gateway.store.transaction() as tx:
+            for table in (connector_contacts, erased_people.table):
+                await tx.conn.execute(delete(table))
+        monkeypatch.setattr(erased_people, "remember", _nothing)
+        back = await during(ANNA)
+        assert ANNA in back
+        count = back.count(ANNA)
+        print(f"E5: a late answer after an erasure wrote 0 people back; without the memory {count}")
+
+
+async def _nothing(*_: Any) -> None: ...
+
+
+async def test_the_next_day_they_may_call_again(
+    sqlite_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(erased_people, "SLACK_MS", 0)
+    async with running_node(sqlite_database) as node, Receiver() as crm_receiver:
+        crm = Crm(crm_receiver)
+        await crm.join(node)
+        crm.knows(ANNA, name="CRM")
+        await erase(node)
+        await asyncio.sleep(0.002)
+        await resolve(node, ANNA)
+        await settled(node)
+        assert (await node.call("GET", f"/api/contacts/{ANNA}")).json()["name"] == "CRM"
+
+
+@pytest.mark.parametrize(
+    ("data", "own"),
+    [
+        ({"direction": "inbound", "from": ANNA, "to": OFFICE}, OFFICE),
+        ({"direction": "outbound", "from": OFFICE, "to": ANNA}, OFFICE),
+    ],
+)
+async def test_the_offices_own_number_is_refused(
+    sqlite_database: str, data: dict[str, str], own: str
+) -> None:
+    async with running_node(sqlite_database) as node:
+        await node.send("test.call", data)
+        for dry_run in (True, False):
+            body = {"phone": own, "dry_run": dry_run}
+            refused = await node.call("POST", "/api/erasures", json=body)
+            assert (refused.status_code, refused.json()["error"]) == (409, "own_number")
+        assert (await erase(node, ANNA))["found"]["events"] == 1
+        await node.send("test.call", data)
+        assert (await erase(node, own, force=True))["found"]["events"] == 1
+
+
+async def test_a_listed_number_is_refused_whatever_events_say(sqlite_database: str) -> None:
+    async with running_node(sqlite_database) as node:
+        await node.send("test.call", {"from": OFFICE})
+        here = "/api/organizations/acme"
+        await node.call("PATCH", here, json={"own_numbers": [OFFICE]})
+        for more in ({}, {"force": True}, {"dry_run": True}):
+            refused = await node.call("POST", "/api/erasures", json={"phone": OFFICE, **more})
+            assert (refused.status_code, refused.json()["error"]) == (409, "own_number")
+        await node.call("PATCH", here, json={"own_numbers": None})
+        assert (await erase(node, OFFICE))["found"]["events"] == 1
 
 
 async def test_contact_erased_is_told(sqlite_database: str) -> None:

@@ -1,9 +1,10 @@
-"""`callers resolve`: what it asks and prints, and how it ends."""
+"""`callers`: what the commands ask and print, and how they end."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -55,3 +56,91 @@ def test_what_cannot_be_asked(run: Run, gateway: FakeGateway) -> None:
     assert run("callers", "resolve", "1", "--deadline-ms", "20").exit_code == 2
     assert run("callers", "resolve", "1", "--direction", "sideways").exit_code == 2
     assert not gateway.requests
+
+
+LATER: Any = samples.responses()["getResolution"][200]
+PREVIEW: Any = samples.responses()["previewCaller"][200]
+DIAL: Any = samples.responses()["getCallerDial"][200]
+
+
+def test_who_is_still_asked_is_said_with_how_to_hear_of_it(run: Run, gateway: FakeGateway) -> None:
+    gateway.on(RESOLVE, httpx.Response(200, json=FOUND | {"pending": ["cnr_2", "cnr_3"]}))
+    shown = run("callers", "resolve", "1").stdout
+    assert f"still asked   cnr_2, cnr_3  (callers resolution {FOUND['resolution_id']})".split() == (
+        next(line for line in shown.splitlines() if line.startswith("still asked")).split()
+    )
+
+
+def test_what_came_later(run: Run, gateway: FakeGateway) -> None:
+    gateway.on(f"GET /api/callers/resolutions/{LATER['resolution_id']}", httpx.Response(200, json=LATER))
+    result = run("callers", "resolution", LATER["resolution_id"], "--wait-ms", "3000", "--after", "1")
+    assert result.exit_code == 0, result.output
+    assert dict(gateway.requests[0].url.params) == {"wait_ms": "3000", "after": "1"}
+    assert "Ada Example  (crm, 12 s old)" in result.stdout
+    assert json.loads(run("callers", "resolution", LATER["resolution_id"], "--json").stdout) == LATER
+    assert run("callers", "resolution", LATER["resolution_id"], "--context").stdout == LATER["context"]
+    assert run("callers", "resolution", "res_1", "--wait-ms", "20001").exit_code == 2
+
+
+def test_a_preview_prints_the_block_and_what_is_withheld(run: Run, gateway: FakeGateway) -> None:
+    gateway.on("POST /api/callers/preview", httpx.Response(200, json=PREVIEW))
+    result = run("callers", "preview", "+13175550142", "--attestation", "B")
+    assert result.exit_code == 0, result.output
+    assert body_of(gateway.requests[0]) == {
+        "phone": "+13175550142", "direction": "inbound", "attestation": "B",
+    }  # fmt: skip
+    assert result.stdout == PREVIEW["context"]
+    assert result.stderr == "known and not told: email\n"
+
+
+def test_a_preview_of_values_with_a_template_from_a_file(
+    run: Run, gateway: FakeGateway, tmp_path: Path
+) -> None:
+    gateway.on("POST /api/callers/preview", httpx.Response(200, json=PREVIEW))
+    template = tmp_path / "template.txt"
+    template.write_text("Caller: {{name}}\n", "utf-8")
+    result = run(
+        "callers", "preview", "--value", "name=Ada = Example", "--value", "tags=vip, payer", "--value",
+        "fields.plan=gold", "--template", str(template), "--json",
+    )  # fmt: skip
+    assert json.loads(result.stdout) == PREVIEW
+    assert body_of(gateway.requests[0]) == {
+        "contact": {"name": "Ada = Example", "tags": ["vip", "payer"], "fields": {"plan": "gold"}},
+        "direction": "inbound", "context_template": "Caller: {{name}}",
+    }  # fmt: skip
+    assert run("callers", "preview", "--value", "name").exit_code == 2
+
+
+def test_the_dial_shows_shares_together_and_for_each_connector(run: Run, gateway: FakeGateway) -> None:
+    gateway.on("GET /api/callers/dial", httpx.Response(200, json=DIAL))
+    result = run("callers", "dial")
+    assert result.exit_code == 0, result.output
+    assert dict(gateway.requests[0].url.params) == {"window": "7d"}
+    head, _, *rows = result.stdout.splitlines()
+    deadlines = (word for ms in (300, 600, 900, 1200, 1500) for word in (str(ms), "ms"))
+    assert head.split() == ["callers", *deadlines, "ever"]
+    assert rows[0].split() == ["all", "together", "1200", "51%", "66%", "78%", "82%", "84%", "85%"]
+    assert rows[1].split()[0] == "HubSpot"
+    empty = DIAL | {"callers": 0, "known": 0, "connectors": []}
+    empty["deadlines"] = [{**one, "known": 0, "share": None} for one in DIAL["deadlines"]]
+    gateway.on("GET /api/callers/dial", httpx.Response(200, json=empty))
+    assert run("callers", "dial", "--window", "1h").stdout.splitlines()[2].split() == [
+        "all", "together", "0", *("-" * 6),
+    ]  # fmt: skip
+
+
+def test_an_organizations_words(run: Run, gateway: FakeGateway, tmp_path: Path) -> None:
+    gateway.on("PATCH /api/organizations/acme", httpx.Response(200, json={"id": "acme"}))
+    template = tmp_path / "template.txt"
+    template.write_text("{{name}}\n{{company}}\n", "utf-8")
+    result = run(
+        "organizations", "update", "acme", "--context-template", str(template), "--caller-fields",
+        "A=name, notes", "--caller-fields", "none=",
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    assert body_of(gateway.requests[0]) == {
+        "context_template": "{{name}}\n{{company}}", "caller_fields": {"A": ["name", "notes"], "none": []},
+    }  # fmt: skip
+    template.write_text("", "utf-8")
+    run("organizations", "update", "acme", "--context-template", str(template))
+    assert body_of(gateway.requests[1]) == {"context_template": None}

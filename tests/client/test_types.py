@@ -84,17 +84,21 @@ def differences(hint: Any, schema: Mapping[str, Any], where: str) -> list[str]:
         return [f"{where}: the client says {sorted(wanted)}, the document {sorted(options)}"]
     found = []
     for option in options_of(schema):
-        candidates = [one for one in union(hint) if python_kinds(one) & kinds(option)]
-        found += min((inner_differences(one, option, where) for one in candidates), key=len)
+        inner = counterpart(hint, option)
+        if option.get("properties") and is_typed_dict(inner):
+            found += different_fields(inner, option, where)
+        elif option.get("type") == "array" and isinstance(option.get("items"), Mapping) and get_args(inner):
+            found += differences(get_args(inner)[0], option["items"], f"{where}[]")
     return found
 
 
-def inner_differences(inner: Any, option: Mapping[str, Any], where: str) -> list[str]:
-    if option.get("properties") and is_typed_dict(inner):
-        return different_fields(inner, option, where)
-    if option.get("type") == "array" and isinstance(option.get("items"), Mapping) and get_args(inner):
-        return differences(get_args(inner)[0], option["items"], f"{where}[]")
-    return []
+def counterpart(hint: Any, option: Mapping[str, Any]) -> Any:
+    """What of the Python type stands for this option: of several objects the one with the same fields."""
+    fitting = [one for one in union(hint) if python_kinds(one) & kinds(option)]
+    named = set(option.get("properties", ()))
+    return next(
+        (one for one in fitting if is_typed_dict(one) and set(get_type_hints(one)) == named), fitting[0]
+    )
 
 
 def different_fields(kind: Any, schema: Mapping[str, Any], where: str) -> list[str]:

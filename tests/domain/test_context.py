@@ -9,21 +9,30 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gateway.domain.caller_fields import USUAL, CallerFields, Setting
 from gateway.domain.contact import Caller
 from gateway.domain.context import (
     EXPLANATION,
     HEADING,
     MOST_BLOCK,
-    Policy,
-    Setting,
+    Wording,
     caller_context,
     one_line,
+    wording,
 )
 from tests.support.injections import STRINGS
 
 PHONE = "+13175550142"
 ATTESTED = Setting("inbound", "A")
-ALL = Policy(frozenset({"email", "notes", "plan", "vip", "Since"}))
+
+
+def listing(*custom: str) -> Wording:
+    """Everything there is, of sure numbers only."""
+    names = [f"fields.{name}" for name in custom]
+    return wording(None, CallerFields(A=[*USUAL, "email", "notes", *names]))
+
+
+ALL = listing("plan", "vip", "Since")
 ADA = Caller(
     values={
         "name": "Ada Example", "email": "ada@example.com", "company": "Example Ltd", "title": "Clerk",
@@ -34,7 +43,7 @@ ADA = Caller(
 )  # fmt: skip
 
 
-def block(caller: Caller = ADA, **values: Any) -> str:
+def block(caller: Caller | None = ADA, **values: Any) -> str:
     given_values = {"status": "found", "phone": PHONE, "setting": ATTESTED, **values}
     return caller_context(caller, **given_values)
 
@@ -75,7 +84,7 @@ def test_the_usual_stands_there() -> None:
 
 
 def test_notes_email_and_custom_fields_only_if_listed() -> None:
-    found = lines(block(policy=ALL))
+    found = lines(block(words=ALL))
     assert found["email"] == "ada@example.com"
     assert found["notes"] == "Prefers mornings. Has a dog."
     assert (found["plan"], found["vip"], found["Since"]) == ("gold", "yes", "2019")
@@ -95,16 +104,23 @@ def test_notes_email_and_custom_fields_only_if_listed() -> None:
     ],
 )
 def test_whoever_may_have_forged_the_number_is_told_less(setting: Setting, shown: bool) -> None:
-    found = lines(block(setting=setting, policy=ALL))
+    found = lines(block(setting=setting, words=ALL))
     assert found["name"] == "Ada Example"
     assert all((name in found) is shown for name in ("email", "notes", "plan"))
 
 
 def test_nobody_and_nothing() -> None:
-    assert lines(block(Caller(), status="unknown", phone="withheld", setting=Setting())) == {
+    assert lines(block(None, status="unknown", phone="withheld", setting=Setting())) == {
         "status": "unknown",
         "phone": "withheld",
     }
+
+
+def test_the_name_of_a_custom_field_is_cleaned_too() -> None:
+    odd = Caller(fields={"a: b": "1", "`#<>": "2", "x" * 80: "3"})
+    words = listing("a: b", "`#<>", "x" * 80)
+    found = lines(block(odd, words=words))
+    assert (found["a b"], found["field"], found["x" * 60]) == ("1", "2", "3")
 
 
 def careless(caller: Caller) -> str:
@@ -115,9 +131,7 @@ def careless(caller: Caller) -> str:
 
 def everywhere(text: str) -> Caller:
     names = ("name", "email", "company", "title", "carrier", "line_type", "caller_name")
-    return Caller(
-        values=dict.fromkeys(names, text), notes=text, fields={text: text, "plan": text}, tags=(text, text)
-    )
+    return Caller(values=dict.fromkeys(names, text), notes=text, fields={"plan": text}, tags=(text, text))
 
 
 @pytest.mark.proof
@@ -129,7 +143,7 @@ def test_no_injection_leaves_the_fence() -> None:
                 block(
                     everywhere(text),
                     setting=setting,
-                    policy=Policy(frozenset({"email", "notes", "plan", text})),
+                    words=ALL,
                 )
             )
             assert found["status"] == "found"
@@ -152,7 +166,7 @@ def test_any_text_becomes_one_clean_line(text: str) -> None:
     assert line == line.strip()
     assert not set(line) & set("#`<>")
     assert one_line(line) == line
-    lines(block(everywhere(text), policy=ALL))
+    lines(block(everywhere(text), words=ALL))
 
 
 def test_ordinary_names_stay_as_they_are() -> None:
@@ -162,6 +176,6 @@ def test_ordinary_names_stay_as_they_are() -> None:
 
 def test_what_does_not_fit_is_left_out_by_whole_lines() -> None:
     long = {f"field {n:02}": "x" * 300 for n in range(40)}
-    text = block(Caller(values=ADA.values, fields=long), policy=Policy(frozenset(long)))
+    text = block(Caller(values=ADA.values, fields=long), words=listing(*long))
     assert 1700 < len(text) <= MOST_BLOCK
     assert all(re.fullmatch("x{200}", value) for name, value in lines(text).items() if name[0:5] == "field")

@@ -167,3 +167,8 @@ def test_what_may_be_the_number_contradicts_nothing(given: str, phone: str) -> N
 )
 def test_another_number_contradicts(given: str, phone: str) -> None:
     assert contradicts(given, phone)
+
+
+@given(st.from_regex(r"\+1[2-9][0-9]{9}", fullmatch=True))
+def test_the_short_way_comes_to_the_same_as_the_long_one(text: str) -> None:
+    assert parse(text) == parse(f" {text}") == Phone(text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import os
 import random
 from itertools import combinations
@@ -217,3 +218,12 @@ async def test_a_refused_key_leaves_the_database_as_it_was(any_database: str) ->
             await open_store(database, MasterKeys([NEW]), TurnedClock())
     assert (await open_store(database, MasterKeys([OLD]), TurnedClock())).install_id.startswith("in_")
     await database.close()
+
+
+def test_people_are_indexed_by_an_hmac() -> None:
+    """By the standard library's own, for numbers of every length."""
+    key = bytes(range(32))
+    cipher, index_key = Cipher("acme", 1, key), hmac.digest(key, b"hum-gateway index key", "sha256")
+    for text in ("", "+13175550142", "call:" + "x" * 500):
+        assert cipher.person(text) == hmac.digest(index_key, text.encode(), "sha256")[:16]
+    assert len({cipher.contact(f"+1317555{n:04}") for n in range(100)}) == 100

@@ -11,10 +11,21 @@ import pytest
 from sqlalchemy import func, select, text, update
 
 from gateway.domain.connector import Connector
+from gateway.domain.contact import CrmContact, of_crm
 from gateway.domain.ids import delivery_id, new_id
+from gateway.domain.overrides import Override
 from gateway.manage.removal import DAY_MS, Removal
 from gateway.store import connector_contacts as contacts
-from gateway.store import connector_requests, connectors, idempotency, organizations, partitions
+from gateway.store import (
+    connector_requests,
+    connectors,
+    contact_facts,
+    erased_people,
+    idempotency,
+    organizations,
+    partitions,
+)
+from gateway.store import contacts as book
 from gateway.store.attempts import insert_attempts
 from gateway.store.bulk import Row as Tuple
 from gateway.store.connector_contacts import Answer
@@ -27,6 +38,9 @@ from gateway.store.store import Store
 from gateway.store.tables import attempts, deliveries, event_people, events, idempotency_keys
 from gateway.store.tables import connector_contacts as contacts_table
 from gateway.store.tables import connector_requests as requests_table
+from gateway.store.tables import contact_facts as facts_table
+from gateway.store.tables import contacts as book_table
+from gateway.store.tables import erased_people as erased_table
 from gateway.store.tables import organizations as organizations_table
 from tests.store.conftest import NOW, TurnedClock, delivery_row, event_row, make_connector, opened
 
@@ -298,3 +312,46 @@ async def test_answers_of_connectors_go_when_they_are_of_no_use(store: Store, re
     assert sum(row.connector_id == kept.id for row in left) == 120
     assert [row for row in left if row.connector_id != kept.id] == [(moved.id, cipher.person("+13175559998"))]
     assert await removal.tidy_answers() == 0
+
+
+async def hear(store: Store, phone: str, source: str, days: float) -> None:
+    """A connector said, so many days ago, who has this number."""
+    async with store.transaction() as tx:
+        cipher = await organizations.ensure_data_key(tx.conn, store.keys, "acme", NOW)
+        at = NOW - round(days * DAY_MS)
+        knowledge = of_crm(CrmContact("1", name="Ada"), source, fetched_at=at)
+        fact = contact_facts.heard(cipher, "acme", phone, source, knowledge, at)
+        await contact_facts.write_heard(tx, [fact], at)
+
+
+async def test_the_book_keeps_what_people_wrote_and_forgets_what_others_said(
+    store: Store, removal: Removal
+) -> None:
+    await make_org(store, "acme")
+    async with store.transaction() as tx:
+        cipher = await organizations.ensure_data_key(tx.conn, store.keys, "acme", NOW)
+        for connector in (make_connector(), make_connector("cnr_moved", position=2, contacts_since=NOW + 1)):
+            await connectors.add(tx, cipher, connector)
+        await erased_people.remember(tx.conn, "acme", [b"now"], NOW)
+        await erased_people.remember(tx.conn, "acme", [b"before"], NOW - erased_people.KEPT_MS)
+    for phone, source, days in (
+        ("+13175550101", "cnr_1", 1), ("+13175550102", "cnr_1", 31), ("+13175550103", "cnr_gone", 1),
+        ("+13175550104", "cnr_moved", 1), ("+13175550104", "cnr_1", 1), ("+13175550105", "cnr_1", 31),
+        ("+13175550106", "lookup", 1), ("+13175550107", "lookup", 31),
+    ):  # fmt: skip
+        await hear(store, phone, source, days)
+    async with store.transaction() as tx:
+        kept = await book.find(tx.conn, cipher, "acme", "+13175550105")
+        assert kept is not None
+        said = {"name": Override("Ada", NOW - 400 * DAY_MS, "key_1")}
+        await book.change(tx.conn, cipher, kept, said, (), NOW - 400 * DAY_MS)
+    assert await removal.tidy_book() == 6
+    assert await removal.tidy_book() == 0
+    async with store.reading() as conn:
+        names = (await conn.execute(select(book_table.c.phone).order_by(book_table.c.phone))).scalars().all()
+        facts = (await conn.execute(select(facts_table.c.phone, facts_table.c.source))).all()
+        assert len((await conn.execute(select(erased_table))).all()) == 1
+    assert [name[-2:] for name in names] == ["01", "04", "05", "06"]
+    assert {(phone[-2:], source) for phone, source in facts} == {
+        ("01", "cnr_1"), ("04", "cnr_1"), ("05", "book"), ("06", "lookup"),
+    }  # fmt: skip

@@ -35,6 +35,11 @@ async def make(node: Node, noun: str) -> str:
         bridge = await node.connector("http://127.0.0.1:9/")
         pinged = await node.call("POST", f"/api/connectors/{bridge['id']}/ping")
         return str(pinged.json()["request_id"])
+    if noun == "contacts":
+        number = len((await node.call("GET", "/api/contacts", params={"limit": 200})).json()["data"])
+        said = example_of(DOCUMENT["paths"]["/api/contacts/{id}"]["put"])
+        made = await node.call("PUT", f"/api/contacts/+1317556{number:04}", json=said)
+        return str(made.json()["id"])
     path = "/api/platform/webhooks" if noun == "platform" else f"/api/{noun}"
     answer = await node.call("POST", path, json=example_of(DOCUMENT["paths"][path]["post"]))
     assert answer.status_code in (201, 202), answer.text

@@ -68,6 +68,7 @@ def rank(role: str) -> int:
 
 async def everything(node: Node) -> list[Asked]:
     found = []
+    await node.send()  # the organization is there
     for path, method, operation in secured():
         has_id = "{id}" in path
         address = path.replace("{id}", await make(node, noun_of(path))) if has_id else path

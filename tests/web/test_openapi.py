@@ -187,9 +187,26 @@ def test_the_examples_of_answers_are_as_described(operation: Any) -> None:
         check(code["value"], {"$ref": "#/components/schemas/Problem"})
 
 
+async def test_the_examples_of_files_are_accepted(node: Node) -> None:
+    await node.send()
+    files = [operation for operation in OPERATIONS if operation.takes]
+    assert files
+    for operation in files:
+        content = DOCUMENT["paths"][operation.path][operation.method.lower()]["requestBody"]["content"]
+        assert set(content) == set(operation.takes)
+        for kind, described in content.items():
+            for example in described["examples"].values():
+                answer = await node.call(
+                    operation.method, operation.path, content=example["value"], headers={"Content-Type": kind}
+                )
+                assert (answer.status_code, answer.json()["refused"]) == (200, 0), answer.text
+
+
 async def test_the_examples_of_requests_are_accepted(node: Node) -> None:
     event = (await node.send())["id"]
     for operation in OPERATIONS:
+        if operation.takes:
+            continue
         content = DOCUMENT["paths"][operation.path][operation.method.lower()].get("requestBody")
         for name, example in (media(content)["examples"] if content else {}).items():
             check(example["value"], media(content)["schema"])
@@ -263,6 +280,32 @@ async def _tour_connectors(ask: Callable[..., Awaitable[Any]], node: Node) -> No
     await ask("POST", "/api/deliveries/{id}/redeliver", owed)
 
 
+async def _tour_contacts(ask: Callable[..., Awaitable[Any]], node: Node) -> None:
+    here, phone, csv = "/api/contacts/{id}", "+13175550177", {"Content-Type": "text/csv"}
+    await ask("PUT", here, phone, json={"name": "Ada Example", "tags": ["vip"]}, org="newer")
+    for _ in range(2):
+        made = await ask("PUT", here, phone, json={"name": "Ada Example", "tags": ["vip"]})
+    await ask("PATCH", here, "+13175550176", json={"fields": {"plan": "gold", "age": 7, "vip": True}})
+    await ask("PATCH", here, phone, json={"name": None})
+    await ask("GET", here, made["id"])
+    await ask("GET", "/api/contacts", query="?tag=vip")
+    await ask("GET", "/api/contacts", headers={"Accept": "text/csv"})
+    await ask("POST", "/api/contacts/search", json={"q": "ada"})
+    await ask("POST", f"{here}/refresh", phone)
+    await ask("POST", f"{here}/refresh", "+13175550179", json={"deadline_ms": 250})
+    for _ in range(2):
+        await ask("POST", f"{here}/merge", phone, json={"from": "+13175550176"})
+    file = "phone\n" + "".join(f"+131755502{number:02}\n" for number in range(20))
+    report = await ask("POST", "/api/contacts/import", content=file + "911\n", headers=csv)
+    assert (report["created"], report["refused"]) == (20, 1)
+    for number in range(20):
+        await ask("POST", f"{here}/merge", phone, json={"from": f"+131755502{number:02}"})
+    await ask("POST", "/api/contacts/import", content="colour\n", headers=csv)
+    await ask("DELETE", here, made["id"])
+    await node.send("test.call", {"direction": "inbound", "from": phone, "to": "+13175550100"})
+    await ask("POST", "/api/erasures", json={"phone": "+13175550100"})
+
+
 async def test_every_answer_is_as_described(node: Node) -> None:
     tour = Tour(node)
     ask = tour.ask
@@ -291,6 +334,7 @@ async def test_every_answer_is_as_described(node: Node) -> None:
         "events": event["id"], "webhooks": hook["id"], "deliveries": delivery, "keys": key["id"],
         "platform": ear["id"], "jobs": replay["id"], "organizations": "acme",
         "connectors": bridge["id"], "connector-requests": pinged["request_id"],
+        "contacts": "+13175550175",
     }  # fmt: skip
     for method, path, operation in documented():
         id_ = ids.get(path.split("/")[2], "") if path.startswith("/api/") else ""
@@ -356,7 +400,10 @@ async def test_every_answer_is_as_described(node: Node) -> None:
     await ask("DELETE", here, ear["id"])
     await ask("POST", "/api/deliveries/{id}/redeliver", delivery)
     await _tour_connectors(ask, node)
-    await ask("POST", "/api/callers/resolve", json={"phone": "+13175550142"})
+    await _tour_contacts(ask, node)
+    resolved = await ask("POST", "/api/callers/resolve", json={"phone": "+13175550142"})
+    await ask("GET", "/api/callers/resolutions/{id}", resolved["resolution_id"])
+    await ask("POST", "/api/callers/preview", json={"phone": "+13175550142", "contact": {"name": "Ada"}})
     await ask("DELETE", "/api/keys/{id}", key["id"])
     await ask("POST", "/api/erasures", json={"phone": "+13175550142"})
     await ask("PATCH", "/api/organizations/{id}", "acme", json={"retention_days": 7})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from gateway.client.calls.audit import AuditCalls
 from gateway.client.calls.callers import CallerCalls
 from gateway.client.calls.connectors import ConnectorCalls
+from gateway.client.calls.contacts import ContactCalls
 from gateway.client.calls.deliveries import DeliveryCalls
 from gateway.client.calls.events import EventCalls
 from gateway.client.calls.history import HistoryCalls
@@ -25,6 +26,7 @@ class Calls(
     RedeliveryCalls,
     HistoryCalls,
     CallerCalls,
+    ContactCalls,
     KeyCalls,
     OrganizationCalls,
     AuditCalls,

@@ -5,8 +5,14 @@ from __future__ import annotations
 from typing import Unpack
 
 from gateway.client.call import call
-from gateway.client.request import Request
-from gateway.client.types_callers import CallDetails, Resolution
+from gateway.client.request import Request, segment
+from gateway.client.types_callers import (
+    CallDetails,
+    CallerDial,
+    CallerPreview,
+    PreviewDetails,
+    Resolution,
+)
 
 
 class CallerCalls:
@@ -18,3 +24,31 @@ class CallerCalls:
             client.resolve_caller("+13175550142", deadline_ms=900)["status"]
         """
         return Request("POST", "/api/callers/resolve", json={"phone": phone, **details}, keyed=False)
+
+    @call
+    def get_resolution(
+        self, resolution_id: str, *, wait_ms: int | None = None, after: int | None = None
+    ) -> Request[Resolution]:
+        """What a caller was resolved to, with what came later. While sources are pending it waits up to
+        `wait_ms` for an answer that says more than that of revision `after`, or for the last word.
+
+            client.get_resolution("res_01k9…", wait_ms=3000)["contact"]
+        """
+        path = f"/api/callers/resolutions/{segment(resolution_id)}"
+        return Request("GET", path, {"wait_ms": wait_ms, "after": after})
+
+    @call
+    def preview_caller(self, **details: Unpack[PreviewDetails]) -> Request[CallerPreview]:
+        """What an agent would be told of a caller, without asking anybody: of a number, or of values.
+
+        client.preview_caller(phone="+13175550142", context_template="Caller: {{name}}")["context"]
+        """
+        return Request("POST", "/api/callers/preview", json=dict(details), keyed=False)
+
+    @call
+    def caller_dial(self, *, window: str | None = None) -> Request[CallerDial]:
+        """How many callers would be known at which deadline, over `window`: "1h", "24h", "7d" or "30d".
+
+        [(at["deadline_ms"], at["share"]) for at in client.caller_dial(window="7d")["deadlines"]]
+        """
+        return Request("GET", "/api/callers/dial", {"window": window})

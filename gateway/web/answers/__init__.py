@@ -5,7 +5,17 @@ hold real answers against the document. The descriptions are read by customers.
 """
 
 from gateway.web.answers.audit import AuditEntry, AuditList
-from gateway.web.answers.callers import Caller, CallerError, CrmLink, Resolution
+from gateway.web.answers.callers import (
+    Caller,
+    CallerDial,
+    CallerError,
+    CallerPreview,
+    CrmLink,
+    DialConnector,
+    DialDeadline,
+    Resolution,
+    SourceKind,
+)
 from gateway.web.answers.connectors import (
     ChangedConnector,
     Connector,
@@ -18,6 +28,16 @@ from gateway.web.answers.connectors import (
     DroppedAnswers,
     NewConnector,
     PingResult,
+)
+from gateway.web.answers.contacts import (
+    Contact,
+    ContactId,
+    ContactList,
+    FoundContacts,
+    ImportReport,
+    OverrideValue,
+    RefreshedContact,
+    RefusedLine,
 )
 from gateway.web.answers.deliveries import (
     Attempt,
@@ -71,7 +91,7 @@ from gateway.web.answers.history import (
 )
 from gateway.web.answers.jobs import DryRun, Job, JobList
 from gateway.web.answers.keys import ApiKey, KeyList, NewApiKey, Scope
-from gateway.web.answers.organizations import Erasure, Organization, OrganizationList
+from gateway.web.answers.organizations import CallerFields, Erasure, Organization, OrganizationList
 from gateway.web.answers.platform import (
     ChangedPlatformWebhook,
     CreatedPlatformWebhook,
@@ -107,7 +127,10 @@ __all__ = [
     "AuditEntry",
     "AuditList",
     "Caller",
+    "CallerDial",
     "CallerError",
+    "CallerFields",
+    "CallerPreview",
     "ChangedConnector",
     "ChangedPlatformWebhook",
     "ChangedWebhook",
@@ -118,6 +141,9 @@ __all__ = [
     "ConnectorRequestList",
     "ConnectorRequestWithBodies",
     "ConnectorStats",
+    "Contact",
+    "ContactId",
+    "ContactList",
     "Count",
     "CreatedPlatformWebhook",
     "CreatedWebhook",
@@ -127,6 +153,8 @@ __all__ = [
     "DeliveryId",
     "DeliveryList",
     "DeliveryWithAttempts",
+    "DialConnector",
+    "DialDeadline",
     "DroppedAnswers",
     "DryRun",
     "Durations",
@@ -143,10 +171,12 @@ __all__ = [
     "ExplainedPart",
     "Explanation",
     "FilterStep",
+    "FoundContacts",
     "Hash",
     "Header",
     "Health",
     "HourResults",
+    "ImportReport",
     "Job",
     "JobId",
     "JobList",
@@ -164,12 +194,15 @@ __all__ = [
     "OrgId",
     "Organization",
     "OrganizationList",
+    "OverrideValue",
     "PingResult",
     "PlatformWebhook",
     "PlatformWebhookList",
     "Problem",
     "Ready",
+    "RefreshedContact",
     "RefusedEvent",
+    "RefusedLine",
     "ReleasedPlatformWebhook",
     "ReleasedWebhook",
     "Resolution",
@@ -177,6 +210,7 @@ __all__ = [
     "Rotation",
     "Scope",
     "SearchedUntil",
+    "SourceKind",
     "Stats",
     "SyncedCall",
     "SyncedContact",

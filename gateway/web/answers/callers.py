@@ -6,10 +6,10 @@ from typing import Annotated, Literal, TypedDict
 
 from msgspec import Meta
 
-from gateway.web.answers.fields import Milliseconds, id_of
+from gateway.web.answers.fields import Milliseconds, Time, id_of
 
 _PHONE = Meta(extra_json_schema={"examples": ["+13175550142"]})
-_KIND = Literal["override", "crm", "lookup"]
+SourceKind = Literal["override", "crm", "lookup"]
 
 
 class CrmLink(TypedDict):
@@ -27,8 +27,8 @@ class Caller(TypedDict):
     """What is known of the caller, from all sources."""
 
     id: Annotated[
-        Annotated[str, Meta(pattern="^ctc_[a-z0-9_]{1,60}$")] | None,
-        Meta(description="The contact of the gateway's own address book; null when it has none."),
+        Annotated[str, id_of("ctc")] | None,
+        Meta(description="The contact in the gateway's own address book, where it is a moment later."),
     ]
     phone: Annotated[str, _PHONE]
     name: str | None
@@ -43,7 +43,7 @@ class Caller(TypedDict):
     tags: list[str]
     crm: list[CrmLink]
     provenance: Annotated[
-        dict[str, _KIND],
+        dict[str, SourceKind],
         Meta(description="Of each field that is there, which kind of source it is from."),
     ]
     ages: Annotated[
@@ -55,14 +55,20 @@ class Caller(TypedDict):
 class CallerError(TypedDict):
     """Why the answer is not more."""
 
-    source: Annotated[str, Meta(description="A connector's id, `phone` (the number) or `connectors` (all).")]
+    source: Annotated[
+        str,
+        Meta(
+            description="A connector's id, `connectors` (all of them), `book` (the address book) or `phone` "
+            "(the number)."
+        ),
+    ]
     error: Annotated[
         str,
         Meta(
             pattern="^[a-z]+(_[a-z]+)*$",
             description="Of a number: `withheld`, `short`, `invalid`. Of a connector: `timeout`, "
             "`connect_refused`, `refused`, `http_status`, `invalid_answer` and others. `none_enabled`: "
-            "there is nobody to ask.",
+            "there are connectors, and all are disabled. Of the address book: `unavailable`, `timeout`.",
         ),
     ]
 
@@ -87,7 +93,7 @@ class Resolution(TypedDict):
             "`none`: nothing is known."
         ),
     ]
-    elapsed_ms: Milliseconds
+    elapsed_ms: Annotated[Milliseconds, Meta(description="From the arrival of the request to this answer.")]
     resolution_id: Annotated[str, id_of("res")]
     contact: Caller | None
     context: Annotated[
@@ -98,3 +104,70 @@ class Resolution(TypedDict):
         ),
     ]
     errors: list[CallerError]
+    pending: Annotated[
+        list[str],
+        Meta(description="The sources that are still being asked; empty when this is the last word."),
+    ]
+    revision: Annotated[
+        int,
+        Meta(ge=0, description="0 for the answer in time; one more each time that a later one says more."),
+    ]
+
+
+class CallerPreview(TypedDict):
+    """What an agent would be told of a caller, without having asked anybody."""
+
+    phone: Annotated[Annotated[str, _PHONE] | None, Meta(description="In E.164; null when none was given.")]
+    status: Annotated[
+        Literal["found", "not_found", "unknown"],
+        Meta(description="As far as it is known without asking; `found` for values that were given."),
+    ]
+    source: Literal["fresh", "stale", "partial", "none"]
+    contact: Annotated[Caller | None, Meta(description="What is known of the number; null without one.")]
+    context: Annotated[str, Meta(description="What the agent would be told.")]
+    shown: Annotated[list[str], Meta(description="The fields that the agent is told.")]
+    withheld: Annotated[
+        list[str],
+        Meta(
+            description="The fields that have a value and are not told: they are not listed for this "
+            "attestation, or do not stand in the template."
+        ),
+    ]
+    errors: Annotated[
+        list[CallerError], Meta(description="`not_asked`: the source would be asked, and was not.")
+    ]
+
+
+class DialDeadline(TypedDict):
+    """How many callers would be known at one deadline."""
+
+    deadline_ms: Milliseconds
+    known: Annotated[int, Meta(ge=0)]
+    share: Annotated[
+        Annotated[float, Meta(ge=0, le=1)] | None,
+        Meta(description="Of all callers; null when there were none."),
+    ]
+
+
+class DialConnector(TypedDict):
+    """The same for what one connector said alone."""
+
+    connector_id: Annotated[str, id_of("cnr")]
+    name: str
+    callers: Annotated[int, Meta(ge=0, description="Who was asked for and answered about, or not.")]
+    known: Annotated[int, Meta(ge=0, description="Whom it knew, in time or later.")]
+    deadlines: list[DialDeadline]
+
+
+class CallerDial(TypedDict):
+    """How many callers would be known at which deadline."""
+
+    window: Literal["1h", "24h", "7d", "30d"]
+    since: Time
+    until: Time
+    callers: Annotated[int, Meta(ge=0, description="Who was asked for, with a number that can be looked up.")]
+    known: Annotated[int, Meta(ge=0, description="Whom somebody knew, in time or later.")]
+    deadlines: list[DialDeadline]
+    connectors: Annotated[
+        list[DialConnector], Meta(description="Each connector alone, in the order of priority.")
+    ]

@@ -9,11 +9,31 @@ from msgspec import Meta
 from gateway.web.answers.fields import Count, Cursor, Hash, OrgId, Time
 
 
+class CallerFields(TypedDict):
+    """Which fields agents are told of callers, in their order, by the attestation of the number (A also for
+    outbound calls, none also when nothing is known of it). Null: of the usual ones, those that the level
+    above shows."""
+
+    A: list[str] | None
+    B: list[str] | None
+    C: list[str] | None
+    none: list[str] | None
+
+
 class Organization(TypedDict):
-    """A customer of HUM, and how long its things are kept."""
+    """A customer of HUM: how long its things are kept, and what it has set."""
 
     id: OrgId
     retention_days: Annotated[int, Meta(description="How long payloads and attempts are kept.")]
+    own_numbers: Annotated[
+        list[str],
+        Meta(description="Its own phone numbers, which are never taken for a caller's or erased."),
+    ]
+    context_template: Annotated[
+        str | None,
+        Meta(description="How what agents are told of callers is worded; null: one line for each field."),
+    ]
+    caller_fields: CallerFields
     audit_head: Annotated[
         Hash | None, Meta(description="The hash of the newest entry of its audit log; null: there is none.")
     ]
@@ -28,6 +48,16 @@ class Erasure(TypedDict):
     kind: Literal["erasure"]
     status: Literal["running", "done"]
     dry_run: bool
+    numbers: Annotated[
+        int, Meta(ge=1, description="Under how many numbers: those of the contact in the address book.")
+    ]
+    found: Annotated[
+        dict[str, Count],
+        Meta(
+            description="What there was of the person: `events`, pending `deliveries`, `contacts`, kept "
+            "`answers` of connectors, `requests` to them, callers to create (`creates`), and others."
+        ),
+    ]
     matched: Annotated[Count, Meta(description="Events that name the person.")]
     done: Annotated[Count, Meta(description="Events whose payload is gone.")]
     failed: Count

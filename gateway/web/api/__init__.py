@@ -8,6 +8,8 @@ from gateway.web.api import (
     callers,
     connector_calls,
     connectors,
+    contact_files,
+    contacts,
     deliveries,
     erasures,
     events,
@@ -38,6 +40,8 @@ OPERATIONS: tuple[Operation, ...] = (
     *connectors.OPERATIONS,
     *connector_calls.OPERATIONS,
     *callers.OPERATIONS,
+    *contact_files.OPERATIONS,
+    *contacts.OPERATIONS,
     *erasures.OPERATIONS,
     *audit.OPERATIONS,
 )

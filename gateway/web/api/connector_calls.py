@@ -34,7 +34,7 @@ _CHANGES_BYTES: Final = 64 * 1024
 async def ping_connector(call: Call) -> Answer:
     services, org = call.services, call.the_org
     cipher = org.organization.cipher
-    async with services.store.reading() as conn:
+    async with call.reading() as conn:
         connector = await rows.find(conn, cipher, org.id, call.path["id"])
     if connector is None:
         raise NotFound(f"there is no connector {call.path['id']}")
@@ -55,7 +55,7 @@ async def ping_connector(call: Call) -> Answer:
 async def list_requests(call: Call) -> Answer:
     connector_id = await _existing(call)
     result = choice_parameter(call, "result", RESULTS)
-    async with call.services.store.reading() as conn:
+    async with call.reading() as conn:
         page = await log.page(
             conn,
             connector_id,
@@ -76,7 +76,7 @@ async def list_requests(call: Call) -> Answer:
 
 async def get_request(call: Call) -> Answer:
     request_id = call.path["id"]
-    async with call.services.store.reading() as conn:
+    async with call.reading() as conn:
         row = await log.find(conn, call.org_filter, request_id)
         if row is None:
             raise NotFound(f"there is no request {request_id}")
@@ -103,7 +103,7 @@ async def redeliver_connector(call: Call) -> Answer:
 async def connector_stats(call: Call) -> Answer:
     connector_id = await _existing(call)
     window = cast(Window, choice_parameter(call, "window", WINDOWS) or "24h")
-    async with call.services.store.reading() as conn:
+    async with call.reading() as conn:
         found = await statistics.of_target(conn, connector_id, window, call.services.clock.now())
     return Answer(shapes_connectors.stats(found, connector_id))
 
@@ -135,7 +135,7 @@ async def take_changes(call: Call) -> Answer:
 async def _existing(call: Call) -> str:
     """The connector's id, also of one that was deleted: its history outlives it."""
     connector_id = call.path["id"]
-    async with call.services.store.reading() as conn:
+    async with call.reading() as conn:
         if not await rows.existed(conn, call.org_filter, connector_id):
             raise NotFound(f"there is no connector {connector_id}")
     return connector_id

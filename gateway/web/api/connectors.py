@@ -30,7 +30,7 @@ async def create_connector(call: Call) -> Answer:
 
 
 async def list_connectors(call: Call) -> Answer:
-    async with call.services.store.reading() as conn:
+    async with call.reading() as conn:
         query = await page_query(call, conn)
         orgs = [call.the_org] if call.org else await call.services.directory.everybody()
         found = [c for org in orgs for c in await rows.of_organization(conn, org.organization.cipher, org.id)]
@@ -40,7 +40,7 @@ async def list_connectors(call: Call) -> Answer:
 
 
 async def get_connector(call: Call) -> Answer:
-    async with call.services.store.reading() as conn:
+    async with call.reading() as conn:
         found = await rows.find(conn, call.the_org.organization.cipher, call.the_org.id, call.path["id"])
         if found is None:
             raise NotFound(f"there is no connector {call.path['id']}")

@@ -114,7 +114,7 @@ async def _waiting_for(call: Call, row: Row[Any], view: OrgView) -> answers.Wait
     waits_here = status is Status.IN_FLIGHT and call.services.waits_here(row.target_id, row.id)
     if target is None or not (status is Status.PENDING or waits_here):
         return None
-    async with call.services.store.reading() as conn:
+    async with call.reading() as conn:
         held_until, silent = await health.in_the_way(conn, target.id)
     now = call.services.clock.now()
     found = waiting(row.queue, row.due_at, target, held_until=held_until, silent=silent, now=now)

@@ -30,7 +30,9 @@ def _shape(found: Erasure) -> answers.Erasure:
         "kind": "erasure",
         "status": "done",
         "dry_run": found.id is None,
-        "matched": found.matched,
+        "numbers": found.numbers,
+        "found": dict(found.found),
+        "matched": found.found["events"],
         "done": found.events,
         "failed": 0,
         "cancelled": found.cancelled,
@@ -41,9 +43,12 @@ OPERATIONS = (
     Operation(
         "POST", "/api/erasures", "erasePerson", erase_person, "admin", "manage", "write",
         "Erase a person: whatever names their number.", model=ErasureCreate, waits=True,
-        answers={200: answers.Erasure},
-        note="Payloads of events that name the number, what receivers answered to them, and deliveries that "
-        "are pending. When it answers, all of it is gone; if it breaks off, make it again. `dry_run` counts. "
+        answers={200: answers.Erasure}, errors=("own_number",),
+        note="Payloads of events that name the number, what receivers answered to them, deliveries that are "
+        "pending, the contact in the address book, and what connectors were asked and have answered; whom "
+        "the book has under several numbers, under all of them. When it answers, all of it is gone; if it "
+        "breaks off, make it again. `dry_run` counts. A number of the organization's own is refused: one "
+        "that is listed in `own_numbers`, and one that was called, or called from, in the newest events. "
         "`contact.erased` goes to webhooks that name it. The audit log keeps a keyed hash of the number.",
     ),
 )  # fmt: skip

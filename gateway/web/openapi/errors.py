@@ -55,11 +55,14 @@ CODES: Final[Mapping[str, Code]] = {
         Code("connector_disabled", 409, "A person has disabled the connector: enable it first."),
         Code("test_delivery", 409, "It was a test, which is not sent again."),
         Code("delivery_over", 409, "The delivery has been delivered or has failed already."),
+        Code("own_number", 409, "It is one of the organization's own numbers, and nobody's to be erased."),
+        Code("contact_merged", 409, "The two are one contact already."),
+        Code("too_many_numbers", 409, "The contact would have more numbers than it may."),
         Code("job_running", 409, "Another job is at work on the webhook."),
         Code("job_over", 409, "The job has failed, or is done and of a kind that stays done."),
         Code("organization_erased", 410, "The organization was erased, for good."),
         Code("payload_too_large", 413, "The body is larger than it may be."),
-        Code("unsupported_media_type", 415, "The body is not `application/json`."),
+        Code("unsupported_media_type", 415, "The body is not of a media type that is taken here."),
         Code("invalid_request", 422, "Fields or parameters are not as described; `details` names each."),
         Code("reserved_type", 422, "The type is one of the gateway's own events."),
         Code("target_denied", 422, "The URL leads where the gateway does not send."),
@@ -90,7 +93,7 @@ _OF_A_REPEAT: Final = ("idempotency_conflict", "idempotency_in_progress")
 
 
 def takes_body(operation: Operation) -> bool:
-    return operation.model is not None or operation.body is not None
+    return operation.model is not None or operation.body is not None or bool(operation.takes)
 
 
 def codes_of(operation: Operation) -> list[Code]:

@@ -7,7 +7,6 @@ does a rule that the API does not keep.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 from gateway.domain.connector import (
@@ -17,18 +16,44 @@ from gateway.domain.connector import (
     ConnectorPing,
     ConnectorUpdate,
 )
+from gateway.domain.contact_requests import (
+    LEAST_REFRESH_MS,
+    MOST_EMAIL,
+    MOST_FIELD_NAME,
+    MOST_FIELD_TEXT,
+    MOST_FIELDS,
+    MOST_NOTES,
+    MOST_NUMBER,
+    MOST_REFRESH_MS,
+    MOST_SEARCHED,
+    MOST_TAG,
+    MOST_TAGS,
+    MOST_TEXT,
+    ContactMerge,
+    ContactRefresh,
+    ContactSearch,
+    ContactUpdate,
+    ContactWrite,
+)
 from gateway.domain.event import MAX_BATCH, PRIORITIES, BatchInput, EventInput
 from gateway.domain.event_types import CATALOGUE, MAX_TYPE_LENGTH, RESERVED_TYPES
 from gateway.domain.filter_tokens import MAX_LENGTH
 from gateway.domain.headers import MAX_HEADERS, MAX_NAME, MAX_VALUE
 from gateway.domain.job import DeliveryCancel, DeliveryRedeliver, JobCancel, RangeRequest, RedeliverRequest
+from gateway.domain.organization_settings import (
+    LONGEST_DAYS,
+    MOST_OWN_NUMBERS,
+    SHORTEST_DAYS,
+    OrganizationUpdate,
+)
 from gateway.domain.own_types import OWN
 from gateway.domain.platform_webhook import (
     MAX_ORGANIZATIONS,
     PlatformWebhookCreate,
     PlatformWebhookUpdate,
 )
-from gateway.domain.resolution import LEAST_DEADLINE_MS, MOST_DEADLINE_MS, CallerResolve
+from gateway.domain.preview import CallerPreview
+from gateway.domain.resolution import CallerResolve
 from gateway.domain.retry import DEFAULT_LIFETIME_MS, MAX_STEPS, MAX_WAIT_SECONDS
 from gateway.domain.trial import WEBHOOK_TEST, WebhookTest
 from gateway.domain.url import MAX_URL
@@ -45,19 +70,9 @@ from gateway.domain.webhook import (
 from gateway.manage.connectors import ROOM_FOR_PATHS
 from gateway.manage.erasures import ErasureCreate
 from gateway.manage.keys import KeyCreate
-from gateway.manage.organizations import LONGEST_DAYS, SHORTEST_DAYS, OrganizationUpdate
+from gateway.web.openapi import fields_callers
+from gateway.web.openapi.meaning import Meaning, or_null
 from gateway.web.openapi.parameters import ORG_PATTERN
-
-
-@dataclass(frozen=True, slots=True)
-class Meaning:
-    """`rules` go with the type's own schema (for a field that may be null, with the part that is not);
-    `whole` replaces it. Without `default` the type's default is not the API's."""
-
-    text: str
-    rules: Mapping[str, Any] = field(default_factory=dict)
-    whole: Mapping[str, Any] | None = None
-    default: bool = True
 
 
 class SendEventsItem(EventInput):
@@ -71,10 +86,6 @@ _WANTED: Final = rf"^(\*|{_SEGMENT}(\.{_SEGMENT})*\.\*|{_SEGMENT}(\.{_SEGMENT})+
 _PRINTABLE: Final = "^[^\\u0000-\\u001f\\u007f-\\u009f]*$"
 _VISIBLE: Final = "[^\\u0000-\\u0020\\u007f-\\u00a0]"
 _ABSENT: Final = "Not served by this version: anything but the default is refused."
-
-
-def _or_null(schema: Mapping[str, Any]) -> dict[str, Any]:
-    return {"anyOf": [dict(schema), {"type": "null"}]}
 
 
 _EVENT: Final[dict[str, Meaning | None]] = {
@@ -227,10 +238,10 @@ def _patch(name: str, meaning: Meaning | None) -> Meaning | None:
     assert meaning is not None
     whole = meaning.whole
     if name == "headers":
-        value = _or_null(_HEADER_VALUE)
-        whole = _or_null({"type": "object", "additionalProperties": value, **_HEADERS})
+        value = or_null(_HEADER_VALUE)
+        whole = or_null({"type": "object", "additionalProperties": value, **_HEADERS})
     elif whole is not None and name == "profile":
-        whole = _or_null(whole)
+        whole = or_null(whole)
     return Meaning(meaning.text, meaning.rules, whole, default=False)
 
 
@@ -336,24 +347,54 @@ _REDELIVER: Final[dict[str, Meaning | None]] = {
         {"examples": [["evt_01k9h3v5q8x2m4n6p7r9s1t3w5"]]},
     ),
 }
-_CALLER: Final[dict[str, Meaning | None]] = {
-    "phone": Meaning(
-        "Whatever the telephone network gave: a number in any notation, a SIP URI, `anonymous`, nothing.",
-        {"examples": ["+13175550142"]},
+_WORD: Final = r'^[^\s;"\\]([^;"\\]*[^\s;"\\])?$'
+_EMAIL: Final = r'^[^\s@,;<>"]+@[^\s@,;<>"]+$'
+_TEXT_OF_A_CONTACT: Final = {
+    "minLength": 1,
+    "maxLength": MOST_TEXT,
+    "pattern": f"^{_VISIBLE}(({_VISIBLE}| )*{_VISIBLE})?$",
+}
+_CONTACT: Final[dict[str, Meaning | None]] = {
+    "name": Meaning("The whole name.", {**_TEXT_OF_A_CONTACT, "examples": ["Ada Example"]}),
+    "first_name": Meaning(
+        "Alone, it changes this part of the name that the connectors know.", _TEXT_OF_A_CONTACT
     ),
-    "call_id": Meaning(
-        "HUM's id of the call, passed on to connectors.",
-        {"minLength": 1, "maxLength": 256, "examples": ["call_01k9h5c1x2"]},
+    "last_name": Meaning("As `first_name`.", _TEXT_OF_A_CONTACT),
+    "email": Meaning(
+        "An e-mail address.",
+        {"minLength": 3, "maxLength": MOST_EMAIL, "pattern": _EMAIL, "examples": ["ada@example.com"]},
     ),
-    "direction": Meaning("Whether the person calls, or is called."),
-    "to": Meaning("The number on the other side: the organization's own.", {"examples": ["+13175550100"]}),
-    "attestation": Meaning(
-        "STIR/SHAKEN: how sure the network is of an inbound caller's number. Below `A`, or without it, the "
-        "context holds neither notes nor e-mail nor custom fields."
+    "company": Meaning("Where they work.", _TEXT_OF_A_CONTACT),
+    "title": Meaning("What they are there.", _TEXT_OF_A_CONTACT),
+    "notes": Meaning("For people; may have several lines.", {"minLength": 1, "maxLength": MOST_NOTES}),
+    "fields": Meaning(
+        "The organization's own fields, by name. In a PATCH null takes one back.",
+        {
+            "maxProperties": MOST_FIELDS,
+            "propertyNames": {"minLength": 1, "maxLength": MOST_FIELD_NAME, "pattern": _WORD},
+            "additionalProperties": {
+                "anyOf": [
+                    {"type": "string", "maxLength": MOST_FIELD_TEXT},
+                    {"type": "number", "minimum": -MOST_NUMBER, "maximum": MOST_NUMBER},
+                    {"type": "boolean"},
+                    {"type": "null"},
+                ]
+            },
+            "examples": [{"plan": "gold"}],
+        },
     ),
-    "deadline_ms": Meaning(
-        "How long somebody waits, from the arrival of the request.",
-        {"minimum": LEAST_DEADLINE_MS, "maximum": MOST_DEADLINE_MS, "examples": [900]},
+    "tags": Meaning(
+        'The tags, all of them. None may hold `;`, `"` or a backslash.',
+        {
+            "maxItems": MOST_TAGS,
+            "items": {
+                "type": "string",
+                "minLength": 1,
+                "maxLength": MOST_TAG,
+                "pattern": _WORD,
+            },
+            "examples": [["vip"]],
+        },
     ),
 }
 _PLATFORM_OR_ROLE: Final = {
@@ -435,15 +476,47 @@ MEANINGS: Final[Mapping[type, Mapping[str, Meaning | None]]] = {
             "How many days payloads, attempts and deliveries that are over are kept. Null: 30.",
             {"minimum": SHORTEST_DAYS, "maximum": LONGEST_DAYS, "examples": [90]},
             default=False,
-        )
+        ),
+        "own_numbers": Meaning(
+            "The organization's own phone numbers, in E.164: nobody is created in a CRM for them, and they "
+            "cannot be erased. Null: none.",
+            {"maxItems": MOST_OWN_NUMBERS, "examples": [["+13175550100"]]},
+            default=False,
+        ),
+        **fields_callers.SETTINGS,
     },
-    CallerResolve: _CALLER,
+    CallerResolve: fields_callers.CALLER,
+    CallerPreview: fields_callers.preview(_CONTACT),
+    ContactWrite: _CONTACT,
+    ContactUpdate: _CONTACT,
+    ContactSearch: {
+        "q": Meaning(
+            "A number in any notation, three digits of one or more, or words.",
+            {"minLength": 1, "maxLength": MOST_TEXT, "examples": ["ada ex"]},
+        ),
+        "limit": Meaning("How many are wanted.", {"minimum": 1, "maximum": MOST_SEARCHED}),
+    },
+    ContactRefresh: {
+        "deadline_ms": Meaning(
+            "How long the answer may take.", {"minimum": LEAST_REFRESH_MS, "maximum": MOST_REFRESH_MS}
+        ),
+    },
+    ContactMerge: {
+        "from": Meaning(
+            "The other contact: its id, or a number in E.164.",
+            {"minLength": 1, "examples": ["+13175550143"]},
+        ),
+    },
     ErasureCreate: {
         "phone": Meaning(
             "The number, in E.164.", {"pattern": r"^\+[1-9][0-9]{6,14}$", "examples": ["+13175550142"]}
         ),
         "reason": Meaning("For people; kept encrypted with the erasure.", {"maxLength": 500}),
         "dry_run": Meaning("Only counts."),
+        "force": Meaning(
+            "Also a number that events show to be the organization's own; never one that it lists in "
+            "`own_numbers`."
+        ),
     },
 }
 
@@ -452,4 +525,5 @@ MEANINGS: Final[Mapping[type, Mapping[str, Meaning | None]]] = {
 EXTRA: Final[Mapping[type, Mapping[str, Any]]] = {
     KeyCreate: _PLATFORM_OR_ROLE,
     OrganizationUpdate: {"minProperties": 1},
+    ContactUpdate: {"minProperties": 1},
 }

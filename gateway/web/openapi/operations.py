@@ -63,6 +63,12 @@ def _description(operation: Operation) -> str:
 
 def _request_body(operation: Operation) -> dict[str, Any]:
     examples = samples.requests()[operation.id]
+    if operation.takes:
+        files = {
+            kind: {"schema": {"type": "string"}, "examples": {"file": {"value": examples[kind]}}}
+            for kind in operation.takes
+        }
+        return {"required": True, "content": files}
     return {
         "required": _must_say_something(operation),
         "content": {
@@ -106,8 +112,8 @@ def _headers(operation: Operation) -> dict[str, Any]:
     names = ["X-Request-Id"]
     if operation.method == "POST":
         names.append("Idempotent-Replayed")
-        if operation.names_organization and not operation.signed:
-            names.append("X-HUM-Org-Created")
+    if operation.makes and operation.names_organization and not operation.signed:
+        names.append("X-HUM-Org-Created")
     return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
 
 

@@ -7,8 +7,10 @@ from typing import Any, Final, get_args
 
 from gateway.domain.audit import MAX_ACTOR
 from gateway.domain.delivery import Status
+from gateway.domain.phone import DEFAULT_REGION
 from gateway.manage.stats import WINDOWS
 from gateway.store.connector_requests import Kind as RequestKind
+from gateway.web.api.callers import MOST_REVISION, MOST_WAIT_MS
 from gateway.web.lists import DEFAULT, MOST
 from gateway.web.operation import Operation
 from gateway.web.search import LONGEST as SEARCH_LONGEST
@@ -58,6 +60,20 @@ QUERY: Final[Mapping[str, tuple[dict[str, Any], str]]] = {
         {"type": "string", "enum": list(WINDOWS), "default": "24h"},
         "How far back, rounded up to whole hours.",
     ),
+    "wait_ms": (
+        {"type": "integer", "minimum": 0, "maximum": MOST_WAIT_MS, "default": 0},
+        "How long to wait while sources are `pending`, in milliseconds.",
+    ),
+    "after": (
+        {"type": "integer", "minimum": 0, "maximum": MOST_REVISION, "default": 0},
+        "The `revision` that is known already: only one that says more ends the waiting.",
+    ),
+    "tag": (_TEXT, "Only those with this tag, letter by letter."),
+    "dry_run": ({"type": "string", "enum": ["true", "false"]}, "`true`: only say what would become of it."),
+    "region": (
+        {"type": "string", "pattern": "^[A-Z]{2}$", "default": DEFAULT_REGION},
+        "The country of numbers that are written without one.",
+    ),
     "action": (_TEXT, "Only this operation, such as `createWebhook`."),
     "object_id": (_TEXT, "Only what was done to this."),
     "actor": (_TEXT, "Only what this key or person did."),
@@ -72,6 +88,8 @@ _NOUNS: Final = {
     "jobs": "job",
     "keys": "key",
     "organizations": "organization",
+    "callers": "resolution",
+    "contacts": "contact, or one of its numbers in E.164",
 }
 
 TRACEPARENT: Final = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"

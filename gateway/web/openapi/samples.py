@@ -9,7 +9,7 @@ from gateway.domain import event_types, own_types
 from gateway.domain.event import API_VERSION
 from gateway.domain.event_types import CATALOGUE
 from gateway.web import answers
-from gateway.web.openapi import samples_callers, samples_connectors
+from gateway.web.openapi import samples_callers, samples_connectors, samples_contacts
 
 _AT: Final = "2026-11-20T21:05:09.123Z"
 _HELD_UNTIL: Final = "2026-11-20T21:35:00.000Z"
@@ -122,11 +122,19 @@ key: Final[answers.ApiKey] = {
 
 
 organization: Final[answers.Organization] = {
-    "id": "acme", "retention_days": 90, "audit_head": "5d1f0f1c4a4d7b8e2c3b6a9f8e7d6c5b" * 2,
+    "id": "acme", "retention_days": 90, "own_numbers": ["+13175550100"],
+    "context_template": None,
+    "caller_fields": {"A": ["name", "notes", "fields.plan"], "B": None, "C": None, "none": ["name"]},
+    "audit_head": "5d1f0f1c4a4d7b8e2c3b6a9f8e7d6c5b" * 2,
     "created_at": "2026-11-20T21:00:00.000Z", "erased_at": None,
 }  # fmt: skip
 erasure: Final[answers.Erasure] = {
     "id": "job_01k9h3v5q8x2m4n6p7r9s1t3w5", "kind": "erasure", "status": "done", "dry_run": False,
+    "numbers": 1,
+    "found": {
+        "requests": 3, "answers": 1, "creates": 0, "resolutions": 2, "events": 12, "deliveries": 1,
+        "contacts": 1,
+    },
     "matched": 12, "done": 12, "failed": 0, "cancelled": 1,
 }  # fmt: skip
 audit_entry: Final[answers.AuditEntry] = {
@@ -237,8 +245,17 @@ def requests() -> Mapping[str, Mapping[str, Any]]:
             "organization": {"role": "viewer", "name": "dashboard", "expires_in": 7776000},
             "platform": {"platform": True, "scopes": ["events:write"], "name": "voice core"},
         },
-        "updateOrganization": {"retention": {"retention_days": 90}},
+        "updateOrganization": {
+            "retention": {"retention_days": 90},
+            "numbers": {"own_numbers": ["+13175550100"]},
+            "context": {
+                "context_template": "Caller: {{name}}{{#company}} of {{company}}{{/company}}\n"
+                "{{^found}}Nobody knows this number.{{/found}}",
+                "caller_fields": {"A": ["name", "company", "notes", "fields.plan"], "none": ["name"]},
+            },
+        },
         **samples_callers.REQUESTS,
+        **samples_contacts.REQUESTS,
         "erasePerson": {
             "dry run": {"phone": "+13175550142", "dry_run": True},
             "for good": {"phone": "+13175550142", "reason": "asked for it on 20 November"},
@@ -333,6 +350,7 @@ def responses() -> Mapping[str, Mapping[int, Any]]:
         "getOrganization": {200: organization},
         "updateOrganization": {200: organization},
         **samples_callers.RESPONSES,
+        **samples_contacts.RESPONSES,
         "erasePerson": {200: erasure},
         "listAudit": {200: _page(audit_entry)},
     }

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from gateway.domain.caller_fields import CallerFields, Setting
 from gateway.domain.contact import Caller, CrmLink, Kind
-from gateway.domain.context import Setting, caller_context
+from gateway.domain.context import caller_context, wording
+from gateway.domain.dial import DEADLINES
 from gateway.web import answers
 
 _PHONE: Final = "+13175550142"
@@ -15,9 +17,9 @@ _VALUES: Final = {"name": "Ada Example", "email": "ada@example.com", "company": 
 _FROM: Final[dict[str, Kind]] = dict.fromkeys(_VALUES, "crm")
 
 contact: Final[answers.Caller] = {
-    "id": None, "phone": _PHONE, "name": _VALUES["name"], "first_name": None, "last_name": None,
-    "email": _VALUES["email"], "company": _VALUES["company"], "title": None, "carrier": None,
-    "line_type": None, "caller_name": None, "tags": [],
+    "id": "ctc_3k9h5c2d4e6f8g1h3j5k7m9n1p", "phone": _PHONE, "name": _VALUES["name"], "first_name": None,
+    "last_name": None, "email": _VALUES["email"], "company": _VALUES["company"], "title": None,
+    "carrier": None, "line_type": None, "caller_name": None, "tags": [],
     "crm": [
         {
             "connector_id": _CONNECTOR, "contact_id": "7351", "url": "https://crm.example.com/contacts/7351",
@@ -38,6 +40,43 @@ resolution: Final[answers.Resolution] = {
         status="found", phone=_PHONE, setting=Setting("inbound", "A"),
     ),
     "errors": [],
+    "pending": [],
+    "revision": 0,
+}  # fmt: skip
+late: Final[answers.Resolution] = {**resolution, "elapsed_ms": 1_530, "revision": 1}
+
+preview: Final[answers.CallerPreview] = {
+    "phone": _PHONE,
+    "status": "found",
+    "source": "stale",
+    "contact": contact,
+    "context": caller_context(
+        Caller(_VALUES, _FROM, links=(CrmLink(_CONNECTOR, "7351", None),)),
+        status="found", phone=_PHONE, setting=Setting("inbound", "A"),
+        words=wording("Caller: {{name}}{{#company}} of {{company}}{{/company}}", CallerFields()),
+    ),
+    "shown": ["name", "company"],
+    "withheld": ["email"],
+    "errors": [],
+}  # fmt: skip
+
+
+def _deadlines(callers: int, *known: int) -> list[answers.DialDeadline]:
+    return [
+        {"deadline_ms": deadline, "known": count, "share": round(count / callers, 4)}
+        for deadline, count in zip(DEADLINES, known, strict=True)
+    ]
+
+
+dial: Final[answers.CallerDial] = {
+    "window": "7d", "since": "2026-11-13T21:00:00.000Z", "until": "2026-11-20T21:05:09.123Z",
+    "callers": 1_200, "known": 1_020, "deadlines": _deadlines(1_200, 610, 790, 934, 981, 1_004),
+    "connectors": [
+        {
+            "connector_id": _CONNECTOR, "name": "HubSpot", "callers": 1_200, "known": 1_011,
+            "deadlines": _deadlines(1_200, 597, 780, 925, 972, 995),
+        }
+    ],
 }  # fmt: skip
 
 REQUESTS: Final[Mapping[str, Mapping[str, Any]]] = {
@@ -51,5 +90,18 @@ REQUESTS: Final[Mapping[str, Mapping[str, Any]]] = {
         },
         "number alone": {"phone": "(317) 555-0142"},
     },
+    "previewCaller": {
+        "of a number": {"phone": _PHONE, "attestation": "A", "context_template": "Caller: {{name}}"},
+        "of values": {
+            "contact": {"name": "Ada Example", "notes": "Prefers mornings.", "tags": ["vip"]},
+            "attestation": "B",
+            "caller_fields": {"A": ["name", "notes", "tags"], "B": ["name"]},
+        },
+    },
 }
-RESPONSES: Final[Mapping[str, Mapping[int, Any]]] = {"resolveCaller": {200: resolution}}
+RESPONSES: Final[Mapping[str, Mapping[int, Any]]] = {
+    "resolveCaller": {200: resolution},
+    "getResolution": {200: late},
+    "previewCaller": {200: preview},
+    "getCallerDial": {200: dial},
+}

@@ -8,7 +8,8 @@ from typing import Any, Final, NotRequired, get_origin, get_type_hints
 import msgspec
 from pydantic import BaseModel
 
-from gateway.web.openapi.fields import EXTRA, MEANINGS, Meaning
+from gateway.web.openapi.fields import EXTRA, MEANINGS
+from gateway.web.openapi.meaning import Meaning
 
 REF: Final = "#/components/schemas/"
 

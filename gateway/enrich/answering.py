@@ -1,0 +1,80 @@
+"""What has been heard of a caller, put together into an answer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+from gateway.domain.caller_fields import Setting
+from gateway.domain.contact import Caller, merge
+from gateway.domain.context import caller_context
+from gateway.domain.ids import new_id
+from gateway.domain.resolution import (
+    Heard,
+    Inquiry,
+    Problem,
+    Resolution,
+    Status,
+    contact_id_of,
+    freshness_of,
+    knowledge_of,
+    status_of,
+)
+from gateway.store.directory import OrgView
+
+PHONE: Final = "phone"
+
+
+class Question(NamedTuple):
+    """One caller who is asked for, and since when: monotonic seconds, and ms of the wall. `person` is the
+    keyed hash of the number, None for one that is none."""
+
+    org: OrgView
+    inquiry: Inquiry
+    person: bytes | None
+    begun: float
+    asked_at: int
+
+
+class Moment(NamedTuple):
+    """When the answer is made (ms), and how long that took (ms)."""
+
+    now: int
+    elapsed_ms: int
+
+
+def answer_of(
+    question: Question, heard: Sequence[Heard], pending: tuple[str, ...], moment: Moment
+) -> Resolution:
+    """The answer out of what the sources have said; `pending` are those of whom more may come."""
+    org, inquiry = question.org, question.inquiry
+    status, freshness = status_of(heard), freshness_of(heard)
+    caller, contact_id = None, None
+    if status == "found":
+        caller = merge(knowledge_of(heard))
+        contact_id = contact_id_of(heard) or org.organization.cipher.contact(inquiry.phone)
+    context = _context(question, caller, status, inquiry.phone, stale=freshness == "stale")
+    return Resolution(
+        new_id("res", moment.now), moment.now, inquiry.phone, status, freshness, moment.elapsed_ms, caller,
+        context, tuple([Problem(one.source, one.error) for one in heard if one.error is not None]),
+        contact_id, inquiry.call_id, pending,
+    )  # fmt: skip
+
+
+def unusable(question: Question, reason: str, moment: Moment) -> Resolution:
+    """The answer to a number that is none, for this reason."""
+    return Resolution(
+        new_id("res", moment.now), moment.now, None, "unknown", "none", moment.elapsed_ms, None,
+        _context(question, None, "unknown", reason), (Problem(PHONE, reason),),
+        call_id=question.inquiry.call_id,
+    )  # fmt: skip
+
+
+def _context(
+    question: Question, caller: Caller | None, status: Status, phone: str, *, stale: bool = False
+) -> str:
+    inquiry = question.inquiry
+    return caller_context(
+        caller, status=status, phone=phone, setting=Setting(inquiry.direction, inquiry.attestation),
+        stale=stale, words=question.org.organization.settings.wording,
+    )  # fmt: skip

@@ -1,0 +1,64 @@
+"""`POST /api/contacts/import`: files of contacts."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import phonenumbers
+
+from gateway.domain import contact_files
+from gateway.domain.phone import DEFAULT_REGION
+from gateway.errors import InvalidRequest
+from gateway.manage.contact_import import Report, bring_in
+from gateway.web import answers
+from gateway.web.audit import who
+from gateway.web.body import BATCH
+from gateway.web.call import Answer, Call
+from gateway.web.exports import CSV, LINES
+from gateway.web.lists import choice_parameter
+from gateway.web.operation import Operation
+
+_KINDS: Final[dict[str, contact_files.Kind]] = {CSV: "csv", LINES: "ndjson"}
+
+
+async def import_contacts(call: Call) -> Answer:
+    services, org = call.services, call.the_org.organization
+    kind = _KINDS[call.headers["content-type"].partition(";")[0].strip().lower()]
+    dry_run = choice_parameter(call, "dry_run", ("true", "false")) == "true"
+    lines = contact_files.read(kind, call.body, _region(call))
+    report = await bring_in(services.store, services.clock, org, lines, who(call).actor, dry_run=dry_run)
+    call.audit.details = {"lines": report.lines, "dry_run": dry_run}
+    return Answer(_shape(report, dry_run=dry_run))
+
+
+def _region(call: Call) -> str:
+    region = call.query.get("region", DEFAULT_REGION)
+    if region not in phonenumbers.SUPPORTED_REGIONS:
+        raise InvalidRequest.field("region", "must be a country's two letters, such as US or DE")
+    return region
+
+
+def _shape(report: Report, *, dry_run: bool) -> answers.ImportReport:
+    return {
+        "dry_run": dry_run,
+        "lines": report.lines,
+        "created": report.created,
+        "updated": report.updated,
+        "unchanged": report.unchanged,
+        "refused": len(report.refused),
+        "errors": [{"line": one.line, "field": one.field, "message": one.message} for one in report.refused],
+    }
+
+
+OPERATIONS = (
+    Operation(
+        "POST", "/api/contacts/import", "importContacts", import_contacts, "operator", "manage", "write",
+        "Bring contacts in from a file.", org="one", limit=lambda _: BATCH, query=("dry_run", "region"),
+        waits=True, takes=(CSV, LINES), answers={200: answers.ImportReport},
+        note="CSV with the names of the columns in its first line (`phone`, and any of `name`, `first_name`, "
+        "`last_name`, `email`, `company`, `title`, `notes`, `tags` with `;` between them, `fields.<name>`), "
+        "or an object for each line. Each is a merge patch: cells that are empty leave what stands. A line "
+        "that cannot be taken is reported, and the others are written. Bringing the same file in again "
+        "changes nothing. At most 16 MiB and 100,000 lines.",
+    ),
+)  # fmt: skip

@@ -1,0 +1,128 @@
+"""`contacts`: what it sends and prints, and how it ends."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from click.testing import Result
+
+from gateway.web.openapi import samples
+from tests.cli.conftest import FakeGateway, body_of
+
+Run = Callable[..., Result]
+CONTACT: Any = samples.responses()["getContact"][200]
+REPORT: Any = samples.responses()["importContacts"][200]
+PHONE = "+13175550142"
+HERE = f"/api/contacts/{PHONE}"
+
+
+def test_a_contact_is_shown_with_the_source_and_age_of_each_value(run: Run, gateway: FakeGateway) -> None:
+    gateway.on(f"GET {HERE}", httpx.Response(200, json=CONTACT))
+    result = run("contacts", "get", PHONE)
+    assert result.exit_code == 0, result.output
+    lines = dict(line.split("  ", 1) for line in result.stdout.splitlines() if "  " in line)
+    assert lines["name"].strip() == "Ada Example  (override, 86400 s old)"
+    assert lines["fields.plan"].strip() == "gold"
+    assert "by jo@example.com" in lines["said of name"]
+    assert json.loads(run("contacts", "get", PHONE, "--json").stdout) == CONTACT
+    assert gateway.requests[0].url.raw_path == b"/api/contacts/%2B13175550142"
+
+
+def test_what_is_said_is_sent_and_what_is_forgotten_is_null(run: Run, gateway: FakeGateway) -> None:
+    gateway.on(f"PATCH {HERE}", httpx.Response(200, json=CONTACT))
+    gateway.on(f"PUT {HERE}", httpx.Response(201, json=CONTACT))
+    run("contacts", "set", PHONE, "--name", "Ada", "--field", "plan=gold=x", "--tag", "vip", "--tag", "b")
+    run("contacts", "set", PHONE, "--forget", "name", "--forget", "fields.plan", "--no-tags")
+    run("contacts", "set", PHONE, "--replace", "--first-name", "Ada")
+    run("contacts", "set", PHONE, "--replace")
+    assert [(one.method, body_of(one)) for one in gateway.requests] == [
+        ("PATCH", {"name": "Ada", "fields": {"plan": "gold=x"}, "tags": ["vip", "b"]}),
+        ("PATCH", {"name": None, "fields": {"plan": None}, "tags": []}),
+        ("PUT", {"first_name": "Ada"}),
+        ("PUT", {}),
+    ]
+    assert run("contacts", "set", PHONE).exit_code == 2
+    assert run("contacts", "set", PHONE, "--field", "plan").exit_code == 2
+    assert len(gateway.requests) == 4
+
+
+def test_lists_and_searches(run: Run, gateway: FakeGateway) -> None:
+    gateway.on("GET /api/contacts", httpx.Response(200, json={"data": [CONTACT], "next_cursor": None}))
+    gateway.on("POST /api/contacts/search", httpx.Response(200, json={"data": [CONTACT], "more": True}))
+    listed = run("contacts", "list", "--tag", "vip")
+    assert "Ada Example" in listed.stdout
+    assert gateway.requests[0].url.params["tag"] == "vip"
+    found = run("contacts", "search", "ada ex")
+    assert PHONE in found.stdout
+    assert "there are more" in found.stderr
+    assert "Idempotency-Key" not in gateway.requests[1].headers
+    assert json.loads(run("contacts", "search", "ada", "--json").stdout) == [CONTACT]
+
+
+@pytest.mark.parametrize(
+    ("errors", "contact", "exit_code"),
+    [([], CONTACT, 0), ([], None, 0), ([{"source": "cnr_1", "error": "timeout"}], CONTACT, 1)],
+)
+def test_a_refresh_says_who_did_not_answer(
+    run: Run, gateway: FakeGateway, errors: Any, contact: Any, exit_code: int
+) -> None:
+    answer = httpx.Response(200, json={"contact": contact, "errors": errors})
+    gateway.on(f"POST {HERE}/refresh", answer)
+    result = run("contacts", "refresh", PHONE, "--deadline-ms", "900")
+    assert result.exit_code == exit_code
+    assert body_of(gateway.requests[0]) == {"deadline_ms": 900}
+    assert ("no answer: cnr_1  timeout" in result.stderr) == bool(errors)
+    assert ("nobody knows" in result.stderr) == (contact is None)
+
+
+def test_merging_and_deleting(run: Run, gateway: FakeGateway) -> None:
+    gateway.on(f"POST {HERE}/merge", httpx.Response(200, json=CONTACT))
+    gateway.on(f"DELETE {HERE}", httpx.Response(204))
+    assert run("contacts", "merge", PHONE, "ctc_1").exit_code == 0
+    assert body_of(gateway.requests[0]) == {"from": "ctc_1"}
+    assert run("contacts", "delete", PHONE).exit_code == 1
+    assert run("contacts", "delete", PHONE, "--yes").exit_code == 0
+    assert [one.method for one in gateway.requests] == ["POST", "DELETE"]
+
+
+def test_a_file_comes_in_and_refused_lines_are_told(run: Run, gateway: FakeGateway, tmp_path: Path) -> None:
+    gateway.on("POST /api/contacts/import", httpx.Response(200, json=REPORT))
+    table, lines = tmp_path / "people.csv", tmp_path / "people.ndjson"
+    table.write_bytes(b"phone\n+13175550142\n")
+    lines.write_bytes(b'{"phone": "+13175550142"}\n')
+    result = run("contacts", "import", str(table), "--region", "DE", "--dry-run")
+    assert result.exit_code == 1, "a line was refused"
+    assert result.stdout == "3 contacts: 1 created, 1 updated, 0 unchanged, 1 refused (dry run)\n"
+    assert result.stderr == "line 4  phone: is too short to be anybody's in particular\n"
+    run("contacts", "import", str(lines))
+    run("contacts", "import", "-", "--format", "ndjson", input=b"{}")
+    kinds = [one.headers["Content-Type"] for one in gateway.requests]
+    assert kinds == ["text/csv", "application/x-ndjson", "application/x-ndjson"]
+    assert dict(gateway.requests[0].url.params) == {"region": "DE", "dry_run": "true"}
+    assert [one.content for one in gateway.requests] == [table.read_bytes(), lines.read_bytes(), b"{}"]
+    gateway.on("POST /api/contacts/import", httpx.Response(200, json=REPORT | {"refused": 0, "errors": []}))
+    assert run("contacts", "import", str(table)).exit_code == 0
+
+
+def test_the_book_goes_out(run: Run, gateway: FakeGateway) -> None:
+    gateway.on("GET /api/contacts", httpx.Response(200, content=b"phone\r\n+13175550142\r\n"))
+    result = run("contacts", "export", "--tag", "vip")
+    assert result.stdout_bytes == b"phone\r\n+13175550142\r\n"
+    assert gateway.requests[0].headers["Accept"] == "text/csv"
+    run("contacts", "export", "--json")
+    assert gateway.requests[1].headers["Accept"] == "application/x-ndjson"
+
+
+def test_an_organizations_own_numbers_are_set_and_taken_back(run: Run, gateway: FakeGateway) -> None:
+    answer: Any = samples.responses()["updateOrganization"][200]
+    gateway.on("PATCH /api/organizations/acme", httpx.Response(200, json=answer))
+    run("organizations", "update", "acme", "--own-number", PHONE, "--own-number", "+13175550100")
+    run("organizations", "update", "acme", "--no-own-numbers", "--retention-days", "9")
+    assert [body_of(one) for one in gateway.requests] == [
+        {"own_numbers": [PHONE, "+13175550100"]}, {"retention_days": 9, "own_numbers": []},
+    ]  # fmt: skip

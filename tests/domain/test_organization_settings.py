@@ -1,0 +1,59 @@
+"""Settings of organizations: declared once, stored as little as there is, read whatever another version
+wrote."""
+
+from __future__ import annotations
+
+import json
+from typing import get_type_hints
+
+import pytest
+from pydantic import ValidationError
+
+from gateway.client import types as client_types
+from gateway.domain.organization_settings import (
+    DEFAULTS,
+    OrganizationSettings,
+    OrganizationUpdate,
+    loaded,
+    patched,
+)
+from gateway.web import answers
+
+ONE, OTHER = "+13175550100", "+13175550101"
+
+
+def change(stored: str, **values: object) -> str:
+    return patched(stored, OrganizationUpdate.model_validate(values))
+
+
+def test_only_what_differs_from_the_default_is_stored() -> None:
+    stored = change("{}", own_numbers=[ONE, ONE, OTHER])
+    assert json.loads(stored) == {"own_numbers": [ONE, OTHER]}
+    assert loaded(stored).is_own(ONE)
+    assert not loaded(stored).is_own("+13175550102")
+    assert change(stored, retention_days=9) == stored
+    assert change(stored, own_numbers=None) == change(stored, own_numbers=[]) == "{}"
+    assert loaded("{}") == DEFAULTS
+
+
+def test_what_another_version_has_stored_is_left_alone() -> None:
+    stored = json.dumps({"own_numbers": [ONE], "of_tomorrow": {"x": 1}})
+    assert loaded(stored).own_numbers == [ONE]
+    assert json.loads(change(stored, own_numbers=[OTHER])) == {
+        "own_numbers": [OTHER],
+        "of_tomorrow": {"x": 1},
+    }
+    assert loaded('{"own_numbers": "all"}') == DEFAULTS
+
+
+@pytest.mark.parametrize("wrong", [["1"], ["+266696687"], ONE, [7], [f"+1317555{n:04}" for n in range(1001)]])
+def test_what_cannot_be_set(wrong: object) -> None:
+    with pytest.raises(ValidationError):
+        change("{}", own_numbers=wrong)
+
+
+def test_every_setting_is_taken_shown_and_known_to_the_client() -> None:
+    declared = set(OrganizationSettings.model_fields)
+    assert declared < set(OrganizationUpdate.model_fields)
+    assert declared < set(get_type_hints(answers.Organization))
+    assert set(OrganizationUpdate.model_fields) == set(get_type_hints(client_types.OrganizationSettings))
