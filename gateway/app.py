@@ -32,6 +32,7 @@ from gateway.domain.job import JobKind
 from gateway.egress.client import EgressClient
 from gateway.enrich import keeping
 from gateway.enrich.belonging import Belonging
+from gateway.enrich.book import Book
 from gateway.enrich.caller import Callers
 from gateway.enrich.connectors import Connectors
 from gateway.enrich.creating import Creates
@@ -108,7 +109,7 @@ class Gateway:
         self.keeping = Keeping(store, self.records)
         self.creates = Creates(store, self.directory, calls, self.keeping, clock, metrics)
         self.connectors = Connectors(calls, self.keeping, Room(), clock, metrics)
-        self.callers = Callers((self.connectors,), self.creates, clock, metrics)
+        self.callers = Callers((Book(self.keeping), self.connectors), self.creates, clock, metrics)
         call_syncs = CallSyncs(store, Belonging(self.connectors, self.creates, clock))
         attempts = Attempts(
             self.directory, Payloads(store, self.directory), call_syncs, self.client, self.records, clock,

@@ -372,6 +372,7 @@ class Organization(TypedDict):
 
     id: str
     retention_days: int
+    own_numbers: list[str]
     audit_head: str | None
     created_at: str
     erased_at: str | None
@@ -381,6 +382,7 @@ class OrganizationSettings(TypedDict, total=False):
     """What can be changed of an organization."""
 
     retention_days: int | None
+    own_numbers: Sequence[str] | None
 
 
 class Erasure(TypedDict):

@@ -1,14 +1,16 @@
 """What is known of a caller, and what becomes of it when several sources know something.
 
 Per field the first source counts that has it: a person's override, then CRMs by their priority, then a lookup
-of the number. Names belong together: first and last name are those of the source that gave the name.
+of the number. Names belong together: first and last name are those of the source that gave the name. Only a
+person may change one part of a name; the other is then that of the next source, and the whole is made of
+both.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 import msgspec
 
@@ -22,7 +24,8 @@ PRECEDENCE: Final[tuple[Kind, ...]] = ("override", "crm", "lookup")
 FIELDS: Final = (
     "name", "first_name", "last_name", "email", "company", "title", "carrier", "line_type", "caller_name",
 )  # fmt: skip
-_NAMES: Final = ("name", "first_name", "last_name")
+NAMES: Final = ("name", "first_name", "last_name")
+_PARTS: Final = ("first_name", "last_name")
 
 
 class CrmContact(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -54,7 +57,8 @@ class CrmLink:
 @dataclass(frozen=True, slots=True)
 class Knowledge:
     """What one source knows, as of `fetched_at` (ms). `rank` orders sources of one kind, the lowest first.
-    `values` are texts by the names in FIELDS; `notes` and `fields` are for those who ask for them."""
+    `values` are texts by the names in FIELDS, `times` says since when they are known where that differs;
+    `notes` and `fields` are for those who ask for them."""
 
     kind: Kind
     fetched_at: int
@@ -64,6 +68,15 @@ class Knowledge:
     fields: Mapping[str, FieldValue] = field(default_factory=dict)
     tags: tuple[str, ...] = ()
     link: CrmLink | None = None
+    times: Mapping[str, int] = field(default_factory=dict)
+
+
+class Value(NamedTuple):
+    """A value of the merged picture: which kind of source it is from, and since when (ms) it is known."""
+
+    text: str
+    kind: Kind
+    at: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,13 +101,13 @@ def merge(known: Iterable[Knowledge]) -> Caller:
     for one in reversed(ordered):
         custom |= one.fields
     return Caller(
-        values={name: one.values[name] for name, one in chosen.items()},
-        provenance={name: one.kind for name, one in chosen.items()},
-        fetched={name: one.fetched_at for name, one in chosen.items()},
+        values={name: value.text for name, value in chosen.items()},
+        provenance={name: value.kind for name, value in chosen.items()},
+        fetched={name: value.at for name, value in chosen.items()},
         notes=next((one.notes for one in ordered if one.notes), None),
         fields=custom,
         tags=tuple(dict.fromkeys(tag for one in ordered for tag in one.tags)),
-        links=tuple(one.link for one in ordered if one.link is not None),
+        links=tuple(dict.fromkeys(one.link for one in ordered if one.link is not None)),
     )
 
 
@@ -113,13 +126,40 @@ def of_crm(
     )  # fmt: skip
 
 
-def _choose(ordered: Sequence[Knowledge]) -> dict[str, Knowledge]:
-    """Which source counts for which field, in the order of FIELDS."""
-    named = next((one for one in ordered if any(one.values.get(name) for name in _NAMES)), None)
-    chosen: dict[str, Knowledge] = {}
+def _choose(ordered: Sequence[Knowledge]) -> dict[str, Value]:
+    """What counts for which field, in the order of FIELDS."""
+    names = _names(ordered)
+    chosen: dict[str, Value] = {}
     for name in FIELDS:
-        candidates = ordered if name not in _NAMES else [named] if named is not None else []
-        source = next((one for one in candidates if one.values.get(name)), None)
-        if source is not None:
-            chosen[name] = source
+        found = names.get(name) if name in NAMES else _first(ordered, name)
+        if found is not None:
+            chosen[name] = found
     return chosen
+
+
+def _first(ordered: Iterable[Knowledge], name: str) -> Value | None:
+    return next((_value(one, name) for one in ordered if one.values.get(name)), None)
+
+
+def _value(one: Knowledge, name: str) -> Value:
+    return Value(one.values[name], one.kind, one.times.get(name, one.fetched_at))
+
+
+def _names(ordered: Sequence[Knowledge]) -> dict[str, Value]:
+    """Those of the first source that gives any; a part that a person has changed, with the rest of the name
+    that it is a part of."""
+    giving = [one for one in ordered if any(one.values.get(name) for name in NAMES)]
+    if not giving:
+        return {}
+    names = {name: _value(giving[0], name) for name in NAMES if giving[0].values.get(name)}
+    if "name" in names or giving[0].kind != "override":
+        return names
+    if len(giving) > 1:
+        rest = giving[1]
+        names = {name: _value(rest, name) for name in _PARTS if rest.values.get(name)} | names
+    parts = [names[name] for name in _PARTS if name in names]
+    return {"name": Value(" ".join(part.text for part in parts), "override", _latest(parts)), **names}
+
+
+def _latest(parts: Iterable[Value]) -> int:
+    return max(part.at for part in parts if part.kind == "override")

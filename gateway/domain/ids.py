@@ -37,6 +37,13 @@ def delivery_id(event_id: str, target_id: str) -> str:
     return "dlv_" + opaque[:10] + "".join(pairs)
 
 
+def contact_id(digest: bytes) -> str:
+    """The id of the contact with a number, out of 16 bytes of the number's keyed hash: the same whenever it
+    is asked for, and telling nothing of the number."""
+    value = int.from_bytes(digest, "big")
+    return "ctc_" + "".join([_PAIRS[(value >> shift) & 1023] for shift in range(120, -1, -10)])
+
+
 def is_id(text: str) -> bool:
     """Whether it has the form of an id, of whatever kind."""
     return _ID.match(text) is not None

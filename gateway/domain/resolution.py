@@ -4,6 +4,8 @@
     not_found    every source that was asked has said that it does not
     unknown      anything else: an error, no answer in time, nobody to ask, or a number that is none
 
+A source that is silent has nothing to say and speaks for nobody else: it counts only where it was alone.
+
 A failure never makes a stranger of anybody: as soon as one source has not answered, "not found" is out.
 """
 
@@ -55,13 +57,14 @@ class Inquiry:
 @dataclass(frozen=True, slots=True)
 class Heard:
     """What one source has said. `error` is why it said nothing, or why this is an old answer of its own;
-    `stale` that the answer is an old one."""
+    `stale` that the answer is an old one; `contact_id` under which the address book has the person."""
 
     source: str
-    outcome: Literal["found", "not_found", "failed"]
+    outcome: Literal["found", "not_found", "silent", "failed"]
     knowledge: Knowledge | None = None
     stale: bool = False
     error: str | None = None
+    contact_id: str | None = None
 
 
 def status_of(heard: Sequence[Heard]) -> Status:
@@ -69,18 +72,24 @@ def status_of(heard: Sequence[Heard]) -> Status:
     outcomes = {one.outcome for one in heard}
     if "found" in outcomes:
         return "found"
-    return "not_found" if outcomes == {"not_found"} else "unknown"
+    return "not_found" if outcomes and outcomes <= {"not_found", "silent"} else "unknown"
 
 
 def freshness_of(heard: Iterable[Heard]) -> Freshness:
     """How good the answer is: `stale` when anything in it is old, `partial` when a source is missing in it,
     `none` when there is nothing in it."""
     heard = list(heard)
-    if all(one.outcome == "failed" for one in heard):
+    speaking = [one for one in heard if one.outcome != "silent"]
+    if all(one.outcome == "failed" for one in speaking or heard):
         return "none"
     if any(one.stale for one in heard):
         return "stale"
     return "partial" if any(one.error is not None for one in heard) else "fresh"
+
+
+def contact_id_of(heard: Iterable[Heard]) -> str | None:
+    """Under which id the address book has the person; None when it does not, or was not heard."""
+    return next((one.contact_id for one in heard if one.contact_id is not None), None)
 
 
 def knowledge_of(heard: Iterable[Heard]) -> list[Knowledge]:

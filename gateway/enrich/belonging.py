@@ -40,7 +40,8 @@ class Belonging:
     async def _known(
         self, connector: Connector, org: OrgView, inquiry: Inquiry, person: bytes
     ) -> str | Exchange | None:
-        kept = (await self._connectors.keeping.recall(org, person)).get(connector.id)
+        recalled = await self._connectors.keeping.recall(org, inquiry.phone, person)
+        kept = recalled.answers.get(connector.id)
         if kept is not None and self._will_do(kept):
             return None if kept.stored is None else kept.stored.contact.id
         ask = ConnectorAsk(self._connectors, org, connector, inquiry, person, 0, 0.0)

@@ -22,6 +22,7 @@ from gateway.domain.resolution import (
     Heard,
     Inquiry,
     Status,
+    contact_id_of,
     freshness_of,
     knowledge_of,
     status_of,
@@ -38,7 +39,6 @@ RESERVE_SHARE: Final = 0.1
 """What is left of the deadline for putting the answer together: whichever is less."""
 
 PHONE: Final = "phone"
-NOBODY: Final = "connectors"
 
 
 class Problem(NamedTuple):
@@ -50,7 +50,8 @@ class Problem(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Resolution:
-    """The answer. `phone` is None for a number that cannot be used; `at` (ms) is when it was given."""
+    """The answer. `phone` is None for a number that cannot be used; `at` (ms) is when it was given;
+    `contact_id` under which the address book has the caller, as soon as somebody knows them."""
 
     id: str
     at: int
@@ -61,6 +62,7 @@ class Resolution:
     caller: Caller | None
     context: str
     errors: tuple[Problem, ...] = ()
+    contact_id: str | None = None
 
 
 @dataclass(slots=True)
@@ -84,9 +86,8 @@ class Callers:
         asks = [ask for source in self.sources for ask in source.asks(org, inquiry, ends)]
         heard = await self._hear(asks, ends)
         errors = tuple(Problem(one.source, one.error) for one in heard if one.error is not None)
-        if not asks:
-            errors = (Problem(NOBODY, "none_enabled"),)
-        answer = self._answer(number, inquiry, heard, begun, errors)
+        contact_id = contact_id_of(heard) or org.organization.cipher.contact(number.e164)
+        answer = self._answer(number, inquiry, heard, begun, errors, contact_id)
         if answer.status == "not_found":
             self.creates.after_miss(org, inquiry)
         return answer
@@ -119,6 +120,7 @@ class Callers:
         heard: Sequence[Heard],
         begun: float,
         errors: tuple[Problem, ...],
+        contact_id: str | None = None,
     ) -> Resolution:
         status, freshness = status_of(heard), freshness_of(heard)
         caller = merge(knowledge_of(heard)) if status == "found" else None
@@ -132,8 +134,9 @@ class Callers:
         self.metrics.caller_resolves.labels(status, freshness).inc()
         self.metrics.caller_resolve_seconds.observe(elapsed)
         return Resolution(
-            new_id("res", now), now, phone, status, freshness, round(elapsed * 1000), caller, context, errors
-        )
+            new_id("res", now), now, phone, status, freshness, round(elapsed * 1000), caller, context, errors,
+            contact_id,
+        )  # fmt: skip
 
 
 def _heard(ask: Ask, task: asyncio.Task[Heard]) -> Heard:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -23,8 +23,9 @@ from gateway.domain.exchange import Exchange
 from gateway.domain.freshness import Use, expires_at, use_of
 from gateway.domain.resolution import Heard, Inquiry
 from gateway.enrich.flights import Flights
-from gateway.enrich.keeping import Keeping, Kept, Note, Stored, answer_of
+from gateway.enrich.keeping import Keeping, Kept, Note, Stored, with_answer
 from gateway.enrich.room import Room
+from gateway.enrich.sources import Ask
 from gateway.metrics import Metrics
 from gateway.store.directory import OrgView
 
@@ -66,9 +67,11 @@ class Connectors:
         self._chance = chance
         self._lookups: Flights[Flight, Said] = Flights("lookup")
 
-    def asks(self, org: OrgView, inquiry: Inquiry, ends: float) -> list[ConnectorAsk]:
+    def asks(self, org: OrgView, inquiry: Inquiry, ends: float) -> Sequence[Ask]:
         enabled = [connector for connector in org.connectors.values() if connector.enabled]
-        person = org.organization.cipher.person(inquiry.phone) if enabled else b""
+        if not enabled:
+            return [NoneEnabled()] if org.connectors else []
+        person = org.organization.cipher.person(inquiry.phone)
         return [
             ConnectorAsk(self, org, connector, inquiry, person, rank, ends)
             for rank, connector in enumerate(by_precedence(enabled))
@@ -110,9 +113,13 @@ class Connectors:
         elif isinstance(answer, NotFound):
             kept = Kept("not_found", None, asked_at, expires_at("not_found", asked_at, self._chance()))
         failed = answer if isinstance(answer, Failed) else None
-        rows = crm_log.rows(org.organization.cipher, connector, result.said, failed, ask.person)
-        row = None if kept is None else answer_of(org, connector, ask.person, kept)
-        self.keeping.note(Note(org.id, asked_at, rows, row, result.said.accepted), kept)
+        note = Note(
+            org.id, asked_at, ask.person, accepted=result.said.accepted,
+            rows=crm_log.rows(org.organization.cipher, connector, result.said, failed, ask.person),
+        )  # fmt: skip
+        if kept is not None:
+            note = with_answer(note, org, connector, ask.inquiry.phone, kept)
+        self.keeping.note(note, kept)
 
     def _measure(self, connector: Connector, result: LookupResult) -> None:
         answer, said = result.answer, result.said
@@ -137,6 +144,18 @@ class Connectors:
             )
 
 
+class NoneEnabled:
+    """In place of connectors that are all disabled: whom they know, nobody can say (`sources.Ask`)."""
+
+    source = "connectors"
+
+    async def hear(self) -> Heard:
+        return self.cut()
+
+    def cut(self) -> Heard:
+        return Heard(self.source, "failed", error="none_enabled")
+
+
 @dataclass(slots=True, eq=False)
 class ConnectorAsk:
     """The question of one connector about one caller (`sources.Ask`)."""
@@ -155,7 +174,8 @@ class ConnectorAsk:
         return self.connector.id
 
     async def hear(self) -> Heard:
-        kept = (await self.parent.keeping.recall(self.org, self.person)).get(self.connector.id)
+        recalled = await self.parent.keeping.recall(self.org, self.inquiry.phone, self.person)
+        kept = recalled.answers.get(self.connector.id)
         use = Use.NONE if kept is None else self._use_of(kept)
         if kept is not None and use is not Use.NONE:
             self.kept = kept

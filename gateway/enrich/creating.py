@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import replace
 from typing import Any, Final
 
 import msgspec
@@ -22,11 +23,11 @@ from gateway.domain.connector import Connector
 from gateway.domain.freshness import expires_at
 from gateway.domain.ids import new_id
 from gateway.domain.resolution import Inquiry
-from gateway.enrich.keeping import Keeping, Kept, Note, Stored, answer_of
+from gateway.enrich.keeping import Keeping, Kept, Note, Stored, with_answer
 from gateway.errors import Overloaded, Problem
 from gateway.metrics import Metrics
 from gateway.store import connector_creates as rows
-from gateway.store import organizations
+from gateway.store import erased_people, organizations
 from gateway.store.connector_creates import Pending
 from gateway.store.directory import Directory, OrgView
 from gateway.store.store import Store
@@ -70,6 +71,8 @@ class Creates:
 
     def after_miss(self, org: OrgView, inquiry: Inquiry) -> None:
         """Every source has said that it does not know the caller."""
+        if org.organization.settings.is_own(inquiry.phone):
+            return
         person = org.organization.cipher.person(inquiry.phone)
         wanted = [
             connector
@@ -152,6 +155,8 @@ class Creates:
         claimed = []
         async with self._store.transaction() as tx:
             await organizations.lock_living(tx.conn, org.id)
+            if now <= (await erased_people.among(tx.conn, [(org.id, person)])).get((org.id, person), -1):
+                return []
             for connector in connectors:
                 wanted = Pending(connector.id, person, org.id, new_id("dlv", now), 1, question)
                 pending = await rows.claim(
@@ -183,15 +188,18 @@ class Creates:
         self._measure(connector, pending, result)
         cipher, answer = org.organization.cipher, result.answer
         failed = answer if isinstance(answer, Failed) else None
-        log_rows = crm_log.rows(cipher, connector, result.said, failed, pending.person)
+        note = Note(
+            org.id, asked_at, pending.person, accepted=result.said.accepted,
+            rows=crm_log.rows(cipher, connector, result.said, failed, pending.person),
+        )  # fmt: skip
         if isinstance(answer, Failed):
-            self._keeping.note(Note(org.id, asked_at, log_rows, accepted=result.said.accepted))
+            self._keeping.note(note)
             await self._put_off(pending)
             return result
         kept = Kept("found", Stored(answer.contact, 1), asked_at, expires_at("found", asked_at, 0.0))
+        note = with_answer(note, org, connector, question.phone, kept)
         done = (connector.id, pending.person, self._clock.now())
-        found = answer_of(org, connector, pending.person, kept)
-        self._keeping.note(Note(org.id, asked_at, log_rows, found, result.said.accepted, done), kept)
+        self._keeping.note(replace(note, created=done), kept)
         return result
 
     async def _put_off(self, pending: Pending) -> None:

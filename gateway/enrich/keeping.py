@@ -1,31 +1,34 @@
-"""What connectors have said: remembered, and written down off the way of the answer.
+"""What is kept of callers: connectors' answers, remembered and written down off the way of the answer; and
+the address book, which is read together with them.
 
 An answer is known here from the moment it came; the database has it a little later, in a transaction that
-many share, together with the log of what was said. What is about a person or an organization erased meanwhile
-is not written any more.
+many share, together with the log of what was said, and the address book with whom it was about. What is about
+a person or an organization erased meanwhile is not written any more.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import msgspec
 
 from gateway.domain.connector import Connector
-from gateway.domain.contact import CrmContact
+from gateway.domain.contact import CrmContact, of_crm
 from gateway.domain.freshness import State
 from gateway.enrich.flights import Flights
 from gateway.errors import Overloaded, Problem
 from gateway.store import connector_contacts as contacts
 from gateway.store import connector_creates as creates
 from gateway.store import connector_requests as requests
-from gateway.store import organizations, rotations
+from gateway.store import contact_facts, erased_people, organizations, recalling, rotations
 from gateway.store.connector_contacts import Answer
+from gateway.store.contact_facts import Heard
 from gateway.store.directory import OrgView
 from gateway.store.group_commit import GroupCommit
+from gateway.store.recalling import Listed
 from gateway.store.rotations import Accepted
 from gateway.store.store import Store
 from gateway.store.transaction import Transaction
@@ -64,15 +67,28 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """One call that is to be written down: `asked_at` (ms), the rows of its log, what it said of a person,
-    and what it taught of a rotation. `created`: a claim that is fulfilled."""
+    """One call that is to be written down: `asked_at` (ms), whom it was about, the rows of its log, what it
+    said of the person for the next question and for the address book, and what it taught of a rotation.
+    `created`: a claim that is fulfilled."""
 
     org_id: str
     asked_at: int
+    person: bytes
     rows: Sequence[requests.Request] = ()
     answer: tuple[AnswerKey, int, tuple[Any, ...]] | None = None
+    heard: Heard | None = None
     accepted: Accepted | None = None
     created: tuple[str, bytes, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Recalled:
+    """What is kept of a person: what connectors have said, by connector, and what stands in the address book.
+    `reachable` is False when the database could not be asked."""
+
+    answers: dict[str, Kept] = field(default_factory=dict)
+    contact: Listed | None = None
+    reachable: bool = True
 
 
 class Keeping:
@@ -82,14 +98,17 @@ class Keeping:
         self._store = store
         self._commits = commits
         self._unwritten: dict[AnswerKey, Kept] = {}
-        self._recalls: Flights[tuple[str, bytes], dict[str, Kept]] = Flights("recall")
+        self._recalls: Flights[tuple[str, bytes], Recalled] = Flights("recall")
         self._waiting = 0
 
-    async def recall(self, org: OrgView, person: bytes) -> dict[str, Kept]:
-        """What the organization's connectors have said of the person, by connector. When the database is
-        away, only what this node has heard a moment ago."""
-        known = await self._recalls.join((org.id, person), lambda: self._recall(org, person))
-        return known | self._heard_a_moment_ago(org, person, known)
+    async def recall(self, org: OrgView, phone: str, person: bytes) -> Recalled:
+        """What is kept of the person with this number (E.164), read once for all who ask at the same time.
+        When the database is away, only what this node has heard a moment ago."""
+        known = await self._recalls.join((org.id, person), lambda: self._recall(org, phone, person))
+        if not self._unwritten:
+            return known
+        recent = self._heard_a_moment_ago(org, person, known.answers)
+        return replace(known, answers=known.answers | recent) if recent else known
 
     def note(self, note: Note, kept: Kept | None = None) -> None:
         """Has it written, soon. `kept` is what `note.answer` says, known here at once."""
@@ -109,21 +128,20 @@ class Keeping:
     async def stop(self) -> None:
         await self._recalls.stop()
 
-    async def _recall(self, org: OrgView, person: bytes) -> dict[str, Kept]:
-        now = self._store.clock.now()
+    async def _recall(self, org: OrgView, phone: str, person: bytes) -> Recalled:
+        now, cipher = self._store.clock.now(), org.organization.cipher
         try:
             async with self._store.looking_up() as conn:
-                found = await contacts.of_person(
-                    conn, org.organization.cipher, org.id, person, org.connectors.values(), now
+                found = await recalling.of_caller(
+                    conn, cipher, org.id, phone, person, org.connectors.values(), now
                 )
         except Problem as problem:
-            log.warning("what connectors have said is not to be had: %s", problem.message)
-            return {}
-        return {connector_id: _kept(answer) for connector_id, answer in found.items()}
+            log.warning("what is kept of callers is not to be had: %s", problem.message)
+            return Recalled(reachable=False)
+        answers = {connector_id: _kept(answer) for connector_id, answer in found.answers.items()}
+        return Recalled(answers, found.contact)
 
     def _heard_a_moment_ago(self, org: OrgView, person: bytes, known: dict[str, Kept]) -> dict[str, Kept]:
-        if not self._unwritten:
-            return {}
         found = {}
         for connector_id in org.connectors:
             kept = self._unwritten.get((org.id, person, connector_id))
@@ -141,31 +159,31 @@ class Keeping:
             log.warning("a direct call is not written down: %s", type(problem).__name__)
 
 
-def answer_of(
-    org: OrgView, connector: Connector, person: bytes, kept: Kept
-) -> tuple[AnswerKey, int, tuple[Any, ...]]:
-    """The row that keeps it, with what it is about."""
-    contact = None if kept.stored is None else _encode(kept.stored)
+def with_answer(note: Note, org: OrgView, connector: Connector, phone: str, kept: Kept) -> Note:
+    """The note, with what the connector said of the person with this number (E.164): for the next question,
+    and for the address book."""
+    cipher, stored = org.organization.cipher, kept.stored
+    contact = None if stored is None else _encode(stored)
     answer = Answer(connector.id, kept.state, contact, kept.fetched_at, kept.expires_at)
-    row = contacts.row(org.organization.cipher, org.id, person, answer)
-    return (org.id, person, connector.id), kept.fetched_at, row
+    knowledge = None
+    if stored is not None:
+        knowledge = of_crm(stored.contact, connector.id, fetched_at=kept.fetched_at, matches=stored.matches)
+    key = (org.id, note.person, connector.id)
+    return replace(
+        note,
+        answer=(key, kept.fetched_at, contacts.row(cipher, org.id, note.person, answer)),
+        heard=contact_facts.heard(cipher, org.id, phone, connector.id, knowledge, kept.fetched_at),
+    )
 
 
 async def apply(tx: Transaction, notes: list[Any]) -> list[None]:
     """The writer of the group commit."""
-    org_ids = sorted({note.org_id for note in notes})
     learned = any(note.accepted is not None for note in notes)
+    org_ids = sorted({note.org_id for note in notes})
     # Locked: an erasure that is under way is waited for, and one that begins waits.
     erased = await organizations.erasures(tx.conn, org_ids, changing=learned)
-    counting = [note for note in notes if note.org_id in erased and _counts(note, erased[note.org_id])]
-    latest: dict[AnswerKey, tuple[int, tuple[Any, ...]]] = {}
-    for note in counting:
-        if note.answer is not None:
-            key, fetched_at, row = note.answer
-            if key not in latest or fetched_at >= latest[key][0]:
-                latest[key] = fetched_at, row
-    # In one order on all nodes, so that none waits for another in a circle.
-    await contacts.insert_answers(tx.conn, [latest[key][1] for key in sorted(latest)])
+    counting = await _counting(tx, notes, erased)
+    await _write_answers(tx, counting)
     await requests.write(tx, [row for note in counting for row in note.rows])
     for note in counting:
         if note.created is not None:
@@ -177,9 +195,32 @@ async def apply(tx: Transaction, notes: list[Any]) -> list[None]:
     return [None] * len(notes)
 
 
-def _counts(note: Note, people_erased_at: int | None) -> bool:
-    """Whoever was erased may be the one it is about: what was asked before that is not written."""
-    return people_erased_at is None or note.asked_at > people_erased_at
+async def _counting(tx: Transaction, notes: list[Any], erased: dict[str, int | None]) -> list[Note]:
+    """Those of living organizations, and not of people who were erased after they were asked for."""
+    notes = [note for note in notes if note.org_id in erased]
+    doubtful = {
+        (note.org_id, note.person)
+        for note in notes
+        if (at := erased[note.org_id]) is not None and note.asked_at <= at + erased_people.SLACK_MS
+    }
+    until = await erased_people.among(tx.conn, doubtful)
+    return [note for note in notes if note.asked_at > until.get((note.org_id, note.person), -1)]
+
+
+async def _write_answers(tx: Transaction, notes: Sequence[Note]) -> None:
+    """Of each person and connector the latest. In one order on all nodes, so that none waits for another in a
+    circle."""
+    latest: dict[AnswerKey, Note] = {}
+    for note in notes:
+        if note.answer is not None:
+            key, fetched_at, _ = note.answer
+            if key not in latest or fetched_at >= latest[key].asked_at:
+                latest[key] = note
+    ordered = [latest[key] for key in sorted(latest)]
+    await contacts.insert_answers(tx.conn, [note.answer[2] for note in ordered if note.answer is not None])
+    heard = [note.heard for note in ordered if note.heard is not None]
+    if heard:
+        await contact_facts.write_heard(tx, heard, max(note.asked_at for note in ordered))
 
 
 def _kept(answer: Answer) -> Kept:

@@ -24,6 +24,7 @@ from gateway.store import (
     connector_contacts,
     connector_creates,
     connector_requests,
+    erased_people,
     organizations,
     people,
 )
@@ -136,4 +137,6 @@ async def _at_connectors(store: Store, clock: Clock, org: Organization, request:
         await connector_requests.forget_person(tx.conn, org.id, person)
         await connector_contacts.forget_person(tx.conn, org.id, person)
         await connector_creates.forget_person(tx.conn, org.id, person)
-        await organizations.people_erased(tx, org.id, clock.now())
+        now = clock.now()
+        await erased_people.remember(tx.conn, org.id, [person], now)
+        await organizations.people_erased(tx, org.id, now)

@@ -1,34 +1,37 @@
-"""What can be done to an organization: change how long its things are kept, and erase it."""
+"""What can be done to an organization: change how long its things are kept and what it has set, and erase
+it."""
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy.engine import Row
 
+from gateway.domain.organization_settings import (
+    DEFAULT_DAYS,
+    OrganizationUpdate,
+    RetentionUpdate,
+    patched,
+)
 from gateway.errors import InvalidRequest
 from gateway.store import api_keys, organizations
 from gateway.store.transaction import Transaction
 
-SHORTEST_DAYS: Final = 7
-LONGEST_DAYS: Final = 365
-DEFAULT_DAYS: Final = 30
 
-
-class OrganizationUpdate(BaseModel):
-    """`PATCH /api/organizations/{id}`: a merge patch; null gives a field its default back."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-    retention_days: Annotated[int, Field(ge=SHORTEST_DAYS, le=LONGEST_DAYS)] | None = None
-
-
-async def update(tx: Transaction, org_id: str, request: OrganizationUpdate) -> None:
-    """What is older than a shorter retention goes with the next housekeeping."""
-    if not request.model_fields_set:
-        raise InvalidRequest.field("", "name what is to change: retention_days")
-    days = request.retention_days
-    await organizations.keep_for(tx, org_id, DEFAULT_DAYS if days is None else days)
+async def update(tx: Transaction, org_id: str, request: RetentionUpdate) -> Row[Any]:
+    """Changes what the request names; the organization's row as it is then. What is older than a shorter
+    retention goes with the next housekeeping."""
+    named = request.model_fields_set
+    if not named:
+        known = ", ".join(OrganizationUpdate.model_fields)
+        raise InvalidRequest.field("", f"name what is to change: {known}")
+    if "retention_days" in named:
+        days = request.retention_days
+        await organizations.keep_for(tx, org_id, DEFAULT_DAYS if days is None else days)
+    if named - {"retention_days"}:
+        standing = await organizations.row(tx.conn, org_id)
+        await organizations.set_settings(tx, org_id, patched(standing.settings, request))
+    return await organizations.row(tx.conn, org_id)
 
 
 async def erase(tx: Transaction, org_id: str, now: int) -> None:

@@ -19,6 +19,8 @@ from typing import Final
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from gateway.domain.ids import contact_id
+
 _VERSION: Final = b"\x01"
 _CHECK: Final = b"hum-gateway master key check"
 
@@ -53,6 +55,12 @@ class Cipher:
     def person(self, phone: str) -> bytes:
         """The keyed hash under which a phone number is indexed: useless without the organization's key."""
         return hmac.digest(self._index_key, phone.encode(), "sha256")[:16]
+
+    def contact(self, phone: str) -> str:
+        """The id of the contact whose first number (E.164) this is. It is made of another hash than `person`,
+        so that whoever has seen a contact does not find it again in the log of erasures."""
+        digest = hmac.digest(self._index_key, b"contact:" + phone.encode(), "sha256")
+        return contact_id(digest[:16])
 
     def call(self, call_id: str) -> bytes:
         """The keyed hash under which the events of a call are indexed."""

@@ -17,7 +17,6 @@ from gateway.domain.connector import Connector
 from gateway.store.bulk import BulkInsert
 from gateway.store.bulk import Row as Tuple
 from gateway.store.cipher import Cipher
-from gateway.store.engine import DirectRead
 from gateway.store.tables import connector_contacts as table
 
 State = Literal["found", "not_found"]
@@ -38,11 +37,6 @@ _REPLACES: Final = (
 insert_answers: Final = BulkInsert(
     table, _COLUMNS, on_conflict=f"{_REPLACES} WHERE excluded.fetched_at >= connector_contacts.fetched_at"
 )
-_READ: Final = (
-    "SELECT connector_id, state, contact, fetched_at, expires_at FROM connector_contacts"
-    " WHERE org_id = {} AND person = {} AND expires_at > {} AND state <> 'dropped'"
-)
-_read: Final = DirectRead(_READ.format(*"???"), _READ.format("$1", "$2", "$3"))
 _insert_dropped: Final = BulkInsert(table, _COLUMNS, on_conflict=_REPLACES)
 
 
@@ -69,21 +63,20 @@ def row(cipher: Cipher, org_id: str, person: bytes, answer: Answer) -> Tuple:
     )  # fmt: skip
 
 
-async def of_person(
-    conn: AsyncConnection,
-    cipher: Cipher,
-    org_id: str,
-    person: bytes,
-    connectors: Iterable[Connector],
-    now: int,
+Kept = tuple[str, str, bytes | None, int, int]
+"""A row as it is read: connector, state, sealed contact, when it was asked, when it expires."""
+
+
+def usable(
+    cipher: Cipher, person: bytes, rows: Iterable[Kept], connectors: Iterable[Connector], now: int
 ) -> dict[str, Answer]:
-    """What these connectors have said of the person, by connector; not what has expired, nor what was
-    answered by a system that the connector no longer leads to."""
+    """What these connectors have said of the person, by connector, out of the rows that there are: not what
+    has expired or was dropped, nor what was answered by a system that the connector no longer leads to."""
     since = {connector.id: connector.contacts_since for connector in connectors}
     return {
-        connector_id: _answer(cipher, person, connector_id, state, contact, fetched_at, expires_at)
-        for connector_id, state, contact, fetched_at, expires_at in await _read(conn, (org_id, person, now))
-        if connector_id in since and fetched_at >= since[connector_id]
+        row[0]: _answer(cipher, person, *row)
+        for row in rows
+        if row[4] > now and row[1] != _DROPPED and row[0] in since and row[3] >= since[row[0]]
     }
 
 
@@ -145,10 +138,16 @@ async def forget_expired(conn: AsyncConnection, now: int, limit: int) -> int:
 
 
 def _answer(
-    cipher: Cipher, person: bytes, connector_id: str, state: State, sealed: bytes | None, *times: int
+    cipher: Cipher,
+    person: bytes,
+    connector_id: str,
+    state: Any,
+    sealed: bytes | None,
+    at: int,
+    expires_at: int,
 ) -> Answer:
     contact = None if sealed is None else cipher.open(_name(connector_id, person), "contact", sealed)
-    return Answer(connector_id, state, contact, *times)
+    return Answer(connector_id, state, contact, at, expires_at)
 
 
 def _name(connector_id: str, person: bytes) -> str:

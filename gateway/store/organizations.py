@@ -11,6 +11,7 @@ from sqlalchemy import delete, select, text, update
 from sqlalchemy.engine import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from gateway.domain.organization_settings import DEFAULTS, OrganizationSettings, loaded
 from gateway.errors import Gone
 from gateway.store.cipher import Cipher, MasterKeys
 from gateway.store.page import Page, PageQuery, paged
@@ -32,6 +33,7 @@ class Organization:
     retention_days: int
     cipher: Cipher
     people_erased_at: int | None = None
+    settings: OrganizationSettings = DEFAULTS
 
     def outdated(self, created_at: int) -> bool:
         """Whether what was accepted then, and is held in memory since, may be of a person erased later."""
@@ -48,8 +50,9 @@ async def find(conn: AsyncConnection, keys: MasterKeys, org_id: str) -> Organiza
         assert row.erased_at is not None
         cipher = Cipher(org_id, 0, os.urandom(32))
     return Organization(
-        row.id, row.created_at, row.erased_at, row.retention_days, cipher, row.people_erased_at
-    )
+        row.id, row.created_at, row.erased_at, row.retention_days, cipher, row.people_erased_at,
+        loaded(row.settings),
+    )  # fmt: skip
 
 
 async def row(conn: AsyncConnection, org_id: str) -> Row[Any]:
@@ -68,6 +71,13 @@ async def keep_for(tx: Transaction, org_id: str, days: int) -> None:
     """How long the organization's payloads and attempts are kept."""
     statement = update(organizations).where(organizations.c.id == org_id)
     await tx.conn.execute(statement.values(retention_days=days))
+    tx.touch(org_id)
+
+
+async def set_settings(tx: Transaction, org_id: str, stored: str) -> None:
+    """What the organization has set for itself, as `domain.organization_settings` writes it."""
+    statement = update(organizations).where(organizations.c.id == org_id)
+    await tx.conn.execute(statement.values(settings=stored))
     tx.touch(org_id)
 
 

@@ -20,6 +20,7 @@ from gateway.store.tables import (
     api_keys,
     connector_requests,
     connectors,
+    contacts,
     deliveries,
     events,
     install,
@@ -164,7 +165,7 @@ async def _postgresql_base(conn: AsyncConnection, base: int) -> int:
     """A database restored into a new cluster starts its transaction numbers anew: lift them above what is
     stored, so that positions keep growing."""
     highest = 0
-    for table in (events, deliveries, webhooks, connectors, connector_requests, api_keys):
+    for table in (events, deliveries, webhooks, connectors, connector_requests, contacts, api_keys):
         highest = max(highest, (await conn.execute(select(func.max(table.c.position)))).scalar() or 0)
     current = (await conn.execute(text("SELECT pg_current_xact_id()::text::bigint"))).scalar_one()
     needed = (highest >> 24) + 1 - current

@@ -237,6 +237,56 @@ connector_creates = Table(
     sqlite_with_rowid=False,
 )
 
+contacts = Table(
+    "contacts",
+    metadata,
+    _id("id", primary_key=True),
+    Column("position", BigInteger, nullable=False),
+    _id("org_id"),
+    Column("phone", Text, nullable=False),  # its first number, of which the id is made
+    Column("tags", Text, nullable=False, server_default=text("'[]'")),
+    Column("by_person", Boolean, nullable=False),  # made, or written to, by a person; else by a source
+    _id("merged_into", nullable=True),
+    Column("created_at", TIME, nullable=False),
+    Column("updated_at", TIME, nullable=False),
+    Index("contacts_by_org", "org_id", "position"),
+)
+
+contact_phones = Table(
+    "contact_phones",
+    metadata,
+    _id("org_id", primary_key=True),
+    Column("phone", Text, primary_key=True),
+    _id("contact_id"),
+    Index("contact_phones_by_contact", "contact_id"),
+    sqlite_with_rowid=False,
+)
+
+contact_facts = Table(
+    "contact_facts",
+    metadata,
+    _id("org_id", primary_key=True),
+    Column("phone", Text, primary_key=True),
+    Column("source", Text, primary_key=True),  # `book` (people), a connector's id, or `lookup`
+    Column("search", ID, nullable=False),  # the names in it, in the plain form (`domain.contact_search`)
+    Column("said", SEALED, nullable=False),
+    Column("at", TIME, nullable=False),
+    Index("contact_facts_by_search", "org_id", "search"),
+    Index("contact_facts_by_age", "org_id", "at"),
+    sqlite_with_rowid=False,
+)
+
+erased_people = Table(
+    "erased_people",
+    metadata,
+    _id("org_id", primary_key=True),
+    Column("person", LargeBinary, primary_key=True),
+    Column("erased_at", TIME, nullable=False),
+    Column("expires_at", TIME, nullable=False),
+    Index("erased_people_by_expiry", "expires_at"),
+    sqlite_with_rowid=False,
+)
+
 connector_requests = Table(
     "connector_requests",
     metadata,

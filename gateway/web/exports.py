@@ -13,9 +13,10 @@ from typing import Any, Final
 
 import msgspec
 
+from gateway.domain.csv_cells import harmless
+
 CSV: Final = "text/csv"
 LINES: Final = "application/x-ndjson"
-_RISKY: Final = ("=", "-", "@", "\t", "\r", "+")
 
 Pages = Callable[[str | None], Awaitable[tuple[list[Mapping[str, Any]], str | None]]]
 """Rows, and the cursor of the next page: from the cursor of the one before."""
@@ -52,13 +53,3 @@ def csv_lines(rows: list[list[Any]]) -> bytes:
     text = io.StringIO()
     csv.writer(text).writerows([[harmless(value) for value in row] for row in rows])
     return text.getvalue().encode()
-
-
-def harmless(value: Any) -> Any:
-    """What a spreadsheet shows and does not calculate: text that could be a formula gets a leading `'`; a
-    phone number stays as it is."""
-    if not isinstance(value, str) or not value.startswith(_RISKY):
-        return value
-    if value[0] == "+" and value[1:].isascii() and value[1:].isdigit():
-        return value
-    return "'" + value

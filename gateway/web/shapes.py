@@ -15,6 +15,7 @@ from gateway.domain.addressee import Addressee
 from gateway.domain.connector import PATHS, Endpoint
 from gateway.domain.delivery import DUE_QUEUE, Status, shown_status
 from gateway.domain.event import PRIORITY_NAMES, Event
+from gateway.domain.organization_settings import loaded
 from gateway.domain.url import shorten
 from gateway.domain.webhook import Webhook
 from gateway.manage.explain import Explained
@@ -293,9 +294,11 @@ def _request_headers(
 
 
 def organization(row: Row[Any]) -> answers.Organization:
+    settings = loaded(row.settings)
     return {
         "id": row.id,
         "retention_days": row.retention_days,
+        "own_numbers": settings.own_numbers,
         "audit_head": None if row.audit_hash is None else bytes(row.audit_hash).hex(),
         "created_at": format_time(row.created_at),
         "erased_at": time(row.erased_at),

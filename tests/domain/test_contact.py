@@ -90,7 +90,25 @@ def test_merging_keeps_to_precedence_whatever_the_order(found: list[Knowledge], 
         holders = [one for one in ordered if one.values.get(name)]
         if name not in NAMES:
             assert caller.values.get(name) == (holders[0].values[name] if holders else None)
-    named = [caller.fetched[name] for name in NAMES if name in caller.values]
-    givers = [one for one in ordered if any(one.values.get(name) for name in NAMES)]
-    assert all(at == givers[0].fetched_at for at in named)
     assert all(value for value in caller.values.values())
+
+
+def test_a_part_of_a_name_that_a_person_changed_stands_with_the_rest_of_it() -> None:
+    crm = of_crm(CrmContact("1", first_name="Ada", last_name="Example"), "cnr_1", fetched_at=1)
+    other = known("crm", 1, 2, name="Bo Sample", first_name="Bo")
+    changed = Knowledge("override", 9, values={"last_name": "Sample"}, times={"last_name": 5})
+    caller = merge([other, changed, crm])
+    assert caller.values == {"name": "Ada Sample", "first_name": "Ada", "last_name": "Sample"}
+    assert caller.provenance == {"name": "override", "first_name": "crm", "last_name": "override"}
+    assert caller.fetched == {"name": 5, "first_name": 1, "last_name": 5}
+
+
+def test_a_whole_name_that_a_person_gave_stands_alone() -> None:
+    crm = of_crm(CrmContact("1", first_name="Ada", last_name="Example"), "cnr_1", fetched_at=1)
+    assert merge([crm, known("override", 0, 5, name="Grandma")]).values == {"name": "Grandma"}
+
+
+def test_a_link_that_two_numbers_lead_to_is_one() -> None:
+    one = of_crm(CrmContact("1", name="Ada"), "cnr_1", fetched_at=1)
+    again = of_crm(CrmContact("1", name="Ada"), "cnr_1", fetched_at=2)
+    assert len(merge([one, again]).links) == 1

@@ -16,6 +16,7 @@ STALE = Heard("b", "found", KNOWN, stale=True)
 REMNANT = Heard("c", "found", KNOWN, stale=True, error="timeout")
 MISSING = Heard("d", "not_found")
 FAILED = Heard("e", "failed", error="timeout")
+SILENT = Heard("f", "silent")
 
 
 @pytest.mark.parametrize(
@@ -35,6 +36,12 @@ FAILED = Heard("e", "failed", error="timeout")
         ([MISSING, MISSING], "not_found", "fresh"),
         ([FAILED, FAILED], "unknown", "none"),
         ([REMNANT, MISSING], "found", "stale"),
+        ([SILENT], "not_found", "fresh"),
+        ([SILENT, MISSING], "not_found", "fresh"),
+        ([SILENT, FAILED], "unknown", "none"),
+        ([SILENT, FAILED, MISSING], "unknown", "partial"),
+        ([SILENT, FOUND], "found", "fresh"),
+        ([SILENT, REMNANT], "found", "stale"),
     ],
 )
 def test_the_table(heard: list[Heard], status: str, freshness: str) -> None:
@@ -43,10 +50,10 @@ def test_the_table(heard: list[Heard], status: str, freshness: str) -> None:
 
 
 def test_a_failure_never_makes_a_stranger() -> None:
-    for heard in itertools.product([FOUND, STALE, REMNANT, MISSING, FAILED], repeat=3):
+    for heard in itertools.product([FOUND, STALE, REMNANT, MISSING, FAILED, SILENT], repeat=3):
         if FAILED in heard:
             assert status_of(heard) != "not_found"
-        assert (status_of(heard) == "not_found") == all(one is MISSING for one in heard)
+        assert (status_of(heard) == "not_found") == all(one in (MISSING, SILENT) for one in heard)
         assert (status_of(heard) == "found") == bool(knowledge_of(heard))
         assert freshness_of(heard) != "fresh" or not any(one.error or one.stale for one in heard)
 

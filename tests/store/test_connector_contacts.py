@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import select
 
 from gateway.store import connector_contacts as contacts
-from gateway.store import organizations
+from gateway.store import organizations, recalling
 from gateway.store.cipher import Cipher, SealBroken
 from gateway.store.connector_contacts import Answer
 from gateway.store.store import Store
@@ -46,8 +46,8 @@ async def known(
     store: Store, cipher: Cipher, *connectors: Any, phone: str = PHONE, now: int = NOW
 ) -> dict[str, Answer]:
     async with store.reading() as conn:
-        asked = connectors or (ONE, TWO)
-        return await contacts.of_person(conn, cipher, "acme", cipher.person(phone), asked, now)
+        asked, person = connectors or (ONE, TWO), cipher.person(phone)
+        return (await recalling.of_caller(conn, cipher, "acme", phone, person, asked, now)).answers
 
 
 async def test_what_was_answered_is_found_by_the_number(store: Store, cipher: Cipher) -> None:

@@ -27,8 +27,8 @@ class Caller(TypedDict):
     """What is known of the caller, from all sources."""
 
     id: Annotated[
-        Annotated[str, Meta(pattern="^ctc_[a-z0-9_]{1,60}$")] | None,
-        Meta(description="The contact of the gateway's own address book; null when it has none."),
+        Annotated[str, id_of("ctc")] | None,
+        Meta(description="The contact in the gateway's own address book, where it is a moment later."),
     ]
     phone: Annotated[str, _PHONE]
     name: str | None
@@ -55,14 +55,20 @@ class Caller(TypedDict):
 class CallerError(TypedDict):
     """Why the answer is not more."""
 
-    source: Annotated[str, Meta(description="A connector's id, `phone` (the number) or `connectors` (all).")]
+    source: Annotated[
+        str,
+        Meta(
+            description="A connector's id, `connectors` (all of them), `book` (the address book) or `phone` "
+            "(the number)."
+        ),
+    ]
     error: Annotated[
         str,
         Meta(
             pattern="^[a-z]+(_[a-z]+)*$",
             description="Of a number: `withheld`, `short`, `invalid`. Of a connector: `timeout`, "
             "`connect_refused`, `refused`, `http_status`, `invalid_answer` and others. `none_enabled`: "
-            "there is nobody to ask.",
+            "there are connectors, and all are disabled. Of the address book: `unavailable`, `timeout`.",
         ),
     ]
 

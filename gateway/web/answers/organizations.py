@@ -10,10 +10,14 @@ from gateway.web.answers.fields import Count, Cursor, Hash, OrgId, Time
 
 
 class Organization(TypedDict):
-    """A customer of HUM, and how long its things are kept."""
+    """A customer of HUM: how long its things are kept, and what it has set."""
 
     id: OrgId
     retention_days: Annotated[int, Meta(description="How long payloads and attempts are kept.")]
+    own_numbers: Annotated[
+        list[str],
+        Meta(description="Its own phone numbers, which are never taken for a caller's or erased."),
+    ]
     audit_head: Annotated[
         Hash | None, Meta(description="The hash of the newest entry of its audit log; null: there is none.")
     ]

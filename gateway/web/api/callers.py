@@ -25,7 +25,7 @@ def shape(found: Resolution) -> answers.Resolution:
     """A resolution as it is shown."""
     contact = None
     if found.caller is not None and found.phone is not None:
-        contact = _contact(found.caller, found.phone, found.at)
+        contact = _contact(found.caller, found.contact_id, found.phone, found.at)
     return {
         "phone": found.phone,
         "status": found.status,
@@ -38,10 +38,10 @@ def shape(found: Resolution) -> answers.Resolution:
     }
 
 
-def _contact(caller: Caller, phone: str, at: int) -> answers.Caller:
+def _contact(caller: Caller, contact_id: str | None, phone: str, at: int) -> answers.Caller:
     values = caller.values
     return {
-        "id": None,
+        "id": contact_id,
         "phone": phone,
         "name": values.get("name"),
         "first_name": values.get("first_name"),

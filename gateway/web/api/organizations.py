@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from gateway.domain.organization_settings import OrganizationUpdate
 from gateway.errors import NotFound
 from gateway.manage import organizations as manage
-from gateway.manage.organizations import OrganizationUpdate
 from gateway.store import organizations as rows
 from gateway.store.directory import OrgView
 from gateway.web import answers, shapes
@@ -30,8 +30,7 @@ async def get_organization(call: Call) -> Answer:
 async def update_organization(call: Call) -> Answer:
     view = _named(call)
     async with call.services.transaction() as tx:
-        await manage.update(tx, view.id, call.model)
-        row = await rows.row(tx.conn, view.id)
+        row = await manage.update(tx, view.id, call.model)
     call.audit.details = {"retention_days": row.retention_days}
     return Answer(shapes.organization(row))
 
@@ -64,9 +63,10 @@ OPERATIONS = (
     ),
     Operation(
         "PATCH", "/api/organizations/{id}", "updateOrganization", update_organization, "admin", "manage",
-        "write", "Change how long an organization's things are kept.", model=OrganizationUpdate, org="one",
-        answers={200: answers.Organization},
-        note="What is older than the new retention goes within the hour. What is gone does not come back.",
+        "write", "Change how long an organization's things are kept, and its settings.",
+        model=OrganizationUpdate, org="one", answers={200: answers.Organization},
+        note="What is not named stays; null gives a field its default back. What is older than the new "
+        "retention goes within the hour. What is gone does not come back.",
     ),
     Operation(
         "DELETE", "/api/organizations/{id}", "eraseOrganization", erase_organization, "admin", "manage",

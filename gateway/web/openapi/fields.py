@@ -22,6 +22,12 @@ from gateway.domain.event_types import CATALOGUE, MAX_TYPE_LENGTH, RESERVED_TYPE
 from gateway.domain.filter_tokens import MAX_LENGTH
 from gateway.domain.headers import MAX_HEADERS, MAX_NAME, MAX_VALUE
 from gateway.domain.job import DeliveryCancel, DeliveryRedeliver, JobCancel, RangeRequest
+from gateway.domain.organization_settings import (
+    LONGEST_DAYS,
+    MOST_OWN_NUMBERS,
+    SHORTEST_DAYS,
+    OrganizationUpdate,
+)
 from gateway.domain.own_types import OWN
 from gateway.domain.platform_webhook import (
     MAX_ORGANIZATIONS,
@@ -45,7 +51,6 @@ from gateway.domain.webhook import (
 from gateway.manage.connectors import ROOM_FOR_PATHS
 from gateway.manage.erasures import ErasureCreate
 from gateway.manage.keys import KeyCreate
-from gateway.manage.organizations import LONGEST_DAYS, SHORTEST_DAYS, OrganizationUpdate
 from gateway.web.openapi.parameters import ORG_PATTERN
 
 
@@ -421,7 +426,13 @@ MEANINGS: Final[Mapping[type, Mapping[str, Meaning | None]]] = {
             "How many days payloads, attempts and deliveries that are over are kept. Null: 30.",
             {"minimum": SHORTEST_DAYS, "maximum": LONGEST_DAYS, "examples": [90]},
             default=False,
-        )
+        ),
+        "own_numbers": Meaning(
+            "The organization's own phone numbers, in E.164: nobody is created in a CRM for them, and they "
+            "cannot be erased. Null: none.",
+            {"maxItems": MOST_OWN_NUMBERS, "examples": [["+13175550100"]]},
+            default=False,
+        ),
     },
     CallerResolve: _CALLER,
     ErasureCreate: {

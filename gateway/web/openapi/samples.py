@@ -121,7 +121,8 @@ key: Final[answers.ApiKey] = {
 
 
 organization: Final[answers.Organization] = {
-    "id": "acme", "retention_days": 90, "audit_head": "5d1f0f1c4a4d7b8e2c3b6a9f8e7d6c5b" * 2,
+    "id": "acme", "retention_days": 90, "own_numbers": ["+13175550100"],
+    "audit_head": "5d1f0f1c4a4d7b8e2c3b6a9f8e7d6c5b" * 2,
     "created_at": "2026-11-20T21:00:00.000Z", "erased_at": None,
 }  # fmt: skip
 erasure: Final[answers.Erasure] = {
@@ -234,7 +235,10 @@ def requests() -> Mapping[str, Mapping[str, Any]]:
             "organization": {"role": "viewer", "name": "dashboard", "expires_in": 7776000},
             "platform": {"platform": True, "scopes": ["events:write"], "name": "voice core"},
         },
-        "updateOrganization": {"retention": {"retention_days": 90}},
+        "updateOrganization": {
+            "retention": {"retention_days": 90},
+            "numbers": {"own_numbers": ["+13175550100"]},
+        },
         **samples_callers.REQUESTS,
         "erasePerson": {
             "dry run": {"phone": "+13175550142", "dry_run": True},

@@ -15,9 +15,9 @@ _VALUES: Final = {"name": "Ada Example", "email": "ada@example.com", "company": 
 _FROM: Final[dict[str, Kind]] = dict.fromkeys(_VALUES, "crm")
 
 contact: Final[answers.Caller] = {
-    "id": None, "phone": _PHONE, "name": _VALUES["name"], "first_name": None, "last_name": None,
-    "email": _VALUES["email"], "company": _VALUES["company"], "title": None, "carrier": None,
-    "line_type": None, "caller_name": None, "tags": [],
+    "id": "ctc_3k9h5c2d4e6f8g1h3j5k7m9n1p", "phone": _PHONE, "name": _VALUES["name"], "first_name": None,
+    "last_name": None, "email": _VALUES["email"], "company": _VALUES["company"], "title": None,
+    "carrier": None, "line_type": None, "caller_name": None, "tags": [],
     "crm": [
         {
             "connector_id": _CONNECTOR, "contact_id": "7351", "url": "https://crm.example.com/contacts/7351",

@@ -1,0 +1,105 @@
+"""What an organization can set for itself, each setting declared once: here.
+
+The declaration is what is stored (as JSON, only what differs from the default), what `PATCH` of an
+organization takes (null gives a setting its default back), and what is shown. A further setting is one more
+field of `OrganizationSettings`, its meaning in `web.openapi.fields`, and its place in what is shown
+(`web.shapes.organization`).
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any, Final
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, create_model
+
+from gateway.domain.phone import Phone, parse
+
+MOST_OWN_NUMBERS: Final = 1_000
+
+
+def _e164(text: str) -> str:
+    found = parse(text)
+    if not isinstance(found, Phone) or found.e164 != text:
+        raise ValueError("must be a number in E.164, such as +13175550142")
+    return text
+
+
+def _each_once(numbers: list[str]) -> list[str]:
+    return list(dict.fromkeys(numbers))
+
+
+OwnNumbers = Annotated[
+    list[Annotated[str, AfterValidator(_e164)]],
+    Field(max_length=MOST_OWN_NUMBERS),
+    AfterValidator(_each_once),
+]
+
+
+class OrganizationSettings(BaseModel):
+    """The settings of one organization."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    own_numbers: OwnNumbers = []
+    """The organization's own phone numbers: of its offices and lines, never a caller's."""
+
+    def is_own(self, phone: str) -> bool:
+        """Whether the number (E.164) is listed as the organization's own."""
+        return phone in self.own_numbers
+
+
+DEFAULTS: Final = OrganizationSettings()
+
+SHORTEST_DAYS: Final = 7
+LONGEST_DAYS: Final = 365
+DEFAULT_DAYS: Final = 30
+
+
+class RetentionUpdate(BaseModel):
+    """What of an organization is no setting, and changed in the same way."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    retention_days: Annotated[int, Field(ge=SHORTEST_DAYS, le=LONGEST_DAYS)] | None = None
+
+
+OrganizationUpdate: Final[type[RetentionUpdate]] = create_model(
+    "OrganizationUpdate",
+    __base__=RetentionUpdate,
+    __doc__="`PATCH /api/organizations/{id}`: a merge patch; null gives a field its default back.",
+    **{
+        name: (Annotated[field.annotation, *field.metadata] | None, None)  # type: ignore[call-overload]
+        for name, field in OrganizationSettings.model_fields.items()
+    },
+)
+
+
+def loaded(stored: str) -> OrganizationSettings:
+    """What is stored. A setting that this version does not know, or does not take any more, is left out: a
+    newer or older node of the same installation must go on."""
+    values: dict[str, Any] = json.loads(stored)
+    known = {name: value for name, value in values.items() if name in OrganizationSettings.model_fields}
+    while known:
+        try:
+            return OrganizationSettings.model_validate(known)
+        except ValidationError as problem:
+            for error in problem.errors():
+                known.pop(str(error["loc"][0]), None)
+    return DEFAULTS
+
+
+def patched(stored: str, update: BaseModel) -> str:
+    """What is stored after a merge patch: of `update`, the settings that it names. Settings of another
+    version stay."""
+    values: dict[str, Any] = json.loads(stored)
+    given = update.model_dump(
+        mode="json", include=update.model_fields_set & set(OrganizationSettings.model_fields)
+    )
+    defaults = DEFAULTS.model_dump(mode="json")
+    for name, value in given.items():
+        if value is None or value == defaults[name]:
+            values.pop(name, None)
+        else:
+            values[name] = value
+    return json.dumps(values, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
