@@ -37,6 +37,7 @@ from gateway.enrich.caller import Callers
 from gateway.enrich.connectors import Connectors
 from gateway.enrich.creating import Creates
 from gateway.enrich.keeping import Keeping
+from gateway.enrich.questions import Questions
 from gateway.enrich.room import Room
 from gateway.errors import Overloaded
 from gateway.ingest import accept
@@ -108,7 +109,8 @@ class Gateway:
         calls = Calls(self.client, clock, cdn_loop, self._current)
         self.keeping = Keeping(store, self.records)
         self.creates = Creates(store, self.directory, calls, self.keeping, clock, metrics)
-        self.connectors = Connectors(calls, self.keeping, Room(), clock, metrics)
+        questions = Questions(calls, self.keeping, Room(), clock, metrics)
+        self.connectors = Connectors(questions, self.keeping, clock)
         self.callers = Callers((Book(self.keeping), self.connectors), self.creates, clock, metrics)
         call_syncs = CallSyncs(store, Belonging(self.connectors, self.creates, clock))
         attempts = Attempts(

@@ -25,6 +25,7 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 OUTCOMES = ("delivered", "retry", "held", "failed", "gone", "aborted", "stale")
 DUPLICATE_CAUSES = ("shutdown", "rescue")
+HEDGE_OUTCOMES = ("won", "lost")
 
 # Seconds. Commits and acceptance live around 1 to 50 ms; attempts last up to 30 s; a delivery may take days.
 _SHORT = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
@@ -82,6 +83,15 @@ class Metrics:
         self.connector_request_seconds = histogram(
             "connector_request_seconds", "Direct calls to connectors.", _ATTEMPT, "kind", "outcome"
         )
+        self.connector_hedges = counter(
+            "connector_hedges", "Lookups put a second time because the first took long.", "outcome"
+        )
+        self.connector_breaker_opened = counter(
+            "connector_breaker_opened", "Times that a connector was spared because it did not answer."
+        )
+        self.connector_breakers_open = gauge(
+            "connector_breakers_open", "Connectors that are spared at this moment."
+        )
         self.queue_depth = gauge("queue_depth", "Deliveries waiting in memory.")
         self.in_flight = gauge("in_flight", "Attempts open at this moment.")
         self.backlog_targets = gauge("backlog_targets", "Targets with more due than memory holds.")
@@ -103,6 +113,8 @@ class Metrics:
         self.attempts_by_outcome = {outcome: self.attempts.labels(outcome) for outcome in OUTCOMES}
         for cause in DUPLICATE_CAUSES:
             self.duplicates_possible.labels(cause)
+        for outcome in HEDGE_OUTCOMES:
+            self.connector_hedges.labels(outcome)
 
     def render(self) -> bytes:
         """All metrics in the Prometheus text format (`CONTENT_TYPE`)."""

@@ -186,7 +186,7 @@ class _Letter:
     event: Endpoint
     body: bytes
     id: str
-    deadline_ms: int | None = None
+    ends: float | None = None
 
 
 class Calls:
@@ -226,16 +226,15 @@ class Calls:
         )  # fmt: skip
 
     async def lookup(
-        self, connector: Connector, org_id: str, question: Question, *, deadline_ms: int | None = None
+        self, connector: Connector, org_id: str, question: Question, *, ends: float | None = None
     ) -> LookupResult:
-        """Who has the number. `deadline_ms`: how long somebody still waits; None when nobody does. A
-        connection that is reset before an answer is tried once more within the same time."""
+        """Who has the number. `ends` is until when (monotonic seconds) somebody waits, which the connector is
+        told in each try as what is left; None when nobody does. A connection that is reset before an answer
+        is tried once more within the same time."""
         body = _json(
             phone=question.phone, org_id=org_id, call_id=question.call_id, direction=question.direction
         )
-        letter = _Letter(
-            connector, org_id, "contact.lookup", body, new_id("dlv", self._clock.now()), deadline_ms
-        )
+        letter = _Letter(connector, org_id, "contact.lookup", body, new_id("dlv", self._clock.now()), ends)
         answer, said = await self._ask(letter, lambda e: answers.read_lookup(e, question.phone), again=True)
         return LookupResult(answer, said)
 
@@ -255,16 +254,17 @@ class Calls:
         with `again`, reset."""
         begun = self._clock.monotonic()
         turn = self._taking.turn(letter.connector, self._clock.now())
-        request = self._build(letter, turn)
+        request = self._build(letter, turn, begun)
         tries = [Try(request, await self._send(letter, request, begun))]
         exchange = tries[0].exchange
         if self._left(letter, begun) > 0:
             anew = self._with_the_other(letter, turn, exchange)
             if anew is not None:
                 letter, turn = anew
-                request = self._build(letter, turn, request.timestamp)
+                request = self._build(letter, turn, begun, request.timestamp)
                 tries.append(Try(request, await self._send(letter, request, begun)))
             elif again and exchange.error == "reset":
+                request = self._build(letter, turn, begun, request.timestamp)
                 tries.append(Try(request, await self._send(letter, request, begun)))
         answer = await _read(read, tries[-1].exchange)
         accepted = None
@@ -288,12 +288,22 @@ class Calls:
         turn.swap()
         return replace(letter, connector=current), turn
 
-    def _build(self, letter: _Letter, turn: Turn | None, timestamp: int | None = None) -> Request:
+    def _build(
+        self, letter: _Letter, turn: Turn | None, begun: float, timestamp: int | None = None
+    ) -> Request:
         return build(
             letter.connector, letter.event, letter.body, delivery_id=letter.id, message_id=letter.id,
             now=self._clock.now(), cdn_loop=self._cdn_loop, leading=None if turn is None else turn.leading,
-            timestamp=timestamp, deadline_ms=letter.deadline_ms,
+            timestamp=timestamp, deadline_ms=self._deadline_ms(letter, begun),
         )  # fmt: skip
+
+    def _deadline_ms(self, letter: _Letter, begun: float) -> int | None:
+        """For how long the connector is still listened to by somebody who waits; None when nobody does, or
+        not any more."""
+        if letter.ends is None:
+            return None
+        left = letter.ends - self._clock.monotonic()
+        return int(min(left, self._left(letter, begun)) * 1000) if left > 0 else None
 
     async def _send(self, letter: _Letter, request: Request, begun: float) -> Exchange:
         return await self._client.post(

@@ -12,9 +12,10 @@ from gateway.domain.connector import Connector
 from gateway.domain.exchange import Exchange, ExchangeError
 from gateway.domain.freshness import Use, use_of
 from gateway.domain.resolution import Inquiry
-from gateway.enrich.connectors import BUSY, ConnectorAsk, Connectors
+from gateway.enrich.connectors import Connectors
 from gateway.enrich.creating import Creates
 from gateway.enrich.keeping import Kept
+from gateway.enrich.questions import BUSY, Subject
 from gateway.store.directory import OrgView
 
 
@@ -44,8 +45,7 @@ class Belonging:
         kept = recalled.answers.get(connector.id)
         if kept is not None and self._will_do(kept):
             return None if kept.stored is None else kept.stored.contact.id
-        ask = ConnectorAsk(self._connectors, org, connector, inquiry, person, 0, 0.0)
-        said = await self._connectors.ask(ask, None)
+        said = await self._connectors.ask(Subject(org, connector, inquiry, person), None)
         if isinstance(said.answer, Failed):
             return said.exchange or self._nothing(said.answer)
         return said.answer.contact.id if isinstance(said.answer, Found) else None

@@ -1,70 +1,41 @@
 """CRMs as a source: what a connector has said before, if that is still of use, else what it says now.
 
 A question to a connector is one for all who ask for the same number at the same time, and nobody's to break
-off: it goes on to the connector's own time limit, and its answer is kept. Old answers are told at once and
-asked for anew behind; when asking fails, an older one still counts, with the failure beside it.
+off: it goes on to the connector's own time limit, and its answer is kept (`questions`). Old answers are told
+at once and asked for anew behind; when asking fails, an older one still counts, with the failure beside it.
 """
 
 from __future__ import annotations
 
-import logging
-import random
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from gateway.clock import Clock
-from gateway.crm import log as crm_log
-from gateway.crm.answers import Failed, Found, NotFound
-from gateway.crm.wire import Calls, LookupResult, Question
+from gateway.crm.answers import Found, NotFound
 from gateway.domain.connector import Connector, by_precedence
 from gateway.domain.contact import of_crm
-from gateway.domain.exchange import Exchange
-from gateway.domain.freshness import Use, expires_at, use_of
+from gateway.domain.freshness import Use, use_of
 from gateway.domain.resolution import Heard, Inquiry
 from gateway.enrich.flights import Flights
-from gateway.enrich.keeping import Keeping, Kept, Note, Stored, with_answer
-from gateway.enrich.room import Room
+from gateway.enrich.keeping import Keeping, Kept, Stored
+from gateway.enrich.questions import Questions, Said, Subject
 from gateway.enrich.sources import Ask
-from gateway.metrics import Metrics
 from gateway.store.directory import OrgView
 
-log = logging.getLogger("gateway.callers")
-
-BUSY: Final = Failed("busy", "too many questions are open at this moment")
 TIMEOUT: Final = "timeout"
 
 Flight = tuple[str, str, str]
 """Connector, its revision, number."""
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
-    """What a connector answered to a question of `asked_at` (ms); `exchange` None when it was not asked."""
-
-    answer: Found | NotFound | Failed
-    asked_at: int
-    exchange: Exchange | None = None
-
-
 class Connectors:
     """Asks the organization's connectors, all at once, in the order of their priority."""
 
-    def __init__(
-        self,
-        calls: Calls,
-        keeping: Keeping,
-        room: Room,
-        clock: Clock,
-        metrics: Metrics,
-        chance: Callable[[], float] = random.random,
-    ) -> None:
+    def __init__(self, questions: Questions, keeping: Keeping, clock: Clock) -> None:
+        self.questions = questions
         self.keeping = keeping
         self.clock = clock
-        self._calls = calls
-        self._room = room
-        self._metrics = metrics
-        self._chance = chance
         self._lookups: Flights[Flight, Said] = Flights("lookup")
 
     def asks(self, org: OrgView, inquiry: Inquiry, ends: float) -> Sequence[Ask]:
@@ -77,71 +48,21 @@ class Connectors:
             for rank, connector in enumerate(by_precedence(enabled))
         ]
 
-    async def ask(self, ask: ConnectorAsk, deadline_ms: int | None) -> Said:
-        """What the connector says now. `deadline_ms`: how long somebody waits for it; None when nobody
-        does."""
-        key = (ask.connector.id, ask.connector.revision_id, ask.inquiry.phone)
-        return await self._lookups.join(key, lambda: self._lookup(ask, deadline_ms))
+    async def ask(self, subject: Subject, ends: float | None) -> Said:
+        """What the connector says now. `ends`: until when (monotonic seconds) somebody waits for it; None
+        when nobody does."""
+        key = (subject.connector.id, subject.connector.revision_id, subject.inquiry.phone)
+        return await self._lookups.join(key, lambda: self.questions.put(subject, ends))
 
-    def refresh(self, ask: ConnectorAsk) -> None:
+    def refresh(self, subject: Subject) -> None:
         """Asks behind an answer that was told already."""
-        key = (ask.connector.id, ask.connector.revision_id, ask.inquiry.phone)
-        self._lookups.join(key, lambda: self._lookup(ask, None))
+        key = (subject.connector.id, subject.connector.revision_id, subject.inquiry.phone)
+        self._lookups.join(key, lambda: self.questions.put(subject, None))
 
     async def stop(self) -> None:
         """Breaks off what is under way."""
         await self._lookups.stop()
-
-    async def _lookup(self, ask: ConnectorAsk, deadline_ms: int | None) -> Said:
-        org, connector, inquiry = ask.org, ask.connector, ask.inquiry
-        asked_at = self.clock.now()
-        with self._room.place(org.id) as there_is_one:
-            if not there_is_one:
-                return Said(BUSY, asked_at)
-            question = Question(inquiry.phone, inquiry.call_id, inquiry.direction)
-            result = await self._calls.lookup(connector, org.id, question, deadline_ms=deadline_ms)
-        self._keep(ask, result, asked_at)
-        self._measure(connector, result)
-        return Said(result.answer, asked_at, result.said.exchange)
-
-    def _keep(self, ask: ConnectorAsk, result: LookupResult, asked_at: int) -> None:
-        org, connector, answer = ask.org, ask.connector, result.answer
-        kept = None
-        if isinstance(answer, Found):
-            stored = Stored(answer.contact, answer.matches)
-            kept = Kept("found", stored, asked_at, expires_at("found", asked_at, self._chance()))
-        elif isinstance(answer, NotFound):
-            kept = Kept("not_found", None, asked_at, expires_at("not_found", asked_at, self._chance()))
-        failed = answer if isinstance(answer, Failed) else None
-        note = Note(
-            org.id, asked_at, ask.person, accepted=result.said.accepted,
-            rows=crm_log.rows(org.organization.cipher, connector, result.said, failed, ask.person),
-        )  # fmt: skip
-        if kept is not None:
-            note = with_answer(note, org, connector, ask.inquiry.phone, kept)
-        self.keeping.note(note, kept)
-
-    def _measure(self, connector: Connector, result: LookupResult) -> None:
-        answer, said = result.answer, result.said
-        if isinstance(answer, Failed):
-            outcome = answer.error
-        else:
-            outcome = "found" if isinstance(answer, Found) else "not_found"
-        self._metrics.connector_request_seconds.labels("lookup", outcome).observe(said.duration_ms / 1000)
-        level = logging.INFO if isinstance(answer, Failed) else logging.DEBUG
-        if log.isEnabledFor(level):
-            log.log(
-                level,
-                "lookup",
-                extra={
-                    "org": connector.org_id,
-                    "connector": connector.id,
-                    "delivery": said.id,
-                    "outcome": outcome,
-                    "status": said.exchange.status_code,
-                    "duration_ms": said.duration_ms,
-                },
-            )
+        await self.questions.stop()
 
 
 class NoneEnabled:
@@ -173,6 +94,10 @@ class ConnectorAsk:
     def source(self) -> str:
         return self.connector.id
 
+    @property
+    def subject(self) -> Subject:
+        return Subject(self.org, self.connector, self.inquiry, self.person)
+
     async def hear(self) -> Heard:
         recalled = await self.parent.keeping.recall(self.org, self.inquiry.phone, self.person)
         kept = recalled.answers.get(self.connector.id)
@@ -182,11 +107,9 @@ class ConnectorAsk:
             if use is Use.FRESH:
                 return self._known(kept)
             if use is Use.STALE:
-                self.parent.refresh(self)
+                self.parent.refresh(self.subject)
                 return self._known(kept, stale=True)
-        left = self.ends - self.parent.clock.monotonic()
-        said = await self.parent.ask(self, max(round(left * 1000), 0))
-        return self._told(said)
+        return self._told(await self.parent.ask(self.subject, self.ends))
 
     def cut(self) -> Heard:
         return self._without(TIMEOUT)

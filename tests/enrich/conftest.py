@@ -69,6 +69,7 @@ async def settled(node: Node) -> None:
     gateway = node.gateway
     await until(lambda: not gateway.callers._asking, "questions are over")
     await until(lambda: not len(gateway.connectors._lookups), "lookups are over")
+    await until(lambda: not gateway.connectors.questions.open, "second questions are over")
     await until(lambda: not gateway.creates._tasks, "creates are over")
     await until(lambda: not gateway.keeping._waiting, "all is written")
 

@@ -144,6 +144,7 @@ BAD: dict[str, tuple[Behaviour, str]] = {
 async def face(node: Node, crm: Crm, name: str, number: int) -> None:
     """A resolve in which the CRM misbehaves so; it is new to the gateway, and must stay so."""
     behaviour, word = BAD[name]
+    node.gateway.connectors.questions.endpoints._known.clear()  # how it misbehaved before is forgotten
     crm.instead = behaviour
     found = await resolve(node, f"+1317555{number:04}", deadline_ms=300)
     assert found["status"] == "unknown", name
@@ -423,7 +424,7 @@ async def test_a_database_that_hangs_does_not_hold_the_answer_up(
 async def test_there_is_no_room_for_more(lite: Node, crm: Crm) -> None:
     await crm.join(lite)
     gate = Gate(crm)
-    lite.gateway.connectors._room = Room(2)
+    lite.gateway.connectors.questions.room = Room(2)
     first = asyncio.create_task(resolve(lite, deadline_ms=10_000))
     await until(lambda: len(crm.asked()) == 1, "the question has come")
     found = await resolve(lite, OTHER)
