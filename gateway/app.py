@@ -29,6 +29,7 @@ from gateway.domain.address import AllowedNetworks
 from gateway.domain.connector import Connector
 from gateway.domain.event import EventParser
 from gateway.domain.job import JobKind
+from gateway.domain.number_lookup import DAY_MS, Credentials, Lifetimes
 from gateway.egress.client import EgressClient
 from gateway.enrich import keeping
 from gateway.enrich.belonging import Belonging
@@ -37,12 +38,15 @@ from gateway.enrich.caller import Callers
 from gateway.enrich.connectors import Connectors
 from gateway.enrich.creating import Creates
 from gateway.enrich.keeping import Keeping
+from gateway.enrich.lookups import Lookups
+from gateway.enrich.numbers import Numbers
 from gateway.enrich.questions import Questions
 from gateway.enrich.room import Room
 from gateway.errors import Overloaded
 from gateway.ingest import accept
 from gateway.ingest.accept import Accept
 from gateway.ingest.own import OwnEvents
+from gateway.lookup.twilio import Twilio
 from gateway.manage import connectors, housekeeping, rewrap, rotations
 from gateway.manage.audit import PayloadReads
 from gateway.manage.changes import Changes
@@ -111,7 +115,12 @@ class Gateway:
         self.creates = Creates(store, self.directory, calls, self.keeping, clock, metrics)
         questions = Questions(calls, self.keeping, Room(), clock, metrics)
         self.connectors = Connectors(questions, self.keeping, clock)
-        self.callers = Callers((Book(self.keeping), self.connectors), self.creates, clock, metrics)
+        self.lookups = Lookups(
+            Twilio(self.client, settings.twilio_lookup_url), lookup_account(settings),
+            Lifetimes(name=settings.twilio_caller_name_days * DAY_MS), store, clock, metrics,
+        )  # fmt: skip
+        sources = (Book(self.keeping), self.connectors, Numbers(self.lookups))
+        self.callers = Callers(sources, self.creates, clock, metrics)
         call_syncs = CallSyncs(store, Belonging(self.connectors, self.creates, clock))
         attempts = Attempts(
             self.directory, Payloads(store, self.directory), call_syncs, self.client, self.records, clock,
@@ -211,7 +220,7 @@ class Gateway:
         self.drain()
         await self.jobs.stop()
         await self.dispatcher.stop(patience)
-        for asking in (self.callers, self.creates, self.connectors, self.keeping):
+        for asking in (self.callers, self.creates, self.connectors, self.lookups, self.keeping):
             await asking.stop()
         for commits in self._committers():
             await commits.close()
@@ -292,6 +301,13 @@ class Gateway:
             stat = os.statvfs(path.parent)
             self.accept.storage_full = stat.f_bavail * stat.f_frsize < DISK_RESERVE_BYTES
             await self.clock.sleep(1)
+
+
+def lookup_account(settings: Settings) -> Credentials | None:
+    """The installation's own account for lookups of numbers."""
+    if settings.twilio_account_sid is None or settings.twilio_auth_token is None:
+        return None
+    return Credentials(settings.twilio_account_sid, settings.twilio_auth_token.get_secret_value())
 
 
 async def open_gateway(settings: Settings, clock: Clock | None = None) -> Gateway:

@@ -373,9 +373,18 @@ class Organization(TypedDict):
     id: str
     retention_days: int
     own_numbers: list[str]
+    lookup_budget: int | None
+    has_lookup_credentials: bool
     audit_head: str | None
     created_at: str
     erased_at: str | None
+
+
+class LookupCredentials(TypedDict):
+    """An organization's own account for lookups of numbers."""
+
+    account_sid: str
+    auth_token: str
 
 
 class OrganizationSettings(TypedDict, total=False):
@@ -383,6 +392,8 @@ class OrganizationSettings(TypedDict, total=False):
 
     retention_days: int | None
     own_numbers: Sequence[str] | None
+    lookup_budget: int | None
+    lookup_credentials: LookupCredentials | None
 
 
 class Erasure(TypedDict):

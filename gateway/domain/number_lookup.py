@@ -147,11 +147,15 @@ def added(record: Record, asked: Collection[Package], report: Report, at: int) -
     return Record(packages)
 
 
-def values_of(usable: Mapping[Package, Told]) -> tuple[dict[str, str], dict[str, int]]:
-    """The values in what is of use, and since when (ms) each is known."""
+def values_of(told: Iterable[Told]) -> tuple[dict[str, str], dict[str, int]]:
+    """The values in what was told, and since when (ms) each is known. The name that the network gives is the
+    caller's, where nobody has a better one."""
     values: dict[str, str] = {}
     times: dict[str, int] = {}
-    for told in usable.values():
-        values |= told.values
-        times |= dict.fromkeys(told.values, told.at)
+    for one in told:
+        found = dict(one.values)
+        if "caller_name" in found:
+            found["name"] = found["caller_name"]
+        values |= found
+        times |= dict.fromkeys(found, one.at)
     return values, times

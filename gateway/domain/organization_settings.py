@@ -11,11 +11,20 @@ from __future__ import annotations
 import json
 from typing import Annotated, Any, Final
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, create_model
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    create_model,
+)
 
 from gateway.domain.phone import Phone, parse
 
 MOST_OWN_NUMBERS: Final = 1_000
+MOST_LOOKUPS: Final = 1_000_000
 
 
 def _e164(text: str) -> str:
@@ -44,6 +53,9 @@ class OrganizationSettings(BaseModel):
     own_numbers: OwnNumbers = []
     """The organization's own phone numbers: of its offices and lines, never a caller's."""
 
+    lookup_budget: Annotated[int | None, Field(ge=0, le=MOST_LOOKUPS)] = None
+    """How many numbers may be looked up for calls in a day (UTC); 0: none; None: as many as by default."""
+
     def is_own(self, phone: str) -> bool:
         """Whether the number (E.164) is listed as the organization's own."""
         return phone in self.own_numbers
@@ -56,10 +68,25 @@ LONGEST_DAYS: Final = 365
 DEFAULT_DAYS: Final = 30
 
 
+_Named = Annotated[str, StringConstraints(pattern=r"^[!-9;-~]{1,128}$")]
+_Secret = Annotated[str, StringConstraints(pattern=r"^[!-~]{1,256}$")]
+
+
+class LookupCredentials(BaseModel):
+    """The organization's own account for lookups of numbers."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
+
+    account_sid: _Named
+    auth_token: Annotated[_Secret, Field(repr=False)]
+
+
 class RetentionUpdate(BaseModel):
     """What of an organization is no setting, and changed in the same way."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
+
+    lookup_credentials: LookupCredentials | None = None
 
     retention_days: Annotated[int, Field(ge=SHORTEST_DAYS, le=LONGEST_DAYS)] | None = None
 

@@ -86,7 +86,9 @@ class Callers:
         asks = [ask for source in self.sources for ask in source.asks(org, inquiry, ends)]
         heard = await self._hear(asks, ends)
         errors = tuple(Problem(one.source, one.error) for one in heard if one.error is not None)
-        contact_id = contact_id_of(heard) or org.organization.cipher.contact(number.e164)
+        contact_id = contact_id_of(heard)
+        if contact_id is None and status_of(heard) == "found":
+            contact_id = org.organization.cipher.contact(number.e164)
         answer = self._answer(number, inquiry, heard, begun, errors, contact_id)
         if answer.status == "not_found":
             self.creates.after_miss(org, inquiry)
@@ -123,7 +125,8 @@ class Callers:
         contact_id: str | None = None,
     ) -> Resolution:
         status, freshness = status_of(heard), freshness_of(heard)
-        caller = merge(knowledge_of(heard)) if status == "found" else None
+        known = knowledge_of(heard)  # of whom nobody knows, something of the number may be known
+        caller = merge(known) if known else None
         phone = number.e164 if isinstance(number, Phone) else None
         context = caller_context(
             caller or Caller(), status=status,

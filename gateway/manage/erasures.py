@@ -25,6 +25,7 @@ from gateway.store import (
     connector_creates,
     connector_requests,
     erased_people,
+    number_lookups,
     organizations,
     people,
 )
@@ -137,6 +138,7 @@ async def _at_connectors(store: Store, clock: Clock, org: Organization, request:
         await connector_requests.forget_person(tx.conn, org.id, person)
         await connector_contacts.forget_person(tx.conn, org.id, person)
         await connector_creates.forget_person(tx.conn, org.id, person)
+        await number_lookups.forget_person(tx.conn, org.id, person)
         now = clock.now()
         await erased_people.remember(tx.conn, org.id, [person], now)
         await organizations.people_erased(tx, org.id, now)

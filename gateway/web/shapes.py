@@ -299,6 +299,8 @@ def organization(row: Row[Any]) -> answers.Organization:
         "id": row.id,
         "retention_days": row.retention_days,
         "own_numbers": settings.own_numbers,
+        "lookup_budget": settings.lookup_budget,
+        "has_lookup_credentials": row.lookup_credentials is not None,
         "audit_head": None if row.audit_hash is None else bytes(row.audit_hash).hex(),
         "created_at": format_time(row.created_at),
         "erased_at": time(row.erased_at),

@@ -18,6 +18,13 @@ class Organization(TypedDict):
         list[str],
         Meta(description="Its own phone numbers, which are never taken for a caller's or erased."),
     ]
+    lookup_budget: Annotated[
+        Annotated[int, Meta(ge=0)] | None,
+        Meta(description="How many numbers may be looked up for calls in a day; null: as by default."),
+    ]
+    has_lookup_credentials: Annotated[
+        bool, Meta(description="Whether it has an account of its own for lookups of numbers.")
+    ]
     audit_head: Annotated[
         Hash | None, Meta(description="The hash of the newest entry of its audit log; null: there is none.")
     ]

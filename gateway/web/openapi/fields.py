@@ -433,6 +433,28 @@ MEANINGS: Final[Mapping[type, Mapping[str, Meaning | None]]] = {
             {"maxItems": MOST_OWN_NUMBERS, "examples": [["+13175550100"]]},
             default=False,
         ),
+        "lookup_budget": Meaning(
+            "How many numbers may be looked up for calls in a day (UTC): 0 is none. Null: 1,000, where there "
+            "is an account to charge. Backfills are not counted.",
+            {"examples": [500]},
+            default=False,
+        ),
+        "lookup_credentials": Meaning(
+            "The organization's own account for lookups of numbers, kept encrypted and never shown. Null: "
+            "none; the installation's is used, if it has one.",
+            whole=_or_null(
+                {
+                    "type": "object",
+                    "properties": {
+                        "account_sid": {"type": "string", "pattern": "^[!-9;-~]{1,128}$"},
+                        "auth_token": {"type": "string", "pattern": "^[!-~]{1,256}$"},
+                    },
+                    "required": ["account_sid", "auth_token"],
+                    "additionalProperties": False,
+                }
+            ),
+            default=False,
+        ),
     },
     CallerResolve: _CALLER,
     ErasureCreate: {

@@ -122,6 +122,7 @@ key: Final[answers.ApiKey] = {
 
 organization: Final[answers.Organization] = {
     "id": "acme", "retention_days": 90, "own_numbers": ["+13175550100"],
+    "lookup_budget": None, "has_lookup_credentials": False,
     "audit_head": "5d1f0f1c4a4d7b8e2c3b6a9f8e7d6c5b" * 2,
     "created_at": "2026-11-20T21:00:00.000Z", "erased_at": None,
 }  # fmt: skip
@@ -238,6 +239,10 @@ def requests() -> Mapping[str, Mapping[str, Any]]:
         "updateOrganization": {
             "retention": {"retention_days": 90},
             "numbers": {"own_numbers": ["+13175550100"]},
+            "lookups": {
+                "lookup_budget": 500,
+                "lookup_credentials": {"account_sid": "AC0123456789abcdef", "auth_token": "0123456789abcdef"},
+            },
         },
         **samples_callers.REQUESTS,
         "erasePerson": {
