@@ -41,6 +41,7 @@ from gateway.enrich.keeping import Keeping
 from gateway.enrich.lookups import Lookups
 from gateway.enrich.numbers import Numbers
 from gateway.enrich.questions import Questions
+from gateway.enrich.resolutions import Resolutions
 from gateway.enrich.room import Room
 from gateway.errors import Overloaded
 from gateway.ingest import accept
@@ -106,7 +107,10 @@ class Gateway:
         records = Kind(
             partial(record.apply, announce=self._announce_all), patience=None, linger=RECORD_LINGER_SECONDS
         )
-        notes = Kind(keeping.apply, keeping.PATIENCE_SECONDS, keeping.LINGER_SECONDS)
+        notes = Kind(
+            partial(keeping.apply, announce=self._announce_all), keeping.PATIENCE_SECONDS,
+            keeping.LINGER_SECONDS,
+        )  # fmt: skip
         self.records = GroupCommit(
             store.transaction, {record.KIND: records, keeping.KIND: notes}, observe=self._observe
         )
@@ -114,14 +118,16 @@ class Gateway:
         self.keeping = Keeping(store, self.records)
         self.creates = Creates(store, self.directory, calls, self.keeping, clock, metrics)
         questions = Questions(calls, self.keeping, Room(), clock, metrics)
-        self.connectors = Connectors(questions, self.keeping, clock)
+        self.connectors = Connectors(questions, clock)
         self.lookups = Lookups(
             Twilio(self.client, settings.twilio_lookup_url), lookup_account(settings),
             Lifetimes(name=settings.twilio_caller_name_days * DAY_MS), store, clock, metrics,
         )  # fmt: skip
-        sources = (Book(self.keeping), self.connectors, Numbers(self.lookups))
-        self.callers = Callers(sources, self.creates, clock, metrics)
-        call_syncs = CallSyncs(store, Belonging(self.connectors, self.creates, clock))
+        self.callers = Callers(
+            (Book(), self.connectors, Numbers(self.lookups)), self.keeping,
+            Resolutions(store, self.keeping, clock), self.creates, clock, metrics,
+        )  # fmt: skip
+        call_syncs = CallSyncs(store, Belonging(self.connectors, self.keeping, self.creates, clock))
         attempts = Attempts(
             self.directory, Payloads(store, self.directory), call_syncs, self.client, self.records, clock,
             metrics, settings.retry_schedule, cdn_loop,

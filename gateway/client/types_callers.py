@@ -55,6 +55,8 @@ class Resolution(TypedDict):
     contact: Caller | None
     context: str
     errors: list[CallerError]
+    pending: list[str]
+    revision: int
 
 
 class CallDetails(TypedDict, total=False):

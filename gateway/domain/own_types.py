@@ -92,6 +92,27 @@ class ConnectorFailing(Struct, kw_only=True):
     ]
 
 
+class CallerResolved(Struct, kw_only=True):
+    resolution_id: Annotated[str, Meta(description="The resolution that says more now")]
+    call_id: Annotated[str | None, Meta(description="HUM's call, if the question named it")]
+    status: Annotated[
+        str,
+        Meta(
+            description="found, not_found or unknown, as in the answer to a resolve",
+            examples=["found", "not_found", "unknown"],
+        ),
+    ]
+    source: Annotated[
+        str,
+        Meta(
+            description="fresh, stale, partial or none, as in the answer to a resolve",
+            examples=["fresh", "partial", "none"],
+        ),
+    ]
+    pending: Annotated[list[str], Meta(description="Who is still being asked; empty: this is the last word")]
+    revision: Annotated[int, Meta(ge=1, description="Which form of the answer this is; the latest counts")]
+
+
 class ContactErased(Struct, kw_only=True):
     id: Annotated[str, Meta(description="The erasure's job")]
     person: Annotated[str, Meta(description="A keyed hash of the number: the same for the same person")]
@@ -131,6 +152,10 @@ _EXAMPLES: Final[dict[str, Struct]] = {
         connector_id="cnr_01k9h3w2m8a1c3e5g7j9k2m4n6", day=3, failing_since="2026-11-17T20:41:30.002Z",
         failures=41, last_status_code=503, last_error="http_status", disabled_reason=None,
     ),
+    "caller.resolved": CallerResolved(
+        resolution_id="res_01k9h5c2d4e6f8g1h3j5k7m9n1", call_id="call_01k9h5c1x2", status="found",
+        source="fresh", pending=[], revision=1,
+    ),
     "contact.erased": ContactErased(
         id="job_01k9h4a1b3c5d7e9f1g3h5j7k9", person="6c1f0d2b9a3e4f58a7b0c9d8e1f2a3b4",
     ),
@@ -151,6 +176,7 @@ OWN: Final = {
         ("webhook.rotation_unconfirmed", "A rotated secret was never accepted, and the old one ends soon"),
         ("secret.rotated", "A secret was rotated"),
         ("connector.failing", "A connector has been failing for one day, or three, or was disabled for it"),
+        ("caller.resolved", "A source has answered after the deadline of the question who is calling"),
         ("contact.erased", "A person was erased"),
         ("delivery.failed", "A delivery was given up"),
     )

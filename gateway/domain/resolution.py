@@ -13,11 +13,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from gateway.domain.contact import Knowledge
+from gateway.domain.contact import Caller, Knowledge
 from gateway.domain.context import Attestation
 
 Status = Literal["found", "not_found", "unknown"]
@@ -65,6 +65,38 @@ class Heard:
     stale: bool = False
     error: str | None = None
     contact_id: str | None = None
+
+
+class Problem(NamedTuple):
+    """Why an answer is not more: which source, and a word."""
+
+    source: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """An answer: what was known of a caller at one moment. `phone` is None for a number that cannot be used;
+    `contact_id` under which the address book has the caller, as soon as somebody knows them; `pending` the
+    sources that are still being asked, `revision` how often they have changed the answer since."""
+
+    id: str
+    at: int
+    phone: str | None
+    status: Status
+    freshness: Freshness
+    elapsed_ms: int
+    caller: Caller | None
+    context: str
+    errors: tuple[Problem, ...] = ()
+    contact_id: str | None = None
+    call_id: str | None = None
+    pending: tuple[str, ...] = ()
+    revision: int = 0
+
+    def says_more_than(self, other: Resolution) -> bool:
+        """Whether it says something else of the caller."""
+        return (self.status, self.caller) != (other.status, other.caller)
 
 
 def status_of(heard: Sequence[Heard]) -> Status:

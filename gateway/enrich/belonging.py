@@ -14,16 +14,18 @@ from gateway.domain.freshness import Use, use_of
 from gateway.domain.resolution import Inquiry
 from gateway.enrich.connectors import Connectors
 from gateway.enrich.creating import Creates
-from gateway.enrich.keeping import Kept
+from gateway.enrich.keeping import Keeping
 from gateway.enrich.questions import BUSY, Subject
+from gateway.enrich.recalls import Kept
 from gateway.store.directory import OrgView
 
 
 class Belonging:
     """Finds the contact, and makes it where that is wanted."""
 
-    def __init__(self, connectors: Connectors, creates: Creates, clock: Clock) -> None:
+    def __init__(self, connectors: Connectors, keeping: Keeping, creates: Creates, clock: Clock) -> None:
         self._connectors = connectors
+        self._keeping = keeping
         self._creates = creates
         self._clock = clock
 
@@ -41,7 +43,7 @@ class Belonging:
     async def _known(
         self, connector: Connector, org: OrgView, inquiry: Inquiry, person: bytes
     ) -> str | Exchange | None:
-        recalled = await self._connectors.keeping.recall(org, inquiry.phone, person)
+        recalled = await self._keeping.recall(org, inquiry.phone, person)
         kept = recalled.answers.get(connector.id)
         if kept is not None and self._will_do(kept):
             return None if kept.stored is None else kept.stored.contact.id

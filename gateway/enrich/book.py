@@ -7,12 +7,12 @@ it does not know may be known to others, so it then has nothing to say, either w
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import asyncio
 from typing import Final
 
 from gateway.domain.overrides import knowledge_of
 from gateway.domain.resolution import Heard, Inquiry
-from gateway.enrich.keeping import Keeping
+from gateway.enrich.recalls import Recalled
 from gateway.store.directory import OrgView
 from gateway.store.recalling import Listed
 
@@ -20,30 +20,21 @@ SOURCE: Final = "book"
 
 
 class Book:
-    """Asks the organization's address book."""
-
-    def __init__(self, keeping: Keeping) -> None:
-        self.keeping = keeping
+    """The organization's address book (`sources.Source`)."""
 
     def asks(self, org: OrgView, inquiry: Inquiry, ends: float) -> list[BookAsk]:
-        return [BookAsk(self.keeping, org, inquiry)]
+        return [BookAsk()]
 
 
-@dataclass(slots=True, eq=False)
 class BookAsk:
-    """The question about one caller (`sources.Ask`)."""
+    """The question about one caller (`sources.Ask`): whatever there is to say is known at once."""
 
-    keeping: Keeping = field(repr=False)
-    org: OrgView = field(repr=False)
-    inquiry: Inquiry = field(repr=False)
-    source: str = SOURCE
+    source = SOURCE
+    kind: Final = "override"
 
-    async def hear(self) -> Heard:
-        cipher = self.org.organization.cipher
-        phone = self.inquiry.phone
-        recalled = await self.keeping.recall(self.org, phone, cipher.person(phone))
+    def known(self, recalled: Recalled) -> Heard:
         if not recalled.reachable:
-            return Heard(SOURCE, "failed", error="unavailable")
+            return self.without("unavailable")
         listed = recalled.contact
         if listed is None:
             return Heard(SOURCE, "silent")
@@ -51,8 +42,14 @@ class BookAsk:
             return Heard(SOURCE, "silent", contact_id=listed.id)
         return Heard(SOURCE, "found", knowledge_of(listed.overrides, listed.tags), contact_id=listed.id)
 
-    def cut(self) -> Heard:
-        return Heard(SOURCE, "failed", error="timeout")
+    async def hear(self, memory: asyncio.Future[Recalled]) -> Heard:
+        return self.known(await asyncio.shield(memory))
+
+    def refresh(self) -> None:
+        """Nobody says anything new behind it."""
+
+    def without(self, error: str) -> Heard:
+        return Heard(SOURCE, "failed", error=error)
 
 
 def _written_to(listed: Listed) -> bool:

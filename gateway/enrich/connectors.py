@@ -7,23 +7,22 @@ at once and asked for anew behind; when asking fails, an older one still counts,
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import ClassVar, Final
 
 from gateway.clock import Clock
 from gateway.crm.answers import Found, NotFound
 from gateway.domain.connector import Connector, by_precedence
-from gateway.domain.contact import of_crm
+from gateway.domain.contact import Kind, of_crm
 from gateway.domain.freshness import Use, use_of
 from gateway.domain.resolution import Heard, Inquiry
 from gateway.enrich.flights import Flights
-from gateway.enrich.keeping import Keeping, Kept, Stored
 from gateway.enrich.questions import Questions, Said, Subject
+from gateway.enrich.recalls import Kept, Recalled, Stored
 from gateway.enrich.sources import Ask
 from gateway.store.directory import OrgView
-
-TIMEOUT: Final = "timeout"
 
 Flight = tuple[str, str, str]
 """Connector, its revision, number."""
@@ -32,9 +31,8 @@ Flight = tuple[str, str, str]
 class Connectors:
     """Asks the organization's connectors, all at once, in the order of their priority."""
 
-    def __init__(self, questions: Questions, keeping: Keeping, clock: Clock) -> None:
+    def __init__(self, questions: Questions, clock: Clock) -> None:
         self.questions = questions
-        self.keeping = keeping
         self.clock = clock
         self._lookups: Flights[Flight, Said] = Flights("lookup")
 
@@ -69,17 +67,25 @@ class NoneEnabled:
     """In place of connectors that are all disabled: whom they know, nobody can say (`sources.Ask`)."""
 
     source = "connectors"
+    kind: Final = "crm"
 
-    async def hear(self) -> Heard:
-        return self.cut()
+    def known(self, recalled: Recalled) -> Heard:
+        return self.without("none_enabled")
 
-    def cut(self) -> Heard:
+    async def hear(self, memory: asyncio.Future[Recalled]) -> Heard:
+        return self.without("none_enabled")
+
+    def refresh(self) -> None:
+        """There is nobody to ask."""
+
+    def without(self, error: str) -> Heard:
         return Heard(self.source, "failed", error="none_enabled")
 
 
 @dataclass(slots=True, eq=False)
 class ConnectorAsk:
-    """The question of one connector about one caller (`sources.Ask`)."""
+    """The question of one connector about one caller (`sources.Ask`). `kept` is what it has said before, as
+    far as that is still of use."""
 
     parent: Connectors = field(repr=False)
     org: OrgView = field(repr=False)
@@ -90,6 +96,8 @@ class ConnectorAsk:
     ends: float
     kept: Kept | None = field(default=None, repr=False)
 
+    kind: ClassVar[Kind] = "crm"
+
     @property
     def source(self) -> str:
         return self.connector.id
@@ -98,21 +106,27 @@ class ConnectorAsk:
     def subject(self) -> Subject:
         return Subject(self.org, self.connector, self.inquiry, self.person)
 
-    async def hear(self) -> Heard:
-        recalled = await self.parent.keeping.recall(self.org, self.inquiry.phone, self.person)
+    def known(self, recalled: Recalled) -> Heard | None:
         kept = recalled.answers.get(self.connector.id)
         use = Use.NONE if kept is None else self._use_of(kept)
-        if kept is not None and use is not Use.NONE:
-            self.kept = kept
-            if use is Use.FRESH:
-                return self._known(kept)
-            if use is Use.STALE:
-                self.parent.refresh(self.subject)
-                return self._known(kept, stale=True)
+        if kept is None or use is Use.NONE:
+            return None
+        self.kept = kept
+        if use is Use.REMNANT:
+            return None
+        return self._known(kept, stale=use is Use.STALE)
+
+    async def hear(self, memory: asyncio.Future[Recalled]) -> Heard:
         return self._told(await self.parent.ask(self.subject, self.ends))
 
-    def cut(self) -> Heard:
-        return self._without(TIMEOUT)
+    def refresh(self) -> None:
+        self.parent.refresh(self.subject)
+
+    def without(self, error: str) -> Heard:
+        """What was said before counts, as long as it is kept."""
+        if self.kept is not None and self.kept.stored is not None:
+            return self._known(self.kept, stale=True, error=error)
+        return Heard(self.source, "failed", error=error)
 
     def _use_of(self, kept: Kept) -> Use:
         return use_of(kept.state, kept.fetched_at, kept.expires_at, self.parent.clock.now())
@@ -124,13 +138,7 @@ class ConnectorAsk:
             return self._known(Kept("found", stored, said.asked_at, said.asked_at))
         if isinstance(answer, NotFound):
             return Heard(self.source, "not_found")
-        return self._without(answer.error)
-
-    def _without(self, error: str) -> Heard:
-        """Without an answer: what was said before counts, as long as it is kept."""
-        if self.kept is not None and self.kept.stored is not None:
-            return self._known(self.kept, stale=True, error=error)
-        return Heard(self.source, "failed", error=error)
+        return self.without(answer.error)
 
     def _known(self, kept: Kept, *, stale: bool = False, error: str | None = None) -> Heard:
         if kept.stored is None:

@@ -23,7 +23,8 @@ from gateway.domain.connector import Connector
 from gateway.domain.freshness import expires_at
 from gateway.domain.ids import new_id
 from gateway.domain.resolution import Inquiry
-from gateway.enrich.keeping import Keeping, Kept, Note, Stored, with_answer
+from gateway.enrich.keeping import Keeping, Note, with_answer
+from gateway.enrich.recalls import Kept, Stored
 from gateway.errors import Overloaded, Problem
 from gateway.metrics import Metrics
 from gateway.store import connector_creates as rows

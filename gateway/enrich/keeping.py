@@ -8,30 +8,31 @@ a person or an organization erased meanwhile is not written any more.
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import msgspec
 
 from gateway.domain.connector import Connector
-from gateway.domain.contact import CrmContact, of_crm
-from gateway.domain.freshness import State
-from gateway.enrich.flights import Flights
-from gateway.errors import Overloaded, Problem
+from gateway.domain.contact import of_crm
+from gateway.domain.resolution import Resolution
+from gateway.enrich.recalls import Kept, Recalled, Recalls, encode
+from gateway.errors import Overloaded
 from gateway.store import connector_contacts as contacts
 from gateway.store import connector_creates as creates
 from gateway.store import connector_requests as requests
-from gateway.store import contact_facts, erased_people, organizations, recalling, rotations
+from gateway.store import contact_facts, erased_people, organizations, resolutions, rotations, stats
 from gateway.store.connector_contacts import Answer
 from gateway.store.contact_facts import Heard
 from gateway.store.directory import OrgView
 from gateway.store.group_commit import GroupCommit
-from gateway.store.recalling import Listed
 from gateway.store.rotations import Accepted
 from gateway.store.store import Store
-from gateway.store.transaction import Transaction
+from gateway.store.transaction import AnnounceAll, Transaction
 
 log = logging.getLogger("gateway.callers")
 
@@ -40,36 +41,32 @@ LINGER_SECONDS: Final = 0.05
 PATIENCE_SECONDS: Final = 30.0
 MOST_WAITING: Final = 5_000
 
+_encode: Final = msgspec.msgpack.Encoder().encode
+
 AnswerKey = tuple[str, bytes, str]
 """Organization, person, connector."""
 
 
-class Stored(msgspec.Struct, frozen=True, array_like=True):
-    """What is kept, sealed, of a contact."""
-
-    contact: CrmContact
-    matches: int
-
-
-_encode: Final = msgspec.msgpack.Encoder().encode
-_decode: Final = msgspec.msgpack.Decoder(Stored).decode
-
-
 @dataclass(frozen=True, slots=True)
-class Kept:
-    """What a connector said at `fetched_at` (ms); `stored` is None for "not found"."""
+class Told:
+    """What somebody was told of a caller whom they asked for at `asked_at` (ms); `person` None for a number
+    that is none. Until `open_until` (ms) more may come, None when nothing will; `event`: it is to be
+    announced; `counts` for the statistics."""
 
-    state: State
-    stored: Stored | None
-    fetched_at: int
-    expires_at: int
+    org: OrgView
+    asked_at: int
+    person: bytes | None
+    resolution: Resolution
+    open_until: int | None = None
+    event: bool = False
+    counts: Sequence[stats.Key] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """One call that is to be written down: `asked_at` (ms), whom it was about, the rows of its log, what it
-    said of the person for the next question and for the address book, and what it taught of a rotation.
-    `created`: a claim that is fulfilled."""
+    """What is to be written down: one call, or what somebody was told. `asked_at` (ms), whom it was about,
+    the rows of the call's log, what it said of the person for the next question and for the address book, and
+    what it taught of a rotation. `created`: a claim that is fulfilled."""
 
     org_id: str
     asked_at: int
@@ -79,67 +76,49 @@ class Note:
     heard: Heard | None = None
     accepted: Accepted | None = None
     created: tuple[str, bytes, int] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Recalled:
-    """What is kept of a person: what connectors have said, by connector, and what stands in the address book.
-    `reachable` is False when the database could not be asked."""
-
-    answers: dict[str, Kept] = field(default_factory=dict)
-    contact: Listed | None = None
-    reachable: bool = True
+    told: Told | None = None
 
 
 class Keeping:
     """The memory of one node, and the way to the one they share."""
 
     def __init__(self, store: Store, commits: GroupCommit) -> None:
-        self._store = store
         self._commits = commits
         self._unwritten: dict[AnswerKey, Kept] = {}
-        self._recalls: Flights[tuple[str, bytes], Recalled] = Flights("recall")
+        self.recalls = Recalls(store)
         self._waiting = 0
 
     async def recall(self, org: OrgView, phone: str, person: bytes) -> Recalled:
-        """What is kept of the person with this number (E.164), read once for all who ask at the same time.
-        When the database is away, only what this node has heard a moment ago."""
-        known = await self._recalls.join((org.id, person), lambda: self._recall(org, phone, person))
+        """What is kept of the person with this number (E.164). When the database is away, only what this node
+        has heard a moment ago."""
+        return self.with_recent(org, person, await self.recalls.of(org, phone, person))
+
+    def with_recent(self, org: OrgView, person: bytes, known: Recalled) -> Recalled:
+        """What was read of the person, and what this node has heard since."""
         if not self._unwritten:
             return known
         recent = self._heard_a_moment_ago(org, person, known.answers)
         return replace(known, answers=known.answers | recent) if recent else known
 
-    def note(self, note: Note, kept: Kept | None = None) -> None:
-        """Has it written, soon. `kept` is what `note.answer` says, known here at once."""
+    def note(self, note: Note, kept: Kept | None = None) -> asyncio.Future[None] | None:
+        """Has it written, soon; done when it is, None when it never will be. `kept` is what `note.answer`
+        says, known here at once."""
         if self._waiting >= MOST_WAITING:
-            log.warning("a direct call is not written down: the database does not keep up")
-            return
+            log.warning("what was said of a caller is not written down: the database does not keep up")
+            return None
         key = note.answer[0] if note.answer is not None else None
         if key is not None and kept is not None:
             self._unwritten[key] = kept
         try:
             written = self._commits.submit(KIND, note)
         except Overloaded:  # the gateway is stopping
-            return
+            return None
         self._waiting += 1
         written.add_done_callback(lambda done: self._written(key, kept, done.exception()))
+        return written
 
     async def stop(self) -> None:
-        await self._recalls.stop()
-
-    async def _recall(self, org: OrgView, phone: str, person: bytes) -> Recalled:
-        now, cipher = self._store.clock.now(), org.organization.cipher
-        try:
-            async with self._store.looking_up() as conn:
-                found = await recalling.of_caller(
-                    conn, cipher, org.id, phone, person, org.connectors.values(), now
-                )
-        except Problem as problem:
-            log.warning("what is kept of callers is not to be had: %s", problem.message)
-            return Recalled(reachable=False)
-        answers = {connector_id: _kept(answer) for connector_id, answer in found.answers.items()}
-        return Recalled(answers, found.contact)
+        await self.recalls.stop()
 
     def _heard_a_moment_ago(self, org: OrgView, person: bytes, known: dict[str, Kept]) -> dict[str, Kept]:
         found = {}
@@ -156,14 +135,14 @@ class Keeping:
         if key is not None and self._unwritten.get(key) is kept:
             del self._unwritten[key]
         if problem is not None:
-            log.warning("a direct call is not written down: %s", type(problem).__name__)
+            log.warning("what was said of a caller is not written down: %s", type(problem).__name__)
 
 
 def with_answer(note: Note, org: OrgView, connector: Connector, phone: str, kept: Kept) -> Note:
     """The note, with what the connector said of the person with this number (E.164): for the next question,
     and for the address book."""
     cipher, stored = org.organization.cipher, kept.stored
-    contact = None if stored is None else _encode(stored)
+    contact = None if stored is None else encode(stored)
     answer = Answer(connector.id, kept.state, contact, kept.fetched_at, kept.expires_at)
     knowledge = None
     if stored is not None:
@@ -176,7 +155,7 @@ def with_answer(note: Note, org: OrgView, connector: Connector, phone: str, kept
     )
 
 
-async def apply(tx: Transaction, notes: list[Any]) -> list[None]:
+async def apply(tx: Transaction, notes: list[Any], *, announce: AnnounceAll) -> list[None]:
     """The writer of the group commit."""
     learned = any(note.accepted is not None for note in notes)
     org_ids = sorted({note.org_id for note in notes})
@@ -185,6 +164,7 @@ async def apply(tx: Transaction, notes: list[Any]) -> list[None]:
     counting = await _counting(tx, notes, erased)
     await _write_answers(tx, counting)
     await requests.write(tx, [row for note in counting for row in note.rows])
+    await _write_told(tx, [note.told for note in counting if note.told is not None], announce)
     for note in counting:
         if note.created is not None:
             await creates.end(tx.conn, note.created[0], note.created[1], "done", note.created[2])
@@ -223,6 +203,32 @@ async def _write_answers(tx: Transaction, notes: Sequence[Note]) -> None:
         await contact_facts.write_heard(tx, heard, max(note.asked_at for note in ordered))
 
 
-def _kept(answer: Answer) -> Kept:
-    stored = None if answer.contact is None else _decode(answer.contact)
-    return Kept(answer.state, stored, answer.fetched_at, answer.expires_at)
+async def _write_told(tx: Transaction, told: Sequence[Told], announce: AnnounceAll) -> None:
+    """Of each resolution the newest form; all that is to be announced or counted."""
+    newest: dict[str, Told] = {}
+    counts: Counter[stats.Key] = Counter()
+    for one in told:
+        counts.update(one.counts)
+        before = newest.get(one.resolution.id)
+        if before is None or before.resolution.revision < one.resolution.revision:
+            newest[one.resolution.id] = one
+    await resolutions.insert(tx.conn, [_row(one) for one in newest.values()])
+    if counts:
+        await stats.add(tx.conn, counts)
+    await announce(tx, [_event(one) for one in told if one.event])
+
+
+def _row(told: Told) -> tuple[Any, ...]:
+    one = told.resolution
+    written = resolutions.Written(one.revision, told.open_until, _encode(one))
+    return resolutions.row(told.org.organization.cipher, told.org.id, one.id, told.person, written)
+
+
+def _event(told: Told) -> tuple[str, str, Mapping[str, Any]]:
+    """Ids and words, nothing of the caller."""
+    one = told.resolution
+    data = {
+        "resolution_id": one.id, "call_id": one.call_id, "status": one.status, "source": one.freshness,
+        "pending": list(one.pending), "revision": one.revision,
+    }  # fmt: skip
+    return told.org.id, "caller.resolved", data

@@ -107,7 +107,6 @@ class Lookups:
         self._metrics = metrics
         self._room = Room()
         self._accounts = Accounts()
-        self._recalls: Flights[tuple[str, bytes], Standing | None] = Flights("recall lookup")
         self._flights: Flights[tuple[str, bytes], Seen] = Flights("look up")
 
     def credentials(self, org: OrgView) -> Credentials | None:
@@ -125,10 +124,6 @@ class Lookups:
         """What is to be asked of the number (`domain.number_lookup.missing`)."""
         return missing(record, phone, self.clock.now(), self.lifetimes, since)
 
-    async def recall(self, org: OrgView, person: bytes) -> Standing | None:
-        """What is kept of the number; None when the database is away."""
-        return await self._recalls.join((org.id, person), lambda: self._read(org, person))
-
     async def look(self, org: OrgView, phone: str, person: bytes, errand: Errand = CALL) -> Seen:
         """What is known of the number (E.164) when what was missing has been asked for."""
         return await self._flights.join((org.id, person), lambda: self._look(org, phone, person, errand))
@@ -136,7 +131,6 @@ class Lookups:
     async def stop(self) -> None:
         """Breaks off what is under way."""
         await self._flights.stop()
-        await self._recalls.stop()
 
     def __len__(self) -> int:
         return len(self._flights)

@@ -7,16 +7,17 @@ told beside what others know.
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 from typing import Final
 
-from gateway.domain.contact import Knowledge
+from gateway.domain.contact import Kind, Knowledge
 from gateway.domain.number_lookup import EMPTY, NAME, Record, values_of
 from gateway.domain.resolution import Heard, Inquiry
 from gateway.enrich.lookups import SOURCE, UNAVAILABLE, Lookups
+from gateway.enrich.recalls import Recalled
 from gateway.store.directory import OrgView
 
-TIMEOUT: Final = "timeout"
 _SAYS_NO: Final = frozenset({"not_approved", "not_covered"})
 """Failures of the name's package that will not be otherwise the next time: it does not know the caller."""
 
@@ -44,21 +45,27 @@ class NumberAsk:
     phone: str = field(repr=False)
     record: Record = field(default=EMPTY, repr=False)
     source: str = SOURCE
+    kind: Kind = "lookup"
 
-    async def hear(self) -> Heard:
-        person = self.org.organization.cipher.person(self.phone)
-        standing = await self.lookups.recall(self.org, person)
-        if standing is None:
-            return self._heard(UNAVAILABLE)
-        self.record = standing.record
-        if not self.lookups.missing(self.record, self.phone):
-            return self._heard()
-        seen = await self.lookups.look(self.org, self.phone, person)
+    def known(self, recalled: Recalled) -> Heard | None:
+        if not recalled.reachable:
+            return self.without(UNAVAILABLE)
+        self.record = recalled.number.record
+        return None if self.lookups.missing(self.record, self.phone) else self._heard()
+
+    async def hear(self, memory: asyncio.Future[Recalled]) -> Heard:
+        known = self.known(await asyncio.shield(memory))
+        if known is not None:
+            return known
+        seen = await self.lookups.look(self.org, self.phone, self.org.organization.cipher.person(self.phone))
         self.record = seen.record
         return self._heard(seen.error)
 
-    def cut(self) -> Heard:
-        return self._heard(TIMEOUT)
+    def refresh(self) -> None:
+        """What is told is of use: nobody asks behind it."""
+
+    def without(self, error: str) -> Heard:
+        return self._heard(error)
 
     def _heard(self, error: str | None = None) -> Heard:
         """What the record comes to, with why it is not more."""

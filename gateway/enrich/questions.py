@@ -26,7 +26,8 @@ from gateway.domain.freshness import expires_at
 from gateway.domain.lookup_breaker import Pass, judge, slow_after_ms
 from gateway.domain.resolution import Inquiry
 from gateway.enrich.endpoints import Endpoint, Endpoints
-from gateway.enrich.keeping import Keeping, Kept, Note, Stored, with_answer
+from gateway.enrich.keeping import Keeping, Note, with_answer
+from gateway.enrich.recalls import Kept, Stored
 from gateway.enrich.room import Room
 from gateway.metrics import Metrics
 from gateway.store.directory import OrgView

@@ -28,6 +28,7 @@ from gateway.store import (
     number_lookups,
     organizations,
     people,
+    resolutions,
 )
 from gateway.store.organizations import Organization
 from gateway.store.people import Forgotten
@@ -139,6 +140,7 @@ async def _at_connectors(store: Store, clock: Clock, org: Organization, request:
         await connector_contacts.forget_person(tx.conn, org.id, person)
         await connector_creates.forget_person(tx.conn, org.id, person)
         await number_lookups.forget_person(tx.conn, org.id, person)
+        await resolutions.forget_person(tx.conn, org.id, [person])
         now = clock.now()
         await erased_people.remember(tx.conn, org.id, [person], now)
         await organizations.people_erased(tx, org.id, now)

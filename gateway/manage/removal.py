@@ -2,7 +2,8 @@
 
 - every minute: what is left of organizations that were erased
 - every hour: events, deliveries, attempts and requests to connectors that are older than their organization's
-  retention; answers about people, of connectors and of lookups, that have expired or are of no use any more
+  retention; answers about people, of connectors and of lookups, that have expired or are of no use any more;
+  what callers were resolved to more than a day ago
 - every day: entries of the index of people whose events are gone
 
 Rows go in small transactions, with a pause after each as long as the transaction took, so that live traffic
@@ -30,6 +31,7 @@ from gateway.store import (
     organizations,
     partitions,
     removal,
+    resolutions,
 )
 from gateway.store.store import Store
 
@@ -68,6 +70,7 @@ class Removal:
                 if self._clock.monotonic() >= next_retention:
                     await self.retain()
                     await self.tidy_answers()
+                    await self.tidy_resolutions()
                     next_retention = self._clock.monotonic() + RETENTION_EVERY
                 if self._clock.monotonic() >= next_people:
                     await self.tidy_people()
@@ -128,6 +131,13 @@ class Removal:
             while done := await self._do(forget, self._clock.now(), BATCH):
                 count += done
         return self._removed(count, "of answers about people")
+
+    async def tidy_resolutions(self) -> int:
+        """Removes answers about callers that were given more than a day ago; how many."""
+        count = 0
+        while done := await self._do(resolutions.forget_old, self._clock.now(), READ_BATCH):
+            count += done
+        return self._removed(count, "of resolutions")
 
     async def tidy_people(self) -> int:
         """Removes entries of the index of people whose events are gone; how many."""

@@ -26,7 +26,7 @@ from gateway.store.tables import number_lookups as table
 CLAIMED_FOR_MS: Final = 30_000
 """Longer than any question, with the writing of its answer."""
 
-_COLUMNS: Final = "person, record, asked_at, claim, claimed_until"
+_COLUMNS: Final = "person, record, asked_at, claimed_until, claim"
 _READ: Final = f"SELECT {_COLUMNS} FROM number_lookups WHERE org_id = {{}} AND person = {{}}"  # noqa: S608
 _read: Final = DirectRead(_READ.format(*"??"), _READ.format("$1", "$2"))
 
@@ -60,6 +60,9 @@ class Standing:
     claimed_until: int = 0
 
 
+NOTHING: Final = Standing()
+
+
 @dataclass(frozen=True, slots=True)
 class Claim:
     """A number that is to be asked for: of whom, by whom, and what was known when that was decided."""
@@ -73,16 +76,24 @@ class Claim:
 async def read(conn: AsyncConnection, cipher: Cipher, org_id: str, person: bytes) -> Standing:
     """What is kept of the number."""
     rows = await _read(conn, (org_id, person))
-    return _standing(cipher, *rows[0]) if rows else Standing()
+    return standing(cipher, *rows[0]) if rows else NOTHING
 
 
 async def read_some(
     conn: AsyncConnection, cipher: Cipher, org_id: str, people: Collection[bytes]
 ) -> dict[bytes, Standing]:
     """What is kept of these numbers; of some there may be nothing."""
-    query = select(table.c.person, table.c.record, table.c.asked_at, table.c.claim, table.c.claimed_until)
+    query = select(table.c.person, table.c.record, table.c.asked_at, table.c.claimed_until, table.c.claim)
     query = query.where(table.c.org_id == org_id, table.c.person.in_(people))
-    return {bytes(row.person): _standing(cipher, *row) for row in await conn.execute(query)}
+    return {bytes(row.person): standing(cipher, *row) for row in await conn.execute(query)}
+
+
+def standing(
+    cipher: Cipher, person: bytes, sealed: bytes | None, asked_at: int, claimed_until: int, claim: str | None
+) -> Standing:
+    """What the columns of a row say."""
+    record = EMPTY if sealed is None else _decode(cipher.open(_name(person), "record", sealed))
+    return Standing(record, asked_at, claim, claimed_until)
 
 
 async def claim(conn: AsyncConnection, wanted: Claim, now: int, budget: int | None) -> bool:
@@ -166,13 +177,6 @@ def _claimed(claimed: Claim) -> tuple[Any, ...]:
         table.c.person == claimed.person,
         table.c.claim == claimed.name,
     )
-
-
-def _standing(
-    cipher: Cipher, person: bytes, sealed: bytes | None, asked_at: int, claim: str | None, until: int
-) -> Standing:
-    record = EMPTY if sealed is None else _decode(cipher.open(_name(person), "record", sealed))
-    return Standing(record, asked_at, claim, until)
 
 
 def _name(person: bytes) -> str:

@@ -311,6 +311,18 @@ lookup_days = Table(
     sqlite_with_rowid=False,
 )
 
+resolutions = Table(
+    "resolutions",
+    metadata,
+    _id("id", primary_key=True),
+    _id("org_id"),
+    Column("person", LargeBinary),  # null for a number that is none
+    Column("revision", Integer, nullable=False),  # 0: as it was answered; one more for each later answer
+    Column("open_until", TIME),  # while sources are still being asked: when they have answered at the latest
+    Column("answer", SEALED, nullable=False),
+    Index("resolutions_by_person", "org_id", "person"),
+)
+
 connector_requests = Table(
     "connector_requests",
     metadata,

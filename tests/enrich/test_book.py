@@ -118,7 +118,7 @@ async def test_nobody_is_created_for_a_number_of_the_organizations_own(lite: Nod
     assert len(crm.asked("contact.create")) == 1
 
 
-async def test_a_warm_answer_reads_once_and_writes_nothing(
+async def test_a_warm_answer_reads_once_and_writes_nothing_of_the_contact(
     node: Node, crm: Crm, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Contact and answers come with one statement."""
@@ -127,13 +127,13 @@ async def test_a_warm_answer_reads_once_and_writes_nothing(
     await write(node, name="Grandma")
     await resolve(node)
     await settled(node)
-    database, said, reads, read = node.gateway.store.database, list[str](), list[Any](), recalling._read
+    database, said, reads, read = node.gateway.store.database, list[str](), list[Any](), recalling.of_callers
 
     async def counted(*args: Any) -> Any:
         reads.append(args)
         return await read(*args)
 
-    monkeypatch.setattr(recalling, "_read", counted)
+    monkeypatch.setattr(recalling, "of_callers", counted)
     for engine in {database._reader, database._writer}:
         event.listen(engine.sync_engine, "before_cursor_execute", lambda *args: said.append(args[2]))
     assert (await resolve(node))["contact"]["name"] == "Grandma"

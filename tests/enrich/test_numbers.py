@@ -18,6 +18,7 @@ from gateway.demo.twilio import ACCOUNT_SID, AUTH_TOKEN, Asked, TwilioDouble
 from gateway.enrich.room import Room
 from gateway.errors import Overloaded
 from gateway.store import number_lookups as store
+from gateway.store import recalling
 from gateway.store.tables import contact_facts, contacts, lookup_days, number_lookups
 from tests.enrich.conftest import PHONE, errors, resolve, rows, settled
 from tests.support.clock import until
@@ -416,10 +417,10 @@ async def test_nothing_is_asked_while_the_database_is_away(
     async def away(*_: Any) -> Any:
         raise Overloaded("the database is away")
 
-    for part in ("read", "claim"):
+    for module, part in ((recalling, "of_callers"), (store, "read"), (store, "claim")):
         with monkeypatch.context() as broken:
-            broken.setattr(store, part, away)
-            assert errors(await resolve(lite)) == ["unavailable"]
+            broken.setattr(module, part, away)
+            assert set(errors(await resolve(lite))) == {"unavailable"}
     assert twilio.asked == []
 
 

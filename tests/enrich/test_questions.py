@@ -131,13 +131,13 @@ async def test_a_connector_that_gives_up_at_the_deadline_is_asked_again_for_the_
         return await r.answer(status, body=json.dumps(body).encode())(wire, request)
 
     crm.instead = answer
-    found = await resolve(node, deadline_ms=100)
+    found = await resolve(node, deadline_ms=400)
     assert (found["status"], errors(found)) == ("unknown", ["timeout"])
     await settled(node)
     found = await resolve(node)
     assert (found["status"], found["source"]) == ("found", "fresh")
     first, second = crm.asked()
-    assert 0 < int(first.header("X-HUM-Deadline-Ms") or 0) <= 90
+    assert 0 < int(first.header("X-HUM-Deadline-Ms") or 0) <= 390
     assert second.header("X-HUM-Deadline-Ms") is None
     assert [row.error for row in await logged(node)] == ["http_status", None]
 
@@ -161,7 +161,7 @@ async def test_giving_up_at_the_deadline_is_no_failure_of_the_connector(lite: No
 
     crm.instead = answer
     for number in range(25):
-        assert errors(await resolve(lite, phone(number), deadline_ms=50)) == ["timeout"]
+        assert errors(await resolve(lite, phone(number), deadline_ms=100)) == ["timeout"]
         await settled(lite)
     assert len(crm.asked()) == 50
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Unpack
 
 from gateway.client.call import call
-from gateway.client.request import Request
+from gateway.client.request import Request, segment
 from gateway.client.types_callers import CallDetails, Resolution
 
 
@@ -18,3 +18,15 @@ class CallerCalls:
             client.resolve_caller(phone="+13175550142", deadline_ms=900)["status"]
         """
         return Request("POST", "/api/callers/resolve", json=dict(details), keyed=False)
+
+    @call
+    def get_resolution(
+        self, resolution_id: str, *, wait_ms: int | None = None, after: int | None = None
+    ) -> Request[Resolution]:
+        """What a caller was resolved to, with what came later. While sources are pending it waits up to
+        `wait_ms` for an answer that says more than that of revision `after`, or for the last word.
+
+            client.get_resolution("res_01k9…", wait_ms=3000)["contact"]
+        """
+        path = f"/api/callers/resolutions/{segment(resolution_id)}"
+        return Request("GET", path, {"wait_ms": wait_ms, "after": after})

@@ -93,7 +93,7 @@ class Resolution(TypedDict):
             "`none`: nothing is known."
         ),
     ]
-    elapsed_ms: Milliseconds
+    elapsed_ms: Annotated[Milliseconds, Meta(description="From the arrival of the request to this answer.")]
     resolution_id: Annotated[str, id_of("res")]
     contact: Caller | None
     context: Annotated[
@@ -104,3 +104,11 @@ class Resolution(TypedDict):
         ),
     ]
     errors: list[CallerError]
+    pending: Annotated[
+        list[str],
+        Meta(description="The sources that are still being asked; empty when this is the last word."),
+    ]
+    revision: Annotated[
+        int,
+        Meta(ge=0, description="0 for the answer in time; one more each time that a later one says more."),
+    ]

@@ -1,13 +1,17 @@
-"""`POST /api/callers/resolve`: who is calling."""
+"""`/api/callers`: who is calling."""
 
 from __future__ import annotations
 
 from gateway.domain.contact import Caller, CrmLink
-from gateway.domain.resolution import CallerResolve, Inquiry
-from gateway.enrich.caller import Resolution
+from gateway.domain.resolution import CallerResolve, Inquiry, Resolution
+from gateway.errors import NotFound
 from gateway.web import answers
 from gateway.web.call import Answer, Call
+from gateway.web.lists import number_parameter
 from gateway.web.operation import Operation
+
+MOST_WAIT_MS = 20_000
+MOST_REVISION = 1_000
 
 
 async def resolve_caller(call: Call) -> Answer:
@@ -18,6 +22,16 @@ async def resolve_caller(call: Call) -> Answer:
         begun=call.arrived,
         deadline_ms=asked.deadline_ms,
     )
+    return Answer(shape(found))
+
+
+async def get_resolution(call: Call) -> Answer:
+    wait_ms = number_parameter(call, "wait_ms", 0, MOST_WAIT_MS) or 0
+    after = number_parameter(call, "after", 0, MOST_REVISION) or 0
+    resolutions = call.services.callers.resolutions
+    found = await resolutions.find(call.the_org, call.path["id"], wait=wait_ms / 1000, after=after)
+    if found is None:
+        raise NotFound(f"there is no resolution {call.path['id']}, or it is older than a day")
     return Answer(shape(found))
 
 
@@ -35,6 +49,8 @@ def shape(found: Resolution) -> answers.Resolution:
         "contact": contact,
         "context": found.context,
         "errors": [{"source": one.source, "error": one.error} for one in found.errors],
+        "pending": list(found.pending),
+        "revision": found.revision,
     }
 
 
@@ -75,8 +91,16 @@ OPERATIONS = (
         answers={200: answers.Resolution}, audited=False,
         note="Every source is asked at once; what is known when `deadline_ms` is nearly over is the answer, "
         "and it is always 200, for any text as `phone`. A source that has not answered, or failed, stands in "
-        "`errors`, and then nobody is `not_found`. What comes later is kept and answers the next call. The "
-        "deadline counts from the arrival of the request; an `Idempotency-Key` is taken, but repeating is "
-        "safe without one, and takes less time.",
+        "`errors`, and then nobody is `not_found`. Whoever is still being asked stands in `pending`: what "
+        "comes of that is under the `resolution_id`, is told as the event `caller.resolved`, and answers the "
+        "next call. The deadline counts from the arrival of the request; an `Idempotency-Key` is taken, but "
+        "repeating is safe without one, and takes less time.",
+    ),
+    Operation(
+        "GET", "/api/callers/resolutions/{id}", "getResolution", get_resolution, "viewer", "callers:resolve",
+        "read", "What a caller was resolved to, with what came later.", org="one", query=("wait_ms", "after"),
+        answers={200: answers.Resolution},
+        note="Kept for 24 hours. While sources are `pending`, it waits up to `wait_ms` for an answer that "
+        "says more than the one of revision `after`, or for the last word.",
     ),
 )  # fmt: skip

@@ -9,6 +9,7 @@ from gateway.domain.audit import MAX_ACTOR
 from gateway.domain.delivery import Status
 from gateway.manage.stats import WINDOWS
 from gateway.store.connector_requests import Kind as RequestKind
+from gateway.web.api.callers import MOST_REVISION, MOST_WAIT_MS
 from gateway.web.lists import DEFAULT, MOST
 from gateway.web.operation import Operation
 from gateway.web.search import LONGEST as SEARCH_LONGEST
@@ -58,6 +59,14 @@ QUERY: Final[Mapping[str, tuple[dict[str, Any], str]]] = {
         {"type": "string", "enum": list(WINDOWS), "default": "24h"},
         "How far back, rounded up to whole hours.",
     ),
+    "wait_ms": (
+        {"type": "integer", "minimum": 0, "maximum": MOST_WAIT_MS, "default": 0},
+        "How long to wait while sources are `pending`, in milliseconds.",
+    ),
+    "after": (
+        {"type": "integer", "minimum": 0, "maximum": MOST_REVISION, "default": 0},
+        "The `revision` that is known already: only one that says more ends the waiting.",
+    ),
     "action": (_TEXT, "Only this operation, such as `createWebhook`."),
     "object_id": (_TEXT, "Only what was done to this."),
     "actor": (_TEXT, "Only what this key or person did."),
@@ -72,6 +81,7 @@ _NOUNS: Final = {
     "jobs": "job",
     "keys": "key",
     "organizations": "organization",
+    "callers": "resolution",
 }
 
 TRACEPARENT: Final = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"

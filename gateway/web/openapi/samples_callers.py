@@ -38,7 +38,10 @@ resolution: Final[answers.Resolution] = {
         status="found", phone=_PHONE, setting=Setting("inbound", "A"),
     ),
     "errors": [],
+    "pending": [],
+    "revision": 0,
 }  # fmt: skip
+late: Final[answers.Resolution] = {**resolution, "elapsed_ms": 1_530, "revision": 1}
 
 REQUESTS: Final[Mapping[str, Mapping[str, Any]]] = {
     "resolveCaller": {
@@ -52,4 +55,7 @@ REQUESTS: Final[Mapping[str, Mapping[str, Any]]] = {
         "number alone": {"phone": "(317) 555-0142"},
     },
 }
-RESPONSES: Final[Mapping[str, Mapping[int, Any]]] = {"resolveCaller": {200: resolution}}
+RESPONSES: Final[Mapping[str, Mapping[int, Any]]] = {
+    "resolveCaller": {200: resolution},
+    "getResolution": {200: late},
+}

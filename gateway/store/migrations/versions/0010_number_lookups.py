@@ -1,13 +1,13 @@
 """Lookups of numbers: what a provider has said, who is asking, how much of a day's budget is used
 
-Revises: 0008
+Revises: 0009
 """
 
 import sqlalchemy as sa
 from alembic import op
 
 revision = "0010"
-down_revision = "0008"
+down_revision = "0009"
 branch_labels = None
 depends_on = None
 
