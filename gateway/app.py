@@ -25,11 +25,12 @@ from gateway.dispatch.later import Later
 from gateway.dispatch.lease import NodeLease
 from gateway.dispatch.payloads import Payloads
 from gateway.dispatch.trial import Trials
+from gateway.domain import backfill
 from gateway.domain.address import AllowedNetworks
 from gateway.domain.connector import Connector
 from gateway.domain.event import EventParser
 from gateway.domain.job import JobKind
-from gateway.domain.number_lookup import DAY_MS, Credentials, Lifetimes
+from gateway.domain.number_lookup import DAY_MS, Credentials, Lifetimes, Prices
 from gateway.egress.client import EgressClient
 from gateway.enrich import keeping
 from gateway.enrich.belonging import Belonging
@@ -37,6 +38,7 @@ from gateway.enrich.book import Book
 from gateway.enrich.caller import Callers
 from gateway.enrich.connectors import Connectors
 from gateway.enrich.creating import Creates
+from gateway.enrich.filling import Filling
 from gateway.enrich.keeping import Keeping
 from gateway.enrich.lookups import Lookups
 from gateway.enrich.numbers import Numbers
@@ -50,6 +52,7 @@ from gateway.ingest.own import OwnEvents
 from gateway.lookup.twilio import Twilio
 from gateway.manage import connectors, housekeeping, rewrap, rotations
 from gateway.manage.audit import PayloadReads
+from gateway.manage.backfills import Backfills
 from gateway.manage.changes import Changes
 from gateway.manage.jobs import Jobs
 from gateway.manage.pings import Pings
@@ -140,11 +143,17 @@ class Gateway:
             look_every=LOOK_EVERY_ALONE if alone else POLL_SECONDS,
         )  # fmt: skip
         self.later = Later(store, self.directory, self.dispatcher, self.claims, clock)
+        prices = Prices(settings.twilio_price_line_type, settings.twilio_price_caller_name)
+        self.backfills = Backfills(
+            store, self.directory, Filling(self.lookups, self.connectors), prices, self.lookups.lifetimes,
+            clock,
+        )  # fmt: skip
+        ranges = {kind.value: RangeJobs(store, self.directory, kind, self.later.see) for kind in JobKind}
         self.jobs = Jobs(
-            store, clock, self._lease_for_work,
-            {kind.value: RangeJobs(store, self.directory, kind, self.later.see) for kind in JobKind},
+            store, clock, self._lease_for_work, {**ranges, backfill.KIND: self.backfills},
             look_every=LOOK_EVERY_ALONE if alone else POLL_SECONDS,
         )  # fmt: skip
+        self.backfills.wake_jobs = self.jobs.wake
         self.own_events = OwnEvents(self.directory, self.dispatcher, clock, several_nodes=not alone)
         self.accept = Accept(self.directory, self.dispatcher, clock, several_nodes=not alone)
         accepts = Kind(self.accept.apply, patience=ACCEPT_PATIENCE_SECONDS)
@@ -176,6 +185,7 @@ class Gateway:
             repeats=Repeats(store),
             payload_reads=PayloadReads(store, clock),
             removal=Removal(store, clock),
+            backfills=self.backfills,
             create_orgs=settings.create_orgs == "on_write",
             max_event_bytes=settings.max_event_bytes,
             cdn_loop=cdn_loop,

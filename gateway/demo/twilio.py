@@ -119,7 +119,11 @@ class TwilioDouble:
             await asyncio.to_thread(self.gate.wait)
         if self.instead is not None:
             return self.instead(asked)
-        return 200, json.dumps(self._answer(asked.phone, names)).encode(), {}
+        return self.usual(asked)
+
+    def usual(self, asked: Asked) -> Response:
+        """What it answers by itself."""
+        return 200, json.dumps(self._answer(asked.phone, asked.fields)).encode(), {}
 
     def _answer(self, phone: str, packages: Iterable[str]) -> dict[str, Any]:
         example = self._examples["fetchInvalid" if phone in self._invalid else "fetch"]

@@ -46,7 +46,7 @@ MEMORY_SECONDS: Final = 0.1
 more."""
 
 MOST_WITHOUT_MEMORY: Final = 64
-"""So many at once; others wait. When it is this node that is slow, CRMs need not be asked for all it knows."""
+"""So many at once; others wait. When it is this node that is slow, CRMs must not be asked all it knows."""
 
 LATEST_MS: Final = 65_000
 """After so long nothing more comes: a connector's own time limit, twice, and something for the way."""

@@ -119,8 +119,9 @@ class Redeliveries:
         job = await jobs.find(tx.conn, org.id, job_id)
         if job is None:
             raise NotFound(f"there is no job {job_id}")
-        if job.status == "failed":
-            raise Conflict(f"the job is over: it failed with {job.error}", code="job_over")
+        if job.status in ("failed", "done"):
+            why = f"it failed with {job.error}" if job.error else "it is done"
+            raise Conflict(f"the job is over: {why}", code="job_over")
         return job
 
     def _owed(self, to: Addressee, before: Row[Any], priority: int) -> Owed:

@@ -18,6 +18,7 @@ from gateway.store.page import Page, PageQuery, paged
 from gateway.store.tables import jobs
 from gateway.store.transaction import Transaction
 
+MAKES_DELIVERIES = ("redeliver", "replay")
 _RUNNING = text("status = 'running'")  # as a literal, so that the partial index serves
 
 
@@ -103,9 +104,10 @@ async def finish(
 
 async def request_cancel(conn: AsyncConnection, org_id: str, job_id: str, now: int) -> Row[Any] | None:
     """Asks for the end of a job that runs, or whose deliveries still wait; None when there is no such."""
+    waits = (jobs.c.status == "done") & jobs.c.kind.in_(MAKES_DELIVERIES)
     change = (
         update(jobs)
-        .where(jobs.c.id == job_id, jobs.c.org_id == org_id, jobs.c.status.in_(("running", "done")))
+        .where(jobs.c.id == job_id, jobs.c.org_id == org_id, or_(jobs.c.status == "running", waits))
         .values(status="running", cancel_requested=True, finished_at=None, updated_at=now)
     )
     asked: Row[Any] | None = (await conn.execute(change.returning(jobs))).one_or_none()

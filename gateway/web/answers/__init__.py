@@ -68,7 +68,7 @@ from gateway.web.answers.history import (
     Stats,
     WebhookStats,
 )
-from gateway.web.answers.jobs import DryRun, Job, JobList
+from gateway.web.answers.jobs import BackfillEstimate, DryRun, Job, JobList
 from gateway.web.answers.keys import ApiKey, KeyList, NewApiKey, Scope
 from gateway.web.answers.organizations import Erasure, Organization, OrganizationList
 from gateway.web.answers.platform import (
@@ -101,6 +101,7 @@ __all__ = [
     "AttemptId",
     "AuditEntry",
     "AuditList",
+    "BackfillEstimate",
     "Caller",
     "CallerError",
     "ChangedConnector",

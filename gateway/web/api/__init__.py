@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from gateway.web.api import (
     audit,
+    backfills,
     callers,
     connector_calls,
     connectors,
@@ -38,6 +39,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *connectors.OPERATIONS,
     *connector_calls.OPERATIONS,
     *callers.OPERATIONS,
+    *backfills.OPERATIONS,
     *erasures.OPERATIONS,
     *audit.OPERATIONS,
 )

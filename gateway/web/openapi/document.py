@@ -32,6 +32,7 @@ _NOUNS: Final = {
     "keys": "Keys",
     "organizations": "Organizations",
     "callers": "Callers",
+    "contacts": "Contacts",
     "erasures": "Erasures",
     "audit": "Audit log",
 }
@@ -49,6 +50,8 @@ _ABOUT: Final = {
     "Keys": "API keys: an organization's have a role, the platform's have scopes.",
     "Organizations": "HUM's customers: how long their things are kept, and erasing all of it.",
     "Callers": "Who is calling, from every source at once, within a deadline.",
+    "Contacts": "The address book: what people say of callers, which counts before everything that others "
+    "say, and what was last heard of them.",
     "Erasures": "A person asks to be forgotten.",
     "Audit log": "Who did what, when, from where, to what, and who read payloads: a chain of hashes for each "
     "organization.",

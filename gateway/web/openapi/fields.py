@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from gateway.domain.backfill import Backfill
 from gateway.domain.connector import (
     MOST_CHANGED_PHONES,
     ConnectorChanges,
@@ -457,6 +458,17 @@ MEANINGS: Final[Mapping[type, Mapping[str, Meaning | None]]] = {
         ),
     },
     CallerResolve: _CALLER,
+    Backfill: {
+        "source": Meaning(
+            "`twilio`: line type, carrier and the network's name. `connectors`: what CRMs know.",
+        ),
+        "only_missing": Meaning("False: also what is known already."),
+        "dry_run": Meaning("Only count, and estimate what it costs."),
+        "confirm_cost": Meaning(
+            "The amount that a dry run has shown. It is needed for `twilio`.",
+            {"examples": ["8.028"]},
+        ),
+    },
     ErasureCreate: {
         "phone": Meaning(
             "The number, in E.164.", {"pattern": r"^\+[1-9][0-9]{6,14}$", "examples": ["+13175550142"]}
