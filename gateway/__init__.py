@@ -25,6 +25,9 @@ The way of a caller:
     domain/phone.py          whatever the network gave becomes a number, or a reason
     enrich/caller.py         every source at once, one deadline, always an answer
     enrich/connectors.py     what a CRM has said before, or says now
+    enrich/numbers.py        what the provider of telephone data has told of the number
+    enrich/lookups.py        each number claimed, charged and asked for once
+    lookup/twilio.py         the provider, over the same guarded way out
     crm/wire.py              the signed request, over the same guarded way out
     crm/answers.py           what came back, read strictly: a failure is never "not found"
     domain/contact.py        several sources become one picture

@@ -56,7 +56,7 @@ REQUESTS: Final[Mapping[str, Mapping[str, Any]]] = {
     },
     "backfillContacts": {
         "dry run": {"source": "twilio", "dry_run": True},
-        "order": {"source": "twilio", "confirm_cost": "8.028"},
+        "order": {"source": "connectors", "only_missing": True},
     },
 }
 estimate: Final[answers.BackfillEstimate] = {
