@@ -79,6 +79,14 @@ class TwilioDouble:
         self._thread.join(5)
         self._socket.close()
 
+    @property
+    def settings(self) -> dict[str, str]:
+        """What a gateway must be told to ask here."""
+        sid, token = self.account
+        return {
+            "TWILIO_ACCOUNT_SID": sid, "TWILIO_AUTH_TOKEN": token, "TWILIO_LOOKUP_URL": self.url,
+        }  # fmt: skip
+
     def say(self, phone: str, package: str, **values: Any) -> None:
         """What a package of a number holds, over the worked example's; `error_code` makes it fail."""
         self._said[phone, package] = values
