@@ -29,6 +29,9 @@ The way of a caller:
     enrich/book.py           what people say in the address book
     enrich/connectors.py     what a CRM has said before, or says now
     enrich/questions.py      one question: put, put twice, put again, or spared
+    enrich/numbers.py        what the provider of telephone data has told of the number
+    enrich/lookups.py        each number claimed, charged and asked for once
+    lookup/twilio.py         the provider, over the same guarded way out
     crm/wire.py              the signed request, over the same guarded way out
     crm/answers.py           what came back, read strictly: a failure is never "not found"
     domain/contact.py        several sources become one picture

@@ -25,10 +25,12 @@ from gateway.dispatch.later import Later
 from gateway.dispatch.lease import NodeLease
 from gateway.dispatch.payloads import Payloads
 from gateway.dispatch.trial import Trials
+from gateway.domain import backfill
 from gateway.domain.address import AllowedNetworks
 from gateway.domain.connector import Connector
 from gateway.domain.event import EventParser
 from gateway.domain.job import JobKind
+from gateway.domain.number_lookup import DAY_MS, Credentials, Lifetimes, Prices
 from gateway.domain.room import Room
 from gateway.egress.client import EgressClient
 from gateway.enrich import keeping, told
@@ -37,7 +39,10 @@ from gateway.enrich.book import Book
 from gateway.enrich.caller import Callers
 from gateway.enrich.connectors import Connectors
 from gateway.enrich.creating import Creates
+from gateway.enrich.filling import Filling
 from gateway.enrich.keeping import Keeping
+from gateway.enrich.lookups import Lookups
+from gateway.enrich.numbers import Numbers
 from gateway.enrich.previewing import Previews
 from gateway.enrich.questions import Questions
 from gateway.enrich.resolutions import Resolutions
@@ -46,8 +51,10 @@ from gateway.errors import Overloaded
 from gateway.ingest import accept
 from gateway.ingest.accept import Accept
 from gateway.ingest.own import OwnEvents
+from gateway.lookup.twilio import Twilio
 from gateway.manage import connectors, housekeeping, rewrap, rotations
 from gateway.manage.audit import PayloadReads
+from gateway.manage.backfills import Backfills
 from gateway.manage.changes import Changes
 from gateway.manage.jobs import Jobs
 from gateway.manage.pings import Pings
@@ -119,9 +126,13 @@ class Gateway:
         self.creates = Creates(store, self.directory, calls, self.keeping, clock, metrics)
         questions = Questions(calls, self.keeping, Room(), clock, metrics)
         self.connectors = Connectors(questions, clock)
+        self.lookups = Lookups(
+            Twilio(self.client, settings.twilio_lookup_url), lookup_account(settings),
+            Lifetimes(name=settings.twilio_caller_name_days * DAY_MS), store, clock, metrics,
+        )  # fmt: skip
         self.callers = Callers(
-            (Book(), self.connectors), self.keeping, Resolutions(store, self.records, clock), self.creates,
-            clock, Tally(metrics),
+            (Book(), self.connectors, Numbers(self.lookups)), self.keeping,
+            Resolutions(store, self.records, clock), self.creates, clock, Tally(metrics),
         )  # fmt: skip
         call_syncs = CallSyncs(store, Belonging(self.connectors, self.keeping, self.creates, clock))
         attempts = Attempts(
@@ -136,11 +147,17 @@ class Gateway:
             look_every=LOOK_EVERY_ALONE if alone else POLL_SECONDS,
         )  # fmt: skip
         self.later = Later(store, self.directory, self.dispatcher, self.claims, clock)
+        prices = Prices(settings.twilio_price_line_type, settings.twilio_price_caller_name)
+        self.backfills = Backfills(
+            store, self.directory, Filling(self.lookups, self.connectors), prices, self.lookups.lifetimes,
+            clock,
+        )  # fmt: skip
+        ranges = {kind.value: RangeJobs(store, self.directory, kind, self.later.see) for kind in JobKind}
         self.jobs = Jobs(
-            store, clock, self._lease_for_work,
-            {kind.value: RangeJobs(store, self.directory, kind, self.later.see) for kind in JobKind},
+            store, clock, self._lease_for_work, {**ranges, backfill.KIND: self.backfills},
             look_every=LOOK_EVERY_ALONE if alone else POLL_SECONDS,
         )  # fmt: skip
+        self.backfills.wake_jobs = self.jobs.wake
         self.own_events = OwnEvents(self.directory, self.dispatcher, clock, several_nodes=not alone)
         self.accept = Accept(self.directory, self.dispatcher, clock, several_nodes=not alone)
         accepts = Kind(self.accept.apply, patience=ACCEPT_PATIENCE_SECONDS)
@@ -175,6 +192,7 @@ class Gateway:
             repeats=Repeats(store),
             payload_reads=PayloadReads(store, clock),
             removal=Removal(store, clock),
+            backfills=self.backfills,
             create_orgs=settings.create_orgs == "on_write",
             max_event_bytes=settings.max_event_bytes,
             cdn_loop=cdn_loop,
@@ -225,7 +243,7 @@ class Gateway:
         self.drain()
         await self.jobs.stop()
         await self.dispatcher.stop(patience)
-        for asking in (self.callers, self.creates, self.connectors, self.keeping):
+        for asking in (self.callers, self.creates, self.connectors, self.lookups, self.keeping):
             await asking.stop()
         for commits in self._committers():
             await commits.close()
@@ -309,6 +327,13 @@ class Gateway:
             stat = os.statvfs(path.parent)
             self.accept.storage_full = stat.f_bavail * stat.f_frsize < DISK_RESERVE_BYTES
             await self.clock.sleep(1)
+
+
+def lookup_account(settings: Settings) -> Credentials | None:
+    """The installation's own account for lookups of numbers."""
+    if settings.twilio_account_sid is None or settings.twilio_auth_token is None:
+        return None
+    return Credentials(settings.twilio_account_sid, settings.twilio_auth_token.get_secret_value())
 
 
 async def open_gateway(settings: Settings, clock: Clock | None = None) -> Gateway:

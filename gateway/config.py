@@ -14,6 +14,7 @@ import ipaddress
 import re
 import ssl
 from collections.abc import Mapping
+from decimal import Decimal
 from importlib import metadata
 from pathlib import Path
 from typing import Annotated, Literal
@@ -43,6 +44,7 @@ _SQLITE = ("sqlite:///", "sqlite+aiosqlite:///")
 _POSTGRESQL = ("postgresql://", "postgresql+asyncpg://", "postgres://")
 _ORG = re.compile(r"[A-Za-z0-9_.-]{1,64}\Z")
 _WHOLE = re.compile(r"[0-9]{1,12}\Z", re.ASCII)
+_DECIMAL = re.compile(r"[0-9]{1,6}(\.[0-9]{1,6})?\Z", re.ASCII)
 
 
 def installed_version() -> str:
@@ -191,11 +193,27 @@ def _hidden_text(value: object) -> object:
     return value
 
 
+def _account(value: object) -> object:
+    _hidden_text(value)
+    if isinstance(value, str) and ":" in value:
+        raise ValueError("must not hold a colon: it stands before one in the request")
+    return value
+
+
+def _price(value: object) -> object:
+    if isinstance(value, str):
+        if not _DECIMAL.match(value):
+            raise ValueError("must be an amount in US dollars such as 0.008")
+        return Decimal(value)
+    return value
+
+
 # Settings of parts that are still to come: taken, checked, and said to be idle.
-_LATER = ("PUBLIC_URL", "TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN", "TWILIO_LOOKUP_URL")
+_LATER = ("PUBLIC_URL",)
 
 Whole = BeforeValidator(_whole)
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
+Price = Annotated[Decimal, BeforeValidator(_price)]
 
 
 class Settings(BaseModel):
@@ -217,9 +235,12 @@ class Settings(BaseModel):
     metrics_token: Annotated[SecretStr | None, BeforeValidator(_hidden_text)] = None
     ca_file: Annotated[Path | None, BeforeValidator(_ca_file)] = None
     egress_proxy: Annotated[HttpUrl | None, Field(repr=False)] = None
-    twilio_account_sid: str | None = None
+    twilio_account_sid: Annotated[str | None, BeforeValidator(_account)] = None
     twilio_auth_token: Annotated[SecretStr | None, BeforeValidator(_hidden_text)] = None
     twilio_lookup_url: HttpUrl = "https://lookups.twilio.com"
+    twilio_caller_name_days: Annotated[int, Field(ge=1, le=90), Whole] = 30
+    twilio_price_line_type: Price = Decimal("0.008")
+    twilio_price_caller_name: Price = Decimal("0.01")
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["text", "json"] = "text"
     webhook_limit: Annotated[int, Field(ge=1, le=100_000), Whole] = 50

@@ -38,3 +38,11 @@ def signature_vectors(name: str) -> dict[str, Any]:
     return msgspec.json.decode(
         (fixtures_dir() / "signatures" / f"{name}.json").read_bytes(), type=dict[str, Any]
     )
+
+
+@lru_cache
+def twilio_examples() -> dict[str, Any]:
+    """Worked examples of answers of Twilio Lookup v2, by name; not to be changed."""
+    found = msgspec.json.decode((fixtures_dir() / "twilio" / "lookup_v2.json").read_bytes())
+    examples: dict[str, Any] = found["examples"]
+    return examples

@@ -103,6 +103,9 @@ class Metrics:
         self.connector_breakers_open = gauge(
             "connector_breakers_open", "Connectors that are spared at this moment."
         )
+        self.number_lookup_seconds = histogram(
+            "number_lookup_seconds", "Lookups of numbers at the provider.", _ATTEMPT, "outcome"
+        )
         self.queue_depth = gauge("queue_depth", "Deliveries waiting in memory.")
         self.in_flight = gauge("in_flight", "Attempts open at this moment.")
         self.backlog_targets = gauge("backlog_targets", "Targets with more due than memory holds.")

@@ -1,7 +1,7 @@
 """Imports point down, so that a reader may stop at any level: read from the source, nothing is imported.
 
-    process → app → web | cli → ingest | dispatch | enrich | manage → crm → store | egress → domain
-        → errors | clock
+    process → app → web | cli → ingest | dispatch | enrich | manage → crm | lookup → store | egress
+        → domain → errors | clock
 
 Parts of one level do not import each other.
 """
@@ -24,7 +24,7 @@ LEVELS = (
     ("web", "cli"),
     ("demo",),
     ("ingest", "dispatch", "enrich", "manage", "master_key"),
-    ("crm",),
+    ("crm", "lookup"),
     ("store", "egress"),
     ("domain",),
     ("errors", "clock"),

@@ -53,18 +53,22 @@ def run(keep: bool) -> int:
         )
     from gateway.demo import report
     from gateway.demo.child import ChildConnector, ChildGateway
-    from gateway.demo.crm import CONTACTS, CrmStory, new_secret
+    from gateway.demo.crm import CONTACTS, NAMELESS, CrmStory, new_secret
     from gateway.demo.receiver import Receiver
     from gateway.demo.story import Story
+    from gateway.demo.twilio import TwilioDouble
 
     console = Console(highlight=False)
     with (
         _ended_by_sigterm(),
         tempfile.TemporaryDirectory(prefix="hum-demo-", ignore_cleanup_errors=True) as directory,
         Receiver() as receiver,
-        ChildGateway(Path(directory)) as gateway,
+        TwilioDouble() as twilio,
+        ChildGateway(Path(directory), twilio.settings) as gateway,
         ChildConnector(Path(directory), secret := new_secret(), CONTACTS) as connector,
     ):
+        for phone in NAMELESS:
+            twilio.say(phone, "caller_name", caller_name=None)
         story = Story(gateway, receiver)
         _tell(console, story, gateway, receiver)
         found = story.find()

@@ -35,6 +35,20 @@ class DryRun(TypedDict):
     matched: int
 
 
+class Cost(TypedDict):
+    """An estimate."""
+
+    currency: str
+    amount: str
+
+
+class BackfillEstimate(TypedDict):
+    """What a backfill would be about."""
+
+    matched: int
+    cost: Cost
+
+
 class Waiting:
     """One wait for one job."""
 

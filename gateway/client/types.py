@@ -374,9 +374,18 @@ class Organization(TypedDict):
     own_numbers: list[str]
     context_template: str | None
     caller_fields: CallerFields
+    lookup_budget: int | None
+    has_lookup_credentials: bool
     audit_head: str | None
     created_at: str
     erased_at: str | None
+
+
+class LookupCredentials(TypedDict):
+    """An organization's own account for lookups of numbers."""
+
+    account_sid: str
+    auth_token: str
 
 
 class OrganizationSettings(TypedDict, total=False):
@@ -386,6 +395,8 @@ class OrganizationSettings(TypedDict, total=False):
     own_numbers: Sequence[str] | None
     context_template: str | None
     caller_fields: ChosenFields | None
+    lookup_budget: int | None
+    lookup_credentials: LookupCredentials | None
 
 
 class Erasure(TypedDict):

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from gateway.crm.contacts import Wrong, contact_of
-from gateway.crm.strict_json import NotJson, decode
 from gateway.domain.contact import CrmContact, Match
 from gateway.domain.exchange import Exchange
 from gateway.domain.phone import contradicts
 from gateway.domain.rotation import SAYS_SIGNATURE
+from gateway.domain.strict_json import NotJson, decode
 
 MOST_NAME: Final = 200
 MOST_ACTIVITY_ID: Final = 256

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 from gateway.demo.process import Child
@@ -23,8 +24,10 @@ _SECRET: Final = "HUM_DEMO_SECRET"  # noqa: S105 - the name of a variable
 class ChildGateway(Child):
     """`hum-gateway serve` in `directory`, with its own environment."""
 
-    def __init__(self, directory: Path) -> None:
-        self.settings = dict(SETTINGS) | {"DATABASE_URL": f"sqlite:///{directory / 'gateway.db'}"}
+    def __init__(self, directory: Path, settings: Mapping[str, str] = MappingProxyType({})) -> None:
+        self.settings = (
+            dict(SETTINGS) | {"DATABASE_URL": f"sqlite:///{directory / 'gateway.db'}"} | dict(settings)
+        )
         given = {f"HUM_GATEWAY_{name}": value for name, value in self.settings.items()}
         command = [sys.executable, "-m", "gateway", "serve", "--port", "0"]
         super().__init__("gateway", command, environ=_environ() | given, directory=directory)

@@ -1,4 +1,5 @@
-"""The chapter about a CRM: a connector is registered and pinged, callers are resolved, calls are logged.
+"""The chapter about a CRM: a connector is registered and pinged, callers are resolved, calls are logged. Whom
+the CRM does not know, a local double of Twilio Lookup may; and a second CRM hangs.
 
 It has an organization of its own, so that what is counted of webhooks stays what it is.
 """
@@ -8,6 +9,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import socket
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -20,6 +22,10 @@ from gateway.demo.child import ChildConnector, ChildGateway
 ORG: Final = "demo-crm"
 KNOWN: Final = "+13175550142"
 STRANGER: Final = "+13175550177"
+LOOKED_UP: Final = "+13175550163"
+BESIDE: Final = "+13175550164"
+NAMELESS: Final = (KNOWN, STRANGER)  # with the provider of telephone data
+WAITS_MS: Final = 900
 OFFICE: Final = "+13175550100"
 CONTACTS: Final = (
     {"id": "7", "name": "Dana Quillfeather", "phone": "(317) 555-0142", "company": "Quillfeather Ink"},
@@ -56,6 +62,7 @@ class CrmStory:
         with Client(self._gateway.url, platform_key, org=ORG) as client:
             self._register(client)
             self._resolve(client)
+            self._beside_one_that_hangs(client)
             self._log_calls(client)
         return self.found
 
@@ -77,6 +84,7 @@ class CrmStory:
         for who, number, status in (
             ("known to the CRM", KNOWN, "found"),
             ("a stranger", STRANGER, "not_found"),
+            ("known only by the number", LOOKED_UP, "found"),
             ("withheld", "anonymous", "unknown"),
         ):
             self._ask(client, who, number, status)
@@ -85,8 +93,21 @@ class CrmStory:
             time.sleep(0.1)
         self._ask(client, "the stranger, created meanwhile", STRANGER, "found")
 
+    def _beside_one_that_hangs(self, client: Client) -> None:
+        """Another CRM takes connections and says nothing: the answer comes in time, with what others know."""
+        with socket.create_server(("127.0.0.1", 0)) as hung:
+            url = f"http://127.0.0.1:{hung.getsockname()[1]}"
+            made = client.create_connector(name="One that hangs", base_url=url)
+            who = "while another CRM hangs"
+            self._ask(client, who, BESIDE, "found")
+            answer = self.found.callers[who]
+            errors = {error["source"]: error["error"] for error in answer["errors"]}
+            self._expect(errors == {made["id"]: "timeout"}, f"{who}: the errors were {errors}")
+            self._expect(answer["elapsed_ms"] <= 2 * WAITS_MS, f"{who}: {answer['elapsed_ms']} ms")
+            client.delete_connector(made["id"])
+
     def _ask(self, client: Client, who: str, number: str, status: str) -> None:
-        answer = self.found.callers[who] = client.resolve_caller(phone=number)
+        answer = self.found.callers[who] = client.resolve_caller(phone=number, deadline_ms=WAITS_MS)
         self._expect(answer["status"] == status, f"{who}: {answer['status']} instead of {status}")
 
     def _log_calls(self, client: Client) -> None:

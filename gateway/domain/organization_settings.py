@@ -28,6 +28,7 @@ from gateway.domain.context_template import MOST_TEMPLATE, read_template
 from gateway.domain.phone import Phone, parse
 
 MOST_OWN_NUMBERS: Final = 1_000
+MOST_LOOKUPS: Final = 1_000_000
 
 
 def _e164(text: str) -> str:
@@ -72,6 +73,9 @@ class OrganizationSettings(BaseModel):
     caller_fields: CallerFields = CallerFields()
     """Which fields an agent is told, by how sure the network is of the number."""
 
+    lookup_budget: Annotated[int | None, Field(ge=0, le=MOST_LOOKUPS)] = None
+    """How many numbers may be looked up for calls in a day (UTC); 0: none; None: as many as by default."""
+
     @cached_property
     def wording(self) -> Wording:
         """Both of these, worked out once."""
@@ -89,10 +93,25 @@ LONGEST_DAYS: Final = 365
 DEFAULT_DAYS: Final = 30
 
 
+_Named = Annotated[str, StringConstraints(pattern=r"^[!-9;-~]{1,128}$")]
+_Secret = Annotated[str, StringConstraints(pattern=r"^[!-~]{1,256}$")]
+
+
+class LookupCredentials(BaseModel):
+    """The organization's own account for lookups of numbers."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
+
+    account_sid: _Named
+    auth_token: Annotated[_Secret, Field(repr=False)]
+
+
 class RetentionUpdate(BaseModel):
     """What of an organization is no setting, and changed in the same way."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
+
+    lookup_credentials: LookupCredentials | None = None
 
     retention_days: Annotated[int, Field(ge=SHORTEST_DAYS, le=LONGEST_DAYS)] | None = None
 

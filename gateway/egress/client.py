@@ -1,4 +1,5 @@
-"""POST to a customer's URL: guarded, bounded in time and size, never an exception for what the remote does.
+"""POST to a customer's URL, GET from a provider's: guarded, bounded in time and size, never an exception for
+what the remote does.
 
 The guard is in `guard`, the way to a connection in `dial`, the conversation in `connection`, the words for
 failures in `failure`. What an exchange means is judged elsewhere (`gateway.domain.outcome`). There are no
@@ -41,7 +42,7 @@ class EgressClient:
         clock: Clock,
         resolve: Resolve | None = None,
     ) -> None:
-        """Opens nothing yet: the first `post` does, on the event loop it runs in.
+        """Opens nothing yet: the first request does, on the event loop it runs in.
 
         `egress_proxy`: `http://[user:password@]host:port`, for https targets only, by HTTP CONNECT to an
         address that the guard has checked: the gateway, not the proxy, resolves names, and takes the first
@@ -75,15 +76,38 @@ class EgressClient:
 
         Never raises for what the remote does; only CancelledError passes.
         """
+        return await self._request(url, body, headers, timeout, org_id, most)
+
+    async def get(
+        self,
+        url: str,
+        *,
+        headers: Sequence[tuple[str, str]],
+        timeout: float,  # noqa: ASYNC109 - as for `post`
+        org_id: str,
+        most: int = READ_BODY_BYTES,
+    ) -> Exchange:
+        """One GET; everything else as for `post`."""
+        return await self._request(url, None, headers, timeout, org_id, most)
+
+    async def _request(
+        self,
+        url: str,
+        body: bytes | None,
+        headers: Sequence[tuple[str, str]],
+        seconds: float,
+        org_id: str,
+        most: int,
+    ) -> Exchange:
         started_at, begun = self._clock.now(), self._clock.monotonic()
         remote_ip = None
         try:
             target = parse_target(url)
-            head = request_head(target, headers, len(body))
+            head = request_head(target, headers, body)
         except ValueError:
             answer = Answer(problem=failure.UNSENDABLE)
         else:
-            answer, remote_ip = await self._exchange(target, head, body, timeout, org_id, most)
+            answer, remote_ip = await self._exchange(target, head, body or b"", seconds, org_id, most)
         duration = round((self._clock.monotonic() - begun) * 1000)
         return _told(answer, started_at, duration, remote_ip)
 

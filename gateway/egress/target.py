@@ -14,7 +14,7 @@ _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 @dataclass(frozen=True, slots=True)
 class Target:
     """`host` without brackets; `literal` says that it is, or looks like, an IP address; `opening` is the
-    request line and the Host header, ready to be sent."""
+    request line behind the method, and the Host header, ready to be sent."""
 
     host: str
     port: int
@@ -41,7 +41,7 @@ def parse_target(text: str) -> Target:
     name = f"[{host}]" if ":" in host else host
     named = name if port == default else f"{name}:{port}"
     return Target(
-        host, port, parts.scheme == "http", is_literal(host), f"POST {path} HTTP/1.1\r\nHost: {named}\r\n"
+        host, port, parts.scheme == "http", is_literal(host), f" {path} HTTP/1.1\r\nHost: {named}\r\n"
     )
 
 
@@ -50,12 +50,14 @@ def is_literal(host: str) -> bool:
     return ":" in host or host.rpartition(".")[2].isdigit()
 
 
-def request_head(target: Target, headers: Iterable[tuple[str, str]], length: int) -> bytes:
-    """Everything before the body. Raises ValueError for a header that would end early or split the request,
-    however it came past the checks at its saving."""
+def request_head(target: Target, headers: Iterable[tuple[str, str]], body: bytes | None) -> bytes:
+    """Everything before the body: of a POST, or with None of a GET. Raises ValueError for a header that would
+    end early or split the request, however it came past the checks at its saving."""
     lines = [f"{name}: {value}" for name, value in headers]
     given = "\r\n".join(lines)
     if given.count("\n") + given.count("\r") != 2 * max(len(lines) - 1, 0) or "\0" in given:
         raise ValueError("a header with a line end inside")
-    closing = f"\r\nAccept-Encoding: identity\r\nContent-Length: {length}\r\n\r\n"
-    return (target.opening + given + (closing if lines else closing[2:])).encode("latin-1")
+    length = "" if body is None else f"Content-Length: {len(body)}\r\n"
+    closing = f"\r\nAccept-Encoding: identity\r\n{length}\r\n"
+    method = "GET" if body is None else "POST"
+    return (method + target.opening + given + (closing if lines else closing[2:])).encode("latin-1")

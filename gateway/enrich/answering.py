@@ -49,10 +49,11 @@ def answer_of(
     """The answer out of what the sources have said; `pending` are those of whom more may come."""
     org, inquiry = question.org, question.inquiry
     status, freshness = status_of(heard), freshness_of(heard)
-    caller, contact_id = None, None
-    if status == "found":
-        caller = merge(knowledge_of(heard))
-        contact_id = contact_id_of(heard) or org.organization.cipher.contact(inquiry.phone)
+    known = knowledge_of(heard)  # of whom nobody knows, something of the number may be known
+    caller = merge(known) if known else None
+    contact_id = contact_id_of(heard)
+    if contact_id is None and status == "found":
+        contact_id = org.organization.cipher.contact(inquiry.phone)
     context = _context(question, caller, status, inquiry.phone, stale=freshness == "stale")
     return Resolution(
         new_id("res", moment.now), moment.now, inquiry.phone, status, freshness, moment.elapsed_ms, caller,

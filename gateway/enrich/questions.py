@@ -25,10 +25,10 @@ from gateway.domain.exchange import Exchange
 from gateway.domain.freshness import expires_at
 from gateway.domain.lookup_breaker import Pass, judge, slow_after_ms
 from gateway.domain.resolution import Inquiry
+from gateway.domain.room import Room
 from gateway.enrich.endpoints import Endpoint, Endpoints
 from gateway.enrich.keeping import Keeping, Note, with_answer
 from gateway.enrich.recalls import Kept, Stored
-from gateway.domain.room import Room
 from gateway.metrics import Metrics
 from gateway.store.directory import OrgView
 

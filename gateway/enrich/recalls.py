@@ -18,6 +18,7 @@ from gateway.errors import Problem
 from gateway.store import recalling
 from gateway.store.connector_contacts import Answer
 from gateway.store.directory import OrgView
+from gateway.store.number_lookups import NOTHING, Standing
 from gateway.store.recalling import Key, Listed, Row
 from gateway.store.store import Store
 
@@ -52,12 +53,13 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class Recalled:
-    """What is kept of a person: what connectors have said, by connector, and what stands in the address book.
-    `reachable` is False when the database could not be asked."""
+    """What is kept of a person: what connectors have said, by connector, what stands in the address book, and
+    what a lookup of the number has told. `reachable` is False when the database could not be asked."""
 
     answers: dict[str, Kept] = field(default_factory=dict)
     contact: Listed | None = None
     reachable: bool = True
+    number: Standing = NOTHING
 
 
 class _Waiting(NamedTuple):
@@ -125,7 +127,7 @@ class Recalls:
         try:
             kept = recalling.opened(org.organization.cipher, one.key, rows, org.connectors.values(), now)
             answers = {connector_id: _kept(answer) for connector_id, answer in kept.answers.items()}
-            one.recalled.set_result(Recalled(answers, kept.contact))
+            one.recalled.set_result(Recalled(answers, kept.contact, number=kept.number))
         except Exception:
             log.exception("what is kept of a caller cannot be opened")
             one.recalled.set_result(Recalled(reachable=False))

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy.engine import Row
 
+from gateway.domain.number_lookup import Credentials
 from gateway.domain.organization_settings import (
     DEFAULT_DAYS,
     OrganizationUpdate,
@@ -15,20 +16,25 @@ from gateway.domain.organization_settings import (
 )
 from gateway.errors import InvalidRequest
 from gateway.store import api_keys, organizations
+from gateway.store.organizations import Organization
 from gateway.store.transaction import Transaction
 
 
-async def update(tx: Transaction, org_id: str, request: RetentionUpdate) -> Row[Any]:
+async def update(tx: Transaction, org: Organization, request: RetentionUpdate) -> Row[Any]:
     """Changes what the request names; the organization's row as it is then. What is older than a shorter
     retention goes with the next housekeeping."""
-    named = request.model_fields_set
+    org_id, named = org.id, request.model_fields_set
     if not named:
         known = ", ".join(OrganizationUpdate.model_fields)
         raise InvalidRequest.field("", f"name what is to change: {known}")
     if "retention_days" in named:
         days = request.retention_days
         await organizations.keep_for(tx, org_id, DEFAULT_DAYS if days is None else days)
-    if named - {"retention_days"}:
+    if "lookup_credentials" in named:
+        given = request.lookup_credentials
+        account = None if given is None else Credentials(given.account_sid, given.auth_token)
+        await organizations.set_lookup_credentials(tx, org.cipher, org_id, account)
+    if named - {"retention_days", "lookup_credentials"}:
         standing = await organizations.row(tx.conn, org_id)
         await organizations.set_settings(tx, org_id, patched(standing.settings, request))
     return await organizations.row(tx.conn, org_id)

@@ -2,8 +2,8 @@
 
 - every minute: what is left of organizations that were erased
 - every hour: events, deliveries, attempts and requests to connectors that are older than their organization's
-  retention; answers of connectors that have expired, or are of no use any more; what they have said of people
-  in the address book, likewise; what callers were resolved to more than a day ago
+  retention; answers about people, of connectors and of lookups, that have expired or are of no use any more;
+  what they have said of people in the address book; what callers were resolved to more than a day ago
 - every day: entries of the index of people whose events are gone
 
 Rows go in small transactions, with a pause after each as long as the transaction took, so that live traffic
@@ -29,6 +29,7 @@ from gateway.store import (
     connectors,
     contact_facts,
     erased_people,
+    number_lookups,
     organizations,
     partitions,
     removal,
@@ -120,8 +121,8 @@ class Removal:
         return self._removed(count, "past their retention")
 
     async def tidy_answers(self) -> int:
-        """Removes answers of connectors that have expired, and those of systems that no connector leads to
-        any more; how many."""
+        """Removes answers of connectors and of lookups that have expired, and those of systems that no
+        connector leads to any more; how many."""
         count = 0
         while done := await self._do(connector_contacts.forget_expired, self._clock.now(), BATCH):
             count += done
@@ -129,7 +130,10 @@ class Removal:
             changed = await connectors.since_when(conn)
         for org_id, since in changed.items():
             count += await self._useless_answers(org_id, since)
-        return self._removed(count, "of connectors' answers")
+        for forget in (number_lookups.forget_expired, number_lookups.forget_days):
+            while done := await self._do(forget, self._clock.now(), BATCH):
+                count += done
+        return self._removed(count, "of answers about people")
 
     async def tidy_resolutions(self) -> int:
         """Removes answers about callers that were given more than a day ago; how many."""

@@ -11,7 +11,13 @@ from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gateway.store import connector_contacts, connector_creates, connector_requests, resolutions
+from gateway.store import (
+    connector_contacts,
+    connector_creates,
+    connector_requests,
+    number_lookups,
+    resolutions,
+)
 
 ByPerson = Callable[[AsyncConnection, str, bytes], Awaitable[int]]
 """Organization and person; how many."""
@@ -29,6 +35,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     "requests": Kind(connector_requests.count_of_person, connector_requests.forget_person),
     "answers": Kind(connector_contacts.count_of_person, connector_contacts.forget_person),
     "creates": Kind(connector_creates.count_of_person, connector_creates.forget_person),
+    "lookups": Kind(number_lookups.count_of_person, number_lookups.forget_person),
     "resolutions": Kind(resolutions.count_of_person, resolutions.forget_person),
 }
 

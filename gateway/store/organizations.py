@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from sqlalchemy import delete, select, text, update
 from sqlalchemy.engine import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from gateway.domain.number_lookup import Credentials
 from gateway.domain.organization_settings import DEFAULTS, OrganizationSettings, loaded
 from gateway.errors import Gone
 from gateway.store.cipher import Cipher, MasterKeys
@@ -34,6 +36,7 @@ class Organization:
     cipher: Cipher
     people_erased_at: int | None = None
     settings: OrganizationSettings = DEFAULTS
+    lookup_credentials: Credentials | None = None
 
     def outdated(self, created_at: int) -> bool:
         """Whether what was accepted then, and is held in memory since, may be of a person erased later, or
@@ -54,7 +57,7 @@ async def find(conn: AsyncConnection, keys: MasterKeys, org_id: str) -> Organiza
         cipher = Cipher(org_id, 0, os.urandom(32))
     return Organization(
         row.id, row.created_at, row.erased_at, row.retention_days, cipher, row.people_erased_at,
-        loaded(row.settings),
+        loaded(row.settings), _credentials(cipher, row),
     )  # fmt: skip
 
 
@@ -84,11 +87,26 @@ async def set_settings(tx: Transaction, org_id: str, stored: str) -> None:
     tx.touch(org_id)
 
 
+async def set_lookup_credentials(
+    tx: Transaction, cipher: Cipher, org_id: str, credentials: Credentials | None
+) -> None:
+    """The organization's own account with the provider of telephone data; None: it has none."""
+    sealed = None
+    if credentials is not None:
+        told = json.dumps([credentials.account_sid, credentials.auth_token]).encode()
+        sealed = cipher.seal(org_id, "lookup_credentials", told)
+    statement = update(organizations).where(organizations.c.id == org_id)
+    await tx.conn.execute(statement.values(lookup_credentials=sealed))
+    tx.touch(org_id)
+
+
 async def mark_erased(tx: Transaction, org_id: str, now: int) -> None:
     """Drops the data key: whatever is stored of the organization does not open any more."""
     await tx.conn.execute(delete(data_keys).where(data_keys.c.org_id == org_id))
     statement = update(organizations).where(organizations.c.id == org_id)
-    await tx.conn.execute(statement.values(erased_at=now, settings="{}", audit_hash=None))
+    await tx.conn.execute(
+        statement.values(erased_at=now, settings="{}", audit_hash=None, lookup_credentials=None)
+    )
     tx.touch(org_id)
 
 
@@ -185,6 +203,12 @@ async def lock_living(conn: AsyncConnection, org_id: str) -> None:
     query = select(organizations.c.erased_at).where(organizations.c.id == org_id)
     if (await conn.execute(query.with_for_update())).scalar_one_or_none() is not None:
         raise Gone(f"the organization {org_id} has been erased")
+
+
+def _credentials(cipher: Cipher, row: Row[Any]) -> Credentials | None:
+    if row.lookup_credentials is None:
+        return None
+    return Credentials(*json.loads(cipher.open(row.id, "lookup_credentials", row.lookup_credentials)))
 
 
 async def _cipher(conn: AsyncConnection, keys: MasterKeys, org_id: str) -> Cipher | None:

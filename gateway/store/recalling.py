@@ -18,6 +18,7 @@ from gateway.store import connector_contacts, contact_facts
 from gateway.store.cipher import Cipher
 from gateway.store.connector_contacts import Answer
 from gateway.store.engine import DirectRead
+from gateway.store.number_lookups import NOTHING, Standing, standing
 
 _ANSWERS: Final = (
     "SELECT k.number, a.connector_id, a.state, a.contact, a.fetched_at, a.expires_at, NULL, NULL, NULL"
@@ -29,12 +30,17 @@ _CONTACT: Final = (
     " JOIN contacts c ON c.id = p.contact_id"
     " LEFT JOIN contact_facts f ON f.org_id = p.org_id AND f.phone = c.phone AND f.source = 'book'"
 )
-_BOTH: Final = f"{_ANSWERS} UNION ALL {_CONTACT}"
-_POSTGRESQL: Final = _BOTH.format(
+_NUMBER: Final = (
+    "SELECT k.number, 'number', 'looked up', n.record, n.asked_at, n.claimed_until, n.claim, NULL, NULL"
+    " FROM {keys} JOIN number_lookups n ON n.org_id = k.org AND n.person = k.person"
+)
+_ALL: Final = f"{_ANSWERS} UNION ALL {_CONTACT} UNION ALL {_NUMBER}"
+_POSTGRESQL: Final = _ALL.format(
     keys="unnest($1::int[], $2::text[], $3::bytea[], $4::text[]) AS k(number, org, person, phone)"
 )
 _read: Final = DirectRead("", _POSTGRESQL)
 _LISTED: Final = "listed"
+_LOOKED_UP: Final = "looked up"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +56,12 @@ class Listed:
 
 @dataclass(frozen=True, slots=True)
 class Recalled:
-    """What is kept: answers by connector, and the contact, if the number has one."""
+    """What is kept: answers by connector, the contact, if the number has one, and what a lookup of the number
+    has told."""
 
     answers: dict[str, Answer] = field(default_factory=dict)
     contact: Listed | None = None
+    number: Standing = NOTHING
 
 
 Key = tuple[str, bytes, str]
@@ -97,9 +105,11 @@ def opened(
 ) -> Recalled:
     """What the rows of one caller say: of answers those of these connectors, neither expired nor from a
     system that the connector no longer leads to."""
-    answers: list[connector_contacts.Kept] = [row[:5] for row in rows if row[1] != _LISTED]
+    others = (_LISTED, _LOOKED_UP)
+    answers: list[connector_contacts.Kept] = [row[:5] for row in rows if row[1] not in others]
     listed = next((_listed(cipher, row) for row in rows if row[1] == _LISTED), None)
-    return Recalled(connector_contacts.usable(cipher, key[1], answers, connectors, now), listed)
+    number = next((standing(cipher, key[1], *row[2:6]) for row in rows if row[1] == _LOOKED_UP), NOTHING)
+    return Recalled(connector_contacts.usable(cipher, key[1], answers, connectors, now), listed, number)
 
 
 @cache
@@ -107,7 +117,7 @@ def _sqlite(size: int) -> DirectRead:
     """The statement for so many callers. CROSS: they come first, and the tables' keys are looked up."""
     marks = ", ".join(["(?, ?, ?, ?)"] * size)
     keys = f"WITH k(number, org, person, phone) AS (VALUES {marks}) "
-    return DirectRead(keys + _BOTH.format(keys="k CROSS"), "")
+    return DirectRead(keys + _ALL.format(keys="k CROSS"), "")
 
 
 def _listed(cipher: Cipher, row: tuple[Any, ...]) -> Listed:

@@ -62,6 +62,7 @@ organizations = Table(
     Column("audit_hash", LargeBinary),  # of the newest entry of its audit log
     Column("position", BigInteger, nullable=False, server_default=text("0")),
     Column("people_erased_at", TIME),  # what was in memory before this must be read anew
+    Column("lookup_credentials", SEALED),  # its own account with the provider of telephone data
 )
 
 data_keys = Table(
@@ -285,6 +286,29 @@ erased_people = Table(
     Column("erased_at", TIME, nullable=False),
     Column("expires_at", TIME, nullable=False),
     Index("erased_people_by_expiry", "expires_at"),
+    sqlite_with_rowid=False,
+)
+
+number_lookups = Table(
+    "number_lookups",
+    metadata,
+    _id("org_id", primary_key=True),
+    Column("person", LargeBinary, primary_key=True),
+    Column("record", SEALED),  # null: nothing was ever answered
+    Column("asked_at", TIME, nullable=False),  # of the question that was answered last; 0: none
+    Column("expires_at", TIME, nullable=False),
+    _id("claim", nullable=True),  # who is asking at this moment, or was when it was last heard of
+    Column("claimed_until", TIME, nullable=False),
+    Index("number_lookups_by_expiry", "expires_at"),
+    sqlite_with_rowid=False,
+)
+
+lookup_days = Table(
+    "lookup_days",
+    metadata,
+    _id("org_id", primary_key=True),
+    Column("day", Integer, primary_key=True, autoincrement=False),  # days since 1970
+    Column("used", Integer, nullable=False),
     sqlite_with_rowid=False,
 )
 

@@ -19,6 +19,7 @@ from gateway.enrich.previewing import Previews
 from gateway.ingest.accept import Accept
 from gateway.manage import connectors
 from gateway.manage.audit import PayloadReads
+from gateway.manage.backfills import Backfills
 from gateway.manage.changes import Changes
 from gateway.manage.pings import Pings
 from gateway.manage.redeliveries import Redeliveries
@@ -62,6 +63,7 @@ class Services:
     repeats: Repeats
     payload_reads: PayloadReads
     removal: Removal
+    backfills: Backfills
     create_orgs: bool
     max_event_bytes: int
     cdn_loop: str

@@ -313,6 +313,8 @@ def organization(row: Row[Any]) -> answers.Organization:
         "own_numbers": settings.own_numbers,
         "context_template": settings.context_template,
         "caller_fields": _caller_fields(settings.caller_fields),
+        "lookup_budget": settings.lookup_budget,
+        "has_lookup_credentials": row.lookup_credentials is not None,
         "audit_head": None if row.audit_hash is None else bytes(row.audit_hash).hex(),
         "created_at": format_time(row.created_at),
         "erased_at": time(row.erased_at),

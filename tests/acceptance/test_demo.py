@@ -72,6 +72,8 @@ def test_the_whole_story(place: Path) -> None:
     assert re.search(r"p50 \d+ ms, +p95 \d+ ms", done.stdout)
     assert "events/s" in done.stdout
     assert "Duplicates: 0." in done.stdout
+    assert re.search(r"known only by the number +found +Sergio Suarez", done.stdout)
+    assert re.search(r"while another CRM hangs +found +Sergio Suarez", done.stdout)
     assert list(place.iterdir()) == []
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Unpack
+from typing import Any, Literal, Unpack
 
 from gateway.client.call import call
+from gateway.client.jobs import BackfillEstimate, Job
 from gateway.client.request import Request, segment
 from gateway.client.types_callers import (
     CallDetails,
@@ -52,3 +53,32 @@ class CallerCalls:
         [(at["deadline_ms"], at["share"]) for at in client.caller_dial(window="7d")["deadlines"]]
         """
         return Request("GET", "/api/callers/dial", {"window": window})
+
+    @call
+    def estimate_backfill(
+        self, source: Literal["twilio", "connectors"], *, only_missing: bool = True
+    ) -> Request[BackfillEstimate]:
+        """How many numbers of the address book `backfill` would ask for, and what that costs.
+
+        client.estimate_backfill("twilio")["cost"]["amount"]
+        """
+        body = {"source": source, "only_missing": only_missing, "dry_run": True}
+        return Request("POST", "/api/contacts/backfill", json=body)
+
+    @call
+    def backfill(
+        self,
+        source: Literal["twilio", "connectors"],
+        *,
+        confirm_cost: str | None = None,
+        only_missing: bool = True,
+    ) -> Request[Job]:
+        """A job that asks for what is missing in the address book; `confirm_cost` is the amount of the
+        estimate.
+
+        client.wait(client.backfill("twilio", confirm_cost="8.028"))
+        """
+        body: dict[str, Any] = {"source": source, "only_missing": only_missing}
+        if confirm_cost is not None:
+            body["confirm_cost"] = confirm_cost
+        return Request("POST", "/api/contacts/backfill", json=body)

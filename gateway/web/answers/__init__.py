@@ -89,7 +89,7 @@ from gateway.web.answers.history import (
     Stats,
     WebhookStats,
 )
-from gateway.web.answers.jobs import DryRun, Job, JobList
+from gateway.web.answers.jobs import BackfillEstimate, Cost, DryRun, Job, JobList
 from gateway.web.answers.keys import ApiKey, KeyList, NewApiKey, Scope
 from gateway.web.answers.organizations import CallerFields, Erasure, Organization, OrganizationList
 from gateway.web.answers.platform import (
@@ -126,6 +126,7 @@ __all__ = [
     "AttemptId",
     "AuditEntry",
     "AuditList",
+    "BackfillEstimate",
     "Caller",
     "CallerDial",
     "CallerError",
@@ -144,6 +145,7 @@ __all__ = [
     "Contact",
     "ContactId",
     "ContactList",
+    "Cost",
     "Count",
     "CreatedPlatformWebhook",
     "CreatedWebhook",

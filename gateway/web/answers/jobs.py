@@ -15,21 +15,28 @@ class Job(TypedDict):
 
     id: JobId
     org_id: OrgId
-    kind: Annotated[str, one_of([*JobKind, "erasure"])]
-    object_id: Annotated[str | None, Meta(description="What it works on: a webhook or connector.")]
+    kind: Annotated[str, one_of([*JobKind, "erasure", "backfill"])]
+    object_id: Annotated[
+        str | None, Meta(description="What it works on: a webhook or connector; null: the address book.")
+    ]
     status: Annotated[str, one_of(JobStatus)]
     cancel_requested: Annotated[bool, Meta(description="Somebody cancelled it; soon it is `cancelled`.")]
     matched: Annotated[
         Annotated[int, Meta(ge=0)] | None,
         Meta(description="How much there was to do when it began. Null while it is being counted."),
     ]
-    done: Annotated[Count, Meta(description="For how many events it made a delivery.")]
-    failed: Annotated[Count, Meta(description="For how many it could not: their payload is gone.")]
+    done: Annotated[
+        Count, Meta(description="For how many events it made a delivery; how many numbers were asked for.")
+    ]
+    failed: Annotated[
+        Count,
+        Meta(description="For how many it could not: their payload is gone; the number's question failed."),
+    ]
     error: Annotated[
         str | None,
         Meta(
             description="Why it failed: `webhook_deleted`, `webhook_disabled`, `connector_deleted`, "
-            "`connector_disabled`, `internal_error`."
+            "`connector_disabled`, `backfill_refused` and others of a backfill, `internal_error`."
         ),
     ]
     actor: Annotated[str, Meta(description="Who ordered it: `X-HUM-Actor`, or the key's id.")]
@@ -42,6 +49,20 @@ class DryRun(TypedDict):
     """What would be done."""
 
     matched: Annotated[Count, Meta(description="How many events match at this moment.")]
+
+
+class Cost(TypedDict):
+    """An estimate."""
+
+    currency: Annotated[str, Meta(extra_json_schema={"const": "USD"})]
+    amount: Annotated[str, Meta(pattern=r"^[0-9]+\.[0-9]{2,6}$", description="As `confirm_cost` takes it.")]
+
+
+class BackfillEstimate(TypedDict):
+    """What a backfill would be about."""
+
+    matched: Annotated[Count, Meta(description="How many numbers would be asked for.")]
+    cost: Cost
 
 
 class JobList(TypedDict):

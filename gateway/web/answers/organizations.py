@@ -34,6 +34,13 @@ class Organization(TypedDict):
         Meta(description="How what agents are told of callers is worded; null: one line for each field."),
     ]
     caller_fields: CallerFields
+    lookup_budget: Annotated[
+        Annotated[int, Meta(ge=0)] | None,
+        Meta(description="How many numbers may be looked up for calls in a day; null: as by default."),
+    ]
+    has_lookup_credentials: Annotated[
+        bool, Meta(description="Whether it has an account of its own for lookups of numbers.")
+    ]
     audit_head: Annotated[
         Hash | None, Meta(description="The hash of the newest entry of its audit log; null: there is none.")
     ]

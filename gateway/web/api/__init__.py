@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from gateway.web.api import (
     audit,
+    backfills,
     callers,
     connector_calls,
     connectors,
@@ -42,6 +43,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *callers.OPERATIONS,
     *contact_files.OPERATIONS,
     *contacts.OPERATIONS,
+    *backfills.OPERATIONS,
     *erasures.OPERATIONS,
     *audit.OPERATIONS,
 )

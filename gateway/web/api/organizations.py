@@ -30,7 +30,7 @@ async def get_organization(call: Call) -> Answer:
 async def update_organization(call: Call) -> Answer:
     view = _named(call)
     async with call.services.transaction() as tx:
-        row = await manage.update(tx, view.id, call.model)
+        row = await manage.update(tx, view.organization, call.model)
     call.audit.details = {"retention_days": row.retention_days}
     return Answer(shapes.organization(row))
 

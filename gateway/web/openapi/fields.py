@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from gateway.domain.backfill import Backfill
 from gateway.domain.connector import (
     MOST_CHANGED_PHONES,
     ConnectorChanges,
@@ -484,6 +485,28 @@ MEANINGS: Final[Mapping[type, Mapping[str, Meaning | None]]] = {
             default=False,
         ),
         **fields_callers.SETTINGS,
+        "lookup_budget": Meaning(
+            "How many numbers may be looked up for calls in a day (UTC): 0 is none. Null: 1,000, where there "
+            "is an account to charge. Backfills are not counted.",
+            {"examples": [500]},
+            default=False,
+        ),
+        "lookup_credentials": Meaning(
+            "The organization's own account for lookups of numbers, kept encrypted and never shown. Null: "
+            "none; the installation's is used, if it has one.",
+            whole=or_null(
+                {
+                    "type": "object",
+                    "properties": {
+                        "account_sid": {"type": "string", "pattern": "^[!-9;-~]{1,128}$"},
+                        "auth_token": {"type": "string", "pattern": "^[!-~]{1,256}$"},
+                    },
+                    "required": ["account_sid", "auth_token"],
+                    "additionalProperties": False,
+                }
+            ),
+            default=False,
+        ),
     },
     CallerResolve: fields_callers.CALLER,
     CallerPreview: fields_callers.preview(_CONTACT),
@@ -505,6 +528,17 @@ MEANINGS: Final[Mapping[type, Mapping[str, Meaning | None]]] = {
         "from": Meaning(
             "The other contact: its id, or a number in E.164.",
             {"minLength": 1, "examples": ["+13175550143"]},
+        ),
+    },
+    Backfill: {
+        "source": Meaning(
+            "`twilio`: line type, carrier and the network's name. `connectors`: what CRMs know.",
+        ),
+        "only_missing": Meaning("False: also what is known already."),
+        "dry_run": Meaning("Only count, and estimate what it costs."),
+        "confirm_cost": Meaning(
+            "The amount that a dry run has shown. It is needed for `twilio`.",
+            {"examples": ["8.028"]},
         ),
     },
     ErasureCreate: {

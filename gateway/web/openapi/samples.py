@@ -125,6 +125,7 @@ organization: Final[answers.Organization] = {
     "id": "acme", "retention_days": 90, "own_numbers": ["+13175550100"],
     "context_template": None,
     "caller_fields": {"A": ["name", "notes", "fields.plan"], "B": None, "C": None, "none": ["name"]},
+    "lookup_budget": None, "has_lookup_credentials": False,
     "audit_head": "5d1f0f1c4a4d7b8e2c3b6a9f8e7d6c5b" * 2,
     "created_at": "2026-11-20T21:00:00.000Z", "erased_at": None,
 }  # fmt: skip
@@ -132,8 +133,8 @@ erasure: Final[answers.Erasure] = {
     "id": "job_01k9h3v5q8x2m4n6p7r9s1t3w5", "kind": "erasure", "status": "done", "dry_run": False,
     "numbers": 1,
     "found": {
-        "requests": 3, "answers": 1, "creates": 0, "resolutions": 2, "events": 12, "deliveries": 1,
-        "contacts": 1,
+        "requests": 3, "answers": 1, "creates": 0, "lookups": 1, "resolutions": 2, "events": 12,
+        "deliveries": 1, "contacts": 1,
     },
     "matched": 12, "done": 12, "failed": 0, "cancelled": 1,
 }  # fmt: skip
@@ -252,6 +253,10 @@ def requests() -> Mapping[str, Mapping[str, Any]]:
                 "context_template": "Caller: {{name}}{{#company}} of {{company}}{{/company}}\n"
                 "{{^found}}Nobody knows this number.{{/found}}",
                 "caller_fields": {"A": ["name", "company", "notes", "fields.plan"], "none": ["name"]},
+            },
+            "lookups": {
+                "lookup_budget": 500,
+                "lookup_credentials": {"account_sid": "AC0123456789abcdef", "auth_token": "0123456789abcdef"},
             },
         },
         **samples_callers.REQUESTS,

@@ -98,8 +98,34 @@ REQUESTS: Final[Mapping[str, Mapping[str, Any]]] = {
             "caller_fields": {"A": ["name", "notes", "tags"], "B": ["name"]},
         },
     },
+    "backfillContacts": {
+        "dry run": {"source": "twilio", "dry_run": True},
+        "order": {"source": "connectors", "only_missing": True},
+    },
 }
+estimate: Final[answers.BackfillEstimate] = {
+    "matched": 446, "cost": {"currency": "USD", "amount": "8.028"},
+}  # fmt: skip
 RESPONSES: Final[Mapping[str, Mapping[int, Any]]] = {
+    "backfillContacts": {
+        200: estimate,
+        202: {
+            "id": "job_01k9h5c2d4e6f8g1h3j5k7m9n1",
+            "org_id": "acme",
+            "kind": "backfill",
+            "object_id": None,
+            "status": "running",
+            "cancel_requested": False,
+            "matched": 446,
+            "done": 0,
+            "failed": 0,
+            "error": None,
+            "actor": "jo@example.com",
+            "created_at": "2026-11-20T21:05:09.123Z",
+            "updated_at": "2026-11-20T21:05:09.123Z",
+            "finished_at": None,
+        },
+    },
     "resolveCaller": {200: resolution},
     "getResolution": {200: late},
     "previewCaller": {200: preview},

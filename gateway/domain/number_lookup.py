@@ -1,0 +1,161 @@
+"""What a provider of telephone data is asked about a number, and how long its word is of use.
+
+    package                    fields                 for            of use
+    line_type_intelligence     line_type, carrier     every number   30 days
+    caller_name                caller_name            +1             30 days, by setting 1 to 90
+    either, when it failed                                           1 hour: then it is asked for anew
+    the number is none                                               30 days
+
+Every package costs money each time it is asked for, so only those are that nothing of use is known of. The
+clock is an argument.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Final, Literal
+
+import msgspec
+
+Package = Literal["line_type_intelligence", "caller_name"]
+
+LINE: Final[Package] = "line_type_intelligence"
+NAME: Final[Package] = "caller_name"
+PACKAGES: Final[tuple[Package, ...]] = (LINE, NAME)
+
+FIELDS: Final[Mapping[Package, tuple[str, ...]]] = {
+    LINE: ("line_type", "carrier"),
+    NAME: ("caller_name",),
+}
+
+HOUR_MS: Final = 3_600_000
+DAY_MS: Final = 24 * HOUR_MS
+LINE_DAYS: Final = 30
+NAME_DAYS: Final = 30
+MOST_NAME_DAYS: Final = 90
+INVALID_DAYS: Final = 30
+FAILED_MS: Final = HOUR_MS
+
+DEFAULT_BUDGET: Final = 1_000
+"""Lookups of an organization in a day (UTC), where it has set nothing else."""
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """An account with the provider."""
+
+    account_sid: str
+    auth_token: str = field(repr=False)
+
+
+class Told(msgspec.Struct, frozen=True, array_like=True):
+    """What came of one package when it was asked for at `at` (ms): values by field, none when the provider
+    has none; or the word for its failure."""
+
+    at: int
+    values: dict[str, str] = {}
+    error: str | None = None
+
+
+class Record(msgspec.Struct, frozen=True, array_like=True):
+    """What is kept of a number: package by package, and since when (ms) it is known to be none."""
+
+    packages: dict[Package, Told] = {}
+    invalid_at: int | None = None
+
+
+EMPTY: Final = Record()
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """An answer of the provider: whether the number exists; of each package that was asked for, its values
+    (none: it has none), or the word for its failure."""
+
+    valid: bool
+    values: Mapping[Package, Mapping[str, str]] = field(default_factory=dict)
+    errors: Mapping[Package, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Lifetimes:
+    """How long what was told is of use, in milliseconds."""
+
+    line: int = LINE_DAYS * DAY_MS
+    name: int = NAME_DAYS * DAY_MS
+    invalid: int = INVALID_DAYS * DAY_MS
+
+    def until(self, package: Package, told: Told) -> int:
+        """Until when (ms) it is of use."""
+        if told.error is not None:
+            return told.at + FAILED_MS
+        return told.at + (self.line if package == LINE else self.name)
+
+    def usable(self, record: Record, now: int) -> dict[Package, Told]:
+        """What of the record is of use at `now` (ms)."""
+        return {name: told for name, told in record.packages.items() if now < self.until(name, told)}
+
+    def invalid_until(self, record: Record) -> int:
+        return 0 if record.invalid_at is None else record.invalid_at + self.invalid
+
+    def expires_at(self, record: Record) -> int:
+        """When nothing of the record is of use any more."""
+        return max(
+            self.invalid_until(record), *(self.until(name, told) for name, told in record.packages.items()), 0
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """What each package costs, in US dollars: estimates, for the provider's own list and contract decide."""
+
+    line: Decimal
+    name: Decimal
+
+    def of(self, packages: Iterable[Package]) -> Decimal:
+        return sum((self.line if package == LINE else self.name for package in packages), Decimal(0))
+
+
+def wanted(phone: str) -> tuple[Package, ...]:
+    """The packages there are for a number (E.164)."""
+    return PACKAGES if phone.startswith("+1") else (LINE,)
+
+
+def missing(
+    record: Record, phone: str, now: int, lifetimes: Lifetimes, since: int | None = None
+) -> tuple[Package, ...]:
+    """Which packages are to be asked for; with `since` (ms) also those that were not asked for since then."""
+    if now < lifetimes.invalid_until(record) and (since is None or (record.invalid_at or 0) >= since):
+        return ()
+    usable = lifetimes.usable(record, now)
+    if since is not None:
+        usable = {name: told for name, told in usable.items() if told.at >= since}
+    return tuple(package for package in wanted(phone) if package not in usable)
+
+
+def added(record: Record, asked: Collection[Package], report: Report, at: int) -> Record:
+    """The record with an answer to a question of `at` (ms)."""
+    if not report.valid:
+        return Record(invalid_at=at)
+    packages = dict(record.packages)
+    for package in asked:
+        error = report.errors.get(package)
+        values = {} if error is not None else dict(report.values.get(package, {}))
+        packages[package] = Told(at, values, error)
+    return Record(packages)
+
+
+def values_of(told: Iterable[Told]) -> tuple[dict[str, str], dict[str, int]]:
+    """The values in what was told, and since when (ms) each is known. The name that the network gives is the
+    caller's, where nobody has a better one."""
+    values: dict[str, str] = {}
+    times: dict[str, int] = {}
+    for one in told:
+        found = dict(one.values)
+        if "caller_name" in found:
+            found["name"] = found["caller_name"]
+        values |= found
+        times |= dict.fromkeys(found, one.at)
+    return values, times
