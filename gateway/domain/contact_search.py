@@ -38,7 +38,8 @@ class Wanted:
 
 def plain(text: str) -> str:
     """The one form in which texts are compared."""
-    decomposed = unicodedata.normalize("NFKD", text.casefold().translate(_WITHOUT_ACCENT))
+    folded = unicodedata.normalize("NFKD", text).casefold().translate(_WITHOUT_ACCENT)
+    decomposed = unicodedata.normalize("NFKD", folded)
     kept = (c for c in decomposed if not unicodedata.combining(c))
     visible = "".join(" " if unicodedata.category(c)[0] in "ZC" else c for c in kept)
     return " ".join(visible.split())
