@@ -80,8 +80,9 @@ async def age(node: Node, seconds: int) -> None:
     await over(node)
     view = await node.gateway.directory.organization("acme")
     assert view is not None
+    kept_rows = await rows(node, number_lookups)
     async with node.gateway.store.transaction() as tx:
-        for row in await rows(node, number_lookups):
+        for row in kept_rows:
             kept = await store.read(tx.conn, view.organization.cipher, "acme", bytes(row.person))
             record = type(kept.record)(
                 {
@@ -449,10 +450,10 @@ async def test_what_has_expired_goes(node: Node, twilio: TwilioDouble) -> None:
     await resolve(node)
     await resolve(node, ABROAD)
     await over(node)
+    first, _ = await rows(node, number_lookups)
     async with node.gateway.store.transaction() as tx:
         await tx.conn.execute(
-            text("UPDATE number_lookups SET expires_at = 1 WHERE person = :p"),
-            {"p": (await rows(node, number_lookups))[0].person},
+            text("UPDATE number_lookups SET expires_at = 1 WHERE person = :p"), {"p": first.person}
         )
         await tx.conn.execute(text("INSERT INTO lookup_days (org_id, day, used) VALUES ('acme', 1, 9)"))
     assert await node.gateway.services.removal.tidy_answers() == 2

@@ -9,12 +9,13 @@ from gateway.web.operation import Operation
 
 
 async def backfill_contacts(call: Call) -> Answer:
+    """The estimate reads the whole address book, in slices and outside of any transaction."""
     services, request = call.services, call.model
     estimate = await services.backfills.estimate(call.the_org, request)
     if request.dry_run:
         return Answer(shape(estimate))
     actor = call.principal.actor or call.principal.key_id
-    async with services.transaction() as tx:
+    async with services.store.transaction() as tx:
         job = await services.backfills.order(tx, call.the_org, request, estimate, actor)
     return Answer(shapes.job(job), 202)
 
@@ -30,7 +31,7 @@ def shape(estimate: Estimate) -> answers.BackfillEstimate:
 OPERATIONS = (
     Operation(
         "POST", "/api/contacts/backfill", "backfillContacts", backfill_contacts, "admin", "manage", "write",
-        "Ask for what is missing in the address book.", model=Backfill, org="one",
+        "Ask for what is missing in the address book.", model=Backfill, org="one", waits=True,
         answers={202: answers.Job, 200: answers.BackfillEstimate},
         errors=("cost_changed", "job_running"),
         note="With `dry_run` how many numbers it is about and what they cost: an estimate, from prices that "
