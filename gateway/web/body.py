@@ -133,7 +133,9 @@ def parse(model: type[M], body: bytes) -> M:
         return model.model_validate(value)
     except ValidationError as error:
         details = [Detail(_path(e["loc"]), _message(e)) for e in error.errors(include_url=False)]
-        text = "; ".join(f"{detail.field}: {detail.message}" for detail in details[:5])
+        text = "; ".join(
+            f"{detail.field}: {detail.message}" if detail.field else detail.message for detail in details[:5]
+        )
         raise InvalidRequest(text, details=details) from None
 
 

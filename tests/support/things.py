@@ -40,6 +40,9 @@ async def make(node: Node, noun: str) -> str:
         said = example_of(DOCUMENT["paths"]["/api/contacts/{id}"]["put"])
         made = await node.call("PUT", f"/api/contacts/+1317556{number:04}", json=said)
         return str(made.json()["id"])
+    if noun == "callers":
+        told = await node.call("POST", "/api/callers/resolve", json={"phone": "+13175550142"})
+        return str(told.json()["resolution_id"])
     path = "/api/platform/webhooks" if noun == "platform" else f"/api/{noun}"
     answer = await node.call("POST", path, json=example_of(DOCUMENT["paths"][path]["post"]))
     assert answer.status_code in (201, 202), answer.text

@@ -54,7 +54,7 @@ async def test_the_organization_is_named(node: Node) -> None:
     assert (await ask(node, headers={"X-HUM-Org": "*"})).json()["error"] == "organization_required"
     first = await ask(node, org="brand-new")
     assert first.headers["X-HUM-Org-Created"] == "true"
-    assert first.json()["status"] == "unknown"
+    assert first.json()["status"] == "not_found"  # of its address book, the only source there is
 
 
 @pytest.mark.parametrize(

@@ -86,6 +86,10 @@ _WANTED: Final = rf"^(\*|{_SEGMENT}(\.{_SEGMENT})*\.\*|{_SEGMENT}(\.{_SEGMENT})+
 # Further characters that are not printable are refused, too: no short expression holds them all.
 _PRINTABLE: Final = "^[^\\u0000-\\u001f\\u007f-\\u009f]*$"
 _VISIBLE: Final = "[^\\u0000-\\u0020\\u007f-\\u00a0]"
+_SIX: Final = "[A-Za-z0-9+/]"
+_BASE64_SECRET: Final = (
+    f"whsec_(({_SIX}{{4}}){{8,21}}|({_SIX}{{4}}){{8,20}}{_SIX}{{3}}=|({_SIX}{{4}}){{8,21}}{_SIX}{{2}}==)"
+)
 _ABSENT: Final = "Not served by this version: anything but the default is refused."
 
 
@@ -186,7 +190,7 @@ _WEBHOOK: Final[dict[str, Meaning | None]] = {
     "secret": Meaning(
         "A secret that you bring along: `whsec_` and the base64 of 24 to 64 bytes. Without it a new one is "
         "made, and shown once.",
-        {"pattern": "^whsec_[A-Za-z0-9+/]{32,86}={0,2}$"},
+        {"pattern": f"^{_BASE64_SECRET}$"},
     ),
     "timeout_ms": Meaning("For the whole exchange."),
     "rate_limit_per_second": Meaning(
@@ -280,7 +284,7 @@ _CONNECTOR: Final[dict[str, Meaning | None]] = {
         "A secret that you bring along: `whsec_` and the base64 of 24 to 64 bytes, or 16 to 256 printable "
         "ASCII characters. Without it a new one is made, and shown once.",
         {
-            "pattern": "^(whsec_[A-Za-z0-9+/]{32,86}={0,2}|(?!whsec_)[!-~][ -~]{14,254}[!-~])$",
+            "pattern": f"^({_BASE64_SECRET}|(?!whsec_)[!-~][ -~]{{14,254}}[!-~])$",
         },
     ),
     "timeout_ms": Meaning(
@@ -558,6 +562,12 @@ MEANINGS: Final[Mapping[type, Mapping[str, Meaning | None]]] = {
 # condition on `type` it is more than the tools that read such documents can take.
 EXTRA: Final[Mapping[type, Mapping[str, Any]]] = {
     KeyCreate: _PLATFORM_OR_ROLE,
+    CallerPreview: {
+        "anyOf": [
+            {"required": ["phone"], "properties": {"phone": {"type": "string"}}},
+            {"required": ["contact"], "properties": {"contact": {"type": "object"}}},
+        ]
+    },
     OrganizationUpdate: {"minProperties": 1},
     ContactUpdate: {"minProperties": 1},
 }
