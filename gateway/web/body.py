@@ -102,7 +102,7 @@ def check_json_type(content_type: str | None) -> None:
 
 def parse(model: type[M], body: bytes) -> M:
     """The body as a request model, with every mistake named at once."""
-    if not body.strip():
+    if not body:
         body = b"{}"
     try:
         value = json.loads(body.decode(), object_pairs_hook=_unique, parse_constant=_no_constant)
