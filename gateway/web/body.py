@@ -111,7 +111,7 @@ def check_type(content_type: str | None, taken: Sequence[str]) -> None:
 
 def parse(model: type[M], body: bytes) -> M:
     """The body as a request model, with every mistake named at once."""
-    if not body.strip():
+    if not body:
         body = b"{}"
     try:
         value = json.loads(body.decode(), object_pairs_hook=_unique, parse_constant=_no_constant)

@@ -1,4 +1,4 @@
-"""`docs/compared.md`: every row names tests that exist, and everything said of others names its source."""
+"""`docs/compared.md`: our rows name tests that exist, what is said of others a source that can be checked."""
 
 from __future__ import annotations
 
@@ -10,23 +10,29 @@ import pytest
 
 from tests.docs.pages import DOCS
 
-CITED = r"\[([A-Z][0-9]?)\]"
+CITED = r"\[([A-Z][0-9]{1,2})\]"
+CODE = r"`[\w.-]+/[\w.-]+`: .*`[\w./-]+`, [0-9a-f]{12}( and [0-9a-f]{12})?$"
+FURTHER = "## Where others are further"
 ROOT = Path(__file__).parents[2]
 PAGE = (DOCS / "compared.md").read_text("utf-8")
+BODY, LISTED = PAGE.split("\n## Sources\n")
 UNKNOWN = (
-    "not documented", "not looked up", "hosted", "cannot be hosted", "source not open",
-    "receives events only",
+    "not documented", "not found", "hosted", "cannot be hosted", "source not open", "receives events only",
 )  # fmt: skip
 
 
-def rows() -> list[list[str]]:
-    table = PAGE.split("## Sources")[0]
-    lines = [line for line in table.splitlines() if line.startswith("| **")]
-    return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines]
+def rows(text: str, columns: int) -> list[list[str]]:
+    lines = [line for line in text.splitlines() if line.startswith("| **")]
+    cells = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines]
+    return [row for row in cells if len(row) == columns]
 
 
-def sources() -> set[str]:
-    return set(re.findall(r"^\| \[([A-Z][0-9]?)\] \| .+ \|$", PAGE.split("## Sources")[1], re.MULTILINE))
+def title(row: list[str]) -> str:
+    return row[0].strip("*")
+
+
+def sources() -> dict[str, str]:
+    return dict(re.findall(rf"^\| {CITED} \| (.+) \|$", LISTED, re.MULTILINE))
 
 
 def exists(name: str) -> bool:
@@ -41,24 +47,48 @@ def exists(name: str) -> bool:
     return any(isinstance(node, kinds) and node.name == function for node in ast.parse(file.read_text()).body)
 
 
-@pytest.mark.parametrize("row", rows(), ids=lambda row: row[0].strip("*"))
+OURS, OTHERS = BODY.split(FURTHER)
+BESIDE, ALONE, AHEAD = rows(OURS, 9), rows(OURS, 3), rows(OTHERS, 3)
+
+
+@pytest.mark.parametrize("row", BESIDE + ALONE, ids=title)
 def test_a_row_names_tests_that_exist(row: list[str]) -> None:
     named = re.findall(r"`(tests/[^`]+)`", row[2])
     assert named
     assert [name for name in named if not exists(name)] == []
 
 
-@pytest.mark.parametrize("row", rows(), ids=lambda row: row[0].strip("*"))
+@pytest.mark.parametrize("row", BESIDE, ids=title)
 def test_what_is_said_of_others_names_its_source(row: list[str]) -> None:
-    assert len(row) == 9
     for cell in row[3:]:
         cited = set(re.findall(CITED, cell))
-        assert cited <= sources(), cell
-        assert cited or cell.startswith(UNKNOWN) or "not looked up" in cell, cell
+        assert cited <= sources().keys(), cell
+        assert cited or cell in UNKNOWN, cell
+
+
+@pytest.mark.parametrize("row", AHEAD, ids=title)
+def test_where_others_are_further_names_its_source_and_what_is_here(row: list[str]) -> None:
+    cited = set(re.findall(CITED, row[1]))
+    assert cited and cited <= sources().keys()
+    assert row[2]
+
+
+def test_every_row_has_the_columns_of_its_table() -> None:
+    assert len(BESIDE) + len(ALONE) + len(AHEAD) == len(re.findall(r"^\| \*\*", PAGE, re.MULTILINE))
+
+
+def test_nothing_is_left_to_be_looked_up() -> None:
+    assert "not looked up" not in PAGE
 
 
 def test_every_source_is_used() -> None:
-    assert {found for row in rows() for cell in row for found in re.findall(CITED, cell)} == sources()
+    assert set(re.findall(CITED, BODY)) == sources().keys()
+
+
+def test_code_is_named_by_repository_path_and_commit() -> None:
+    code = {mark: text for mark, text in sources().items() if mark.startswith("R")}
+    assert code
+    assert {mark: text for mark, text in code.items() if not re.match(CODE, text)} == {}
 
 
 def test_a_test_that_is_not_there_is_noticed() -> None:

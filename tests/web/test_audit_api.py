@@ -45,10 +45,10 @@ async def any_node(any_database: str) -> AsyncIterator[Node]:
 async def entries(node: Node, org: str = "*", **query: Any) -> list[dict[str, Any]]:
     """What the log holds, oldest first."""
     await node.gateway.services.payload_reads.flush()
-    answer = await node.call("GET", "/api/audit", params={"order": "asc", "limit": 200, **query}, org=org)
+    answer = await node.call("GET", "/api/audit", params={"limit": 200, **query}, org=org)
     assert answer.status_code == 200, answer.text
     found: list[dict[str, Any]] = answer.json()["data"]
-    return found
+    return found[::-1]
 
 
 def example(operation: Operation) -> Any:
