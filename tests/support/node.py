@@ -82,8 +82,8 @@ class Node:
         return found
 
     async def deliveries(self, **query: Any) -> list[dict[str, Any]]:
-        """The newest 200, oldest first. A list that is read upwards would end, on PostgreSQL, below the oldest
-        transaction that runs anywhere on the server, in another test's database too."""
+        """The newest 200, oldest first. A list that is read upwards would end, on PostgreSQL, below the
+        oldest transaction that runs anywhere on the server, in another test's database too."""
         answer = await self.call("GET", "/api/deliveries", params={"limit": 200, **query})
         assert answer.status_code == 200, answer.text
         found: list[dict[str, Any]] = answer.json()["data"]
