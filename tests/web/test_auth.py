@@ -94,7 +94,7 @@ async def test_every_operation_refuses_every_wrong_key(node: Node, clock: Shifte
         refused(foreign, 403, "wrong_organization", operation.id)
         if "{id}" in operation.path:
             unseen = await ask(other)  # one whose body is refused first has told nothing either
-            if (unseen.status_code, operation.id) != (422, "explainWebhook"):
+            if unseen.status_code != 422:
                 refused(unseen, 404, "not_found", operation.id)
         for role in ROLES[: ROLES.index(operation.role)]:
             for to in {path, missing}:  # the role first: who may not ask does not learn what there is

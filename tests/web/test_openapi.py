@@ -404,8 +404,9 @@ async def test_every_answer_is_as_described(node: Node) -> None:
     resolved = await ask("POST", "/api/callers/resolve", json={"phone": "+13175550142"})
     await ask("GET", "/api/callers/resolutions/{id}", resolved["resolution_id"])
     await ask("POST", "/api/callers/preview", json={"phone": "+13175550142", "contact": {"name": "Ada"}})
-    for backfill in ({"dry_run": True}, {"confirm_cost": "7.00"}, {"confirm_cost": "0.00"}):
+    for backfill in ({"dry_run": True}, {"confirm_cost": "7.00"}):
         await ask("POST", "/api/contacts/backfill", json={"source": "twilio", **backfill})
+    await ask("POST", "/api/contacts/backfill", json={"source": "connectors"})
     await ask("DELETE", "/api/keys/{id}", key["id"])
     await ask("POST", "/api/erasures", json={"phone": "+13175550142"})
     await ask("PATCH", "/api/organizations/{id}", "acme", json={"retention_days": 7})

@@ -90,6 +90,8 @@ class Schemas:
             items = self._whole(whole["items"])
             found = [one for option in items.get("anyOf", (items,)) for one in self._inner(option, answer)]
             return list({one.name: one for one in found}.values())
+        if isinstance(values := whole.get("additionalProperties"), Mapping) and "properties" not in whole:
+            return self._inner(values, answer)
         return self.fields(whole, answer=answer) if "properties" in whole else []
 
     def _text(self, whole: Mapping[str, Any], main: Mapping[str, Any]) -> str:
