@@ -18,14 +18,22 @@ def anyio_backend() -> str:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def any_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """The URL of an empty database: the test runs once on each kind."""
+    """The URL of a database with nothing in it but the schema: the test runs once on each kind."""
     with database_url(request.param, tmp_path) as url:
         yield url
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of a database that was never used: on SQLite there is no file yet."""
+    with database_url(request.param, tmp_path, empty=True) as url:
+        yield url
+
+
 @pytest.fixture
-def sqlite_database(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path / 'gateway.db'}"
+def sqlite_database(tmp_path: Path) -> Iterator[str]:
+    with database_url("sqlite", tmp_path) as url:
+        yield url
 
 
 @pytest.fixture

@@ -84,15 +84,15 @@ def test_a_file_without_permission_is_refused(tmp_path: Path) -> None:
     assert "unable to open database file" in refusal(gateway(tmp_path))
 
 
-def test_a_wrong_or_missing_master_key_is_refused(any_database: str, tmp_path: Path) -> None:
-    right = gateway(tmp_path, any_database)
+def test_a_wrong_or_missing_master_key_is_refused(empty_database: str, tmp_path: Path) -> None:
+    right = gateway(tmp_path, empty_database)
     right.create_key()
     file = tmp_path / "gateway.db"
     before = snapshot(file) if file.exists() else None
-    wrong = gateway(tmp_path, any_database, master_key=ANOTHER_KEY)
+    wrong = gateway(tmp_path, empty_database, master_key=ANOTHER_KEY)
     for words in ((), ("keys", "create", "--platform")):
         assert "the master key is not the one this database was written with" in refusal(wrong, *words)
-    missing = gateway(tmp_path, any_database)
+    missing = gateway(tmp_path, empty_database)
     del missing.environ["HUM_GATEWAY_MASTER_KEY"]
     message = refusal(missing)
     if before is None:
@@ -152,8 +152,8 @@ def test_a_port_in_use_is_refused_and_the_database_is_free_again(tmp_path: Path)
     assert process.run("migrate").returncode == 0
 
 
-def test_migrating_twice_changes_nothing(any_database: str, tmp_path: Path) -> None:
-    process = gateway(tmp_path, any_database)
+def test_migrating_twice_changes_nothing(empty_database: str, tmp_path: Path) -> None:
+    process = gateway(tmp_path, empty_database)
     first, second = process.run("migrate"), process.run("migrate")
     assert (first.returncode, second.returncode) == (0, 0), first.stderr + second.stderr
     assert first.stdout == second.stdout.strip() + " (was empty)\n"

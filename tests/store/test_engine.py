@@ -22,8 +22,8 @@ pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture
-async def database(any_database: str) -> AsyncIterator[Database]:
-    async with opened(any_database) as database:
+async def database(empty_database: str) -> AsyncIterator[Database]:
+    async with opened(empty_database) as database:
         yield database
 
 
@@ -310,14 +310,14 @@ async def test_our_own_mistakes_are_not_called_an_outage(database: Database) -> 
     assert await notes(database) == [1]
 
 
-async def test_a_direct_read_reads_and_leaves_nothing_behind(any_database: str) -> None:
+async def test_a_direct_read_reads_and_leaves_nothing_behind(empty_database: str) -> None:
     counted = 0
 
     def count() -> None:
         nonlocal counted
         counted += 1
 
-    database = Database(any_database, count=count)
+    database = Database(empty_database, count=count)
     read = DirectRead("SELECT ?, ?", "SELECT $1::text, $2::bytea")
     async with database.read() as conn:
         assert await read(conn, ("a", b"\0b")) == [("a", b"\0b")]
@@ -327,9 +327,9 @@ async def test_a_direct_read_reads_and_leaves_nothing_behind(any_database: str) 
     await database.close()
 
 
-async def test_a_direct_read_that_fails_takes_its_connection_along(any_database: str) -> None:
+async def test_a_direct_read_that_fails_takes_its_connection_along(empty_database: str) -> None:
     """What state that is in, nobody knows; the next one is a new one, and works."""
-    database = Database(any_database)
+    database = Database(empty_database)
     for _ in range(20):
         with pytest.raises(Exception, match="no_such_table"):
             async with database.read() as conn:

@@ -27,8 +27,8 @@ pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture
-async def database(any_database: str) -> AsyncIterator[Database]:
-    opened = Database(any_database)
+async def database(empty_database: str) -> AsyncIterator[Database]:
+    opened = Database(empty_database)
     yield opened
     await opened.close()
 
@@ -149,8 +149,8 @@ async def test_a_migration_that_fails_leaves_nothing_behind(database: Database) 
     assert await migrate(database) == (None, head())
 
 
-async def test_nodes_that_migrate_at_once_do_it_once(any_database: str) -> None:
-    nodes = [Database(any_database) for _ in range(1 if any_database.startswith("sqlite") else 4)]
+async def test_nodes_that_migrate_at_once_do_it_once(empty_database: str) -> None:
+    nodes = [Database(empty_database) for _ in range(1 if empty_database.startswith("sqlite") else 4)]
     results = await asyncio.gather(*(migrate(node) for node in nodes for _ in range(2)))
     assert sorted(results, key=str) == [*[(head(), head())] * (len(results) - 1), (None, head())]
     for node in nodes:
