@@ -1,13 +1,15 @@
-"""The options every client command takes, and the client they make."""
+"""The options every client command takes, the client they make, and how its lists are shown."""
 
 from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from gateway.cli.output import Column, Row, member, show_json, show_table
 
 if TYPE_CHECKING:
     from gateway.client import GatewayClient
@@ -57,6 +59,16 @@ def client_command(*, takes_url: bool = False) -> Callable[[Callable[..., None]]
         return wrapped
 
     return decorate
+
+
+def show_list(client: GatewayClient, as_json: bool, found: Iterable[Row], columns: Sequence[Column]) -> None:
+    """A list's rows as a table, or as a bare array; of all organizations, with whose each is."""
+    if as_json:
+        show_json(list(found))
+        return
+    first, *others = columns
+    whose = [Column("organization", member("org_id"), elastic=True)] if client.everywhere else []
+    show_table(found, [first, *whose, *others])
 
 
 def open_client(gateway_url: str | None, key_env: str, org: str | None) -> GatewayClient:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gateway.cli.connection import client_command
+from gateway.cli.connection import client_command, show_list
 from gateway.cli.output import Column, indent, member, show_fields, show_json, show_table
 from gateway.cli.values import Duration, Moment
 
@@ -94,11 +94,9 @@ def list_events(
 ) -> None:
     """List events, newest first."""
     found = client.list_events(limit=limit, type=event_type, since=since, until=until)
-    if as_json:
-        show_json(list(found))
-        return
     ranks = {"id": 0, "type": 1, "timestamp": 2, "accepted_at": 4, "external_id": 3}
-    show_table(found, [Column(name, member(name), rank) for name, rank in ranks.items()])
+    columns = [Column(name, member(name), rank) for name, rank in ranks.items()]
+    show_list(client, as_json, found, columns)
 
 
 @events.command("get")

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gateway.cli.connection import client_command
+from gateway.cli.connection import client_command, show_list
 from gateway.cli.jobs import range_body, range_options, redelivery_options, show_ordered
-from gateway.cli.output import Column, Json, Row, clean, member, show_fields, show_json, show_table
+from gateway.cli.output import Column, Json, Row, clean, member, show_fields, show_json
 from gateway.cli.values import confirm, environment, pairs
 
 if TYPE_CHECKING:
@@ -135,15 +135,12 @@ def create(
 def list_webhooks(client: GatewayClient, as_json: bool, limit: int) -> None:
     """List webhooks, newest first."""
     found = client.list_webhooks(limit=limit)
-    if as_json:
-        show_json(list(found))
-        return
     elastic = ("url", "events", "description")
     ranks = {
         "id": 0, "url": 1, "events": 3, "status": 0, "disabled_reason": 2, "held_until": 2,
         "failing_since": 4, "description": 5,
     }  # fmt: skip
-    show_table(found, webhook_columns(ranks, elastic))
+    show_list(client, as_json, found, webhook_columns(ranks, elastic))
 
 
 def webhook_columns(ranks: dict[str, int], elastic: tuple[str, ...]) -> list[Column]:
