@@ -72,7 +72,7 @@ def show_list(client: GatewayClient, as_json: bool, found: Iterable[Row], column
 
 
 def open_client(gateway_url: str | None, key_env: str, org: str | None) -> GatewayClient:
-    """The client that these options describe."""
+    """The client that these options describe; an empty `org` is none, whatever the environment says."""
     from gateway.client import GatewayClient
 
     key = os.environ.get(key_env, "").strip()
@@ -83,7 +83,7 @@ def open_client(gateway_url: str | None, key_env: str, org: str | None) -> Gatew
         return GatewayClient(
             gateway_url or os.environ.get("HUM_GATEWAY_URL") or DEFAULT_URL,
             key,
-            org or os.environ.get("HUM_GATEWAY_ORG"),
+            os.environ.get("HUM_GATEWAY_ORG") if org is None else org,
             notice=lambda text: click.echo(text, err=True),
         )
     except ValueError as error:
