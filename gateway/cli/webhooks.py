@@ -9,7 +9,7 @@ import click
 
 from gateway.cli.connection import client_command, show_list
 from gateway.cli.jobs import range_body, range_options, redelivery_options, show_ordered
-from gateway.cli.output import Column, Json, Row, clean, member, show_fields, show_json
+from gateway.cli.output import Column, Json, Row, member, show_fields, show_json, show_warnings
 from gateway.cli.values import confirm, environment, pairs
 
 if TYPE_CHECKING:
@@ -91,8 +91,7 @@ def show_webhook(webhook: Row, as_json: bool) -> None:
         return
     shown = {**webhook, "status": standing(webhook)}
     show_fields(shown, skip=("secret", "warnings", "was_held_until"))
-    for warning in webhook.get("warnings") or ():
-        click.echo(clean(f"Warning: {warning['message']}"), err=True)
+    show_warnings(webhook)
     if webhook.get("secret"):
         click.echo(f"\nThe secret, shown this once:\n{webhook['secret']}")
 

@@ -12,6 +12,7 @@ from gateway.dispatch import call_sync
 from gateway.domain.call import call_id_of
 from gateway.domain.delivery import Status, shown_status
 from gateway.domain.event import Event
+from gateway.domain.exchange import RECORDED_ERRORS
 from gateway.domain.trial import test_event
 from gateway.domain.waiting import waiting
 from gateway.errors import Forbidden, InvalidRequest, NotFound
@@ -33,7 +34,8 @@ from gateway.web.lists import (
     choice_parameter,
     number_parameter,
     page_query,
-    time_parameter,
+    span_parameters,
+    type_parameter,
 )
 from gateway.web.operation import Operation
 from gateway.web.search import Search
@@ -154,16 +156,17 @@ def _sample(row: Row[Any]) -> Event | None:
 
 async def list_of_target(call: Call, target_id: str | None) -> Answer:
     """The deliveries to one target, or to all, as the request's parameters want them."""
+    since, until = span_parameters(call)
     wanted = DeliveryFilter(
         org_id=call.org_filter,
         target_id=target_id,
         event_id=call.query.get("event_id"),
         status=choice_parameter(call, "status", [status.value for status in Status]),
-        type=call.query.get("type"),
+        type=type_parameter(call),
         last_status_code=number_parameter(call, "last_status_code", 100, 999),
-        last_error=call.query.get("last_error"),
-        since=time_parameter(call, "since"),
-        until=time_parameter(call, "until"),
+        last_error=choice_parameter(call, "last_error", RECORDED_ERRORS),
+        since=since,
+        until=until,
     )
     kind = exports.wanted_kind(call.headers.get("accept", ""))
     if kind is not None:
