@@ -84,8 +84,8 @@ def check_url(
     field: str = "url",
     max_length: int = MAX_URL,
 ) -> TargetUrl:
-    """The URL in its stored form, or InvalidRequest for `field`. Its code is `target_denied` for denied literals
-    and for where the gateway itself listens."""
+    """The URL in its stored form, or InvalidRequest for `field`. Denied literals, and addresses at which the
+    gateway itself listens, have the code `target_denied`."""
     try:
         target = _parse(text) if len(text) <= max_length else None
         if target is None or len(target.text) > max_length:
