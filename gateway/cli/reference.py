@@ -35,6 +35,8 @@ column and whole times. They try twice within a second when nobody listens, five
 gateway is overloaded or does not answer, and say on standard error what they wait for. What cannot be undone
 (deleting a webhook or connector, discarding what it has collected, revoking a key) asks first; where nobody
 can be asked, it needs `--yes`.
+Times are `2026-11-20T21:05:09Z`, with `Z` or another offset; a day, `2026-11-20`, is its beginning in UTC;
+`2h` is two hours ago.
 `create` and `update` of webhooks and connectors have a `--url` of their own; the gateway's is `--gateway-url`
 everywhere.
 """

@@ -242,7 +242,7 @@ def show_result(result: Row, as_json: bool) -> None:
     if as_json:
         show_json(result)
     else:
-        show_fields(result)
+        show_fields(result, skip=() if result.get("error_detail") else ("error_detail",))
     if not result["ok"]:
         raise click.exceptions.Exit(1)
 

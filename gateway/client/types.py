@@ -201,6 +201,7 @@ class TestResult(TypedDict):
     status_code: int | None
     duration_ms: int
     error: str | None
+    error_detail: str
     response_body: str | None
     delivery_id: str
 

@@ -56,7 +56,9 @@ def csv_lines(rows: list[list[Any]]) -> bytes:
 
 def harmless(value: Any) -> Any:
     """What a spreadsheet shows and does not calculate: text that could be a formula gets a leading `'`; a
-    phone number stays as it is."""
+    phone number stays as it is. Booleans are `true` and `false`, as in JSON."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
     if not isinstance(value, str) or not value.startswith(_RISKY):
         return value
     if value[0] == "+" and value[1:].isascii() and value[1:].isdigit():

@@ -51,6 +51,7 @@ _COLUMNS: Final = {
 } | {
     "target_type": lambda row: row["target"]["type"],
     "target_id": lambda row: row["target"]["id"],
+    "target_url": lambda row: row["target_url"],
 }  # fmt: skip
 
 
@@ -205,9 +206,19 @@ async def _export(call: Call, wanted: DeliveryFilter, kind: str) -> Answer:
         after = None if cursor is None else decode_cursor(cursor, query.order)
         async with call.reading() as conn:
             page = await history.page(conn, wanted, replace(query, after=after))
-        return [shapes.delivery(row) for row in page.rows], page.next_cursor
+        shown: list[Mapping[str, Any]] = [shapes.delivery(row) for row in page.rows]
+        if kind == exports.CSV:
+            shown = [{**row, "target_url": await _url_of(call, row)} for row in shown]
+        return shown, page.next_cursor
 
     return Answer(stream=exports.stream(kind, _COLUMNS, pages), media_type=kind)
+
+
+async def _url_of(call: Call, delivery: Mapping[str, Any]) -> str | None:
+    """The present URL of whom a delivery is owed to; None when there is nobody any more."""
+    view = await call.services.directory.organization(delivery["org_id"])
+    target = None if view is None else view.addressee(delivery["target"]["id"])
+    return None if target is None else target.url
 
 
 def _page(found: Found) -> Answer:

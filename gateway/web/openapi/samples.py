@@ -58,8 +58,8 @@ platform_webhook: Final[answers.PlatformWebhook] = {
     "events": ["webhook.disabled", "delivery.failed"], "headers": {}, "organizations": None,
 }  # fmt: skip
 tested: Final[answers.TestResult] = {
-    "ok": True, "status_code": 200, "duration_ms": 171, "error": None, "response_body": "ok",
-    "delivery_id": _DELIVERY_ID,
+    "ok": True, "status_code": 200, "duration_ms": 171, "error": None, "error_detail": "",
+    "response_body": "ok", "delivery_id": _DELIVERY_ID,
 }  # fmt: skip
 rotation: Final[answers.Rotation] = {
     "state": "started", "started_at": _AT, "ends_at": "2026-11-21T21:05:09.123Z", "leading": "old",
