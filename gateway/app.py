@@ -154,7 +154,7 @@ class Gateway:
             connector_rules=connectors.Rules(allowed, settings.connector_limit, self._listens_at),
             pings=Pings(store, calls),
             changes=Changes(store),
-            redeliveries=Redeliveries(store, self.dispatcher, self.jobs.wake),
+            redeliveries=Redeliveries(store, self.directory, self.dispatcher, self.jobs.wake),
             waits_here=self.dispatcher.waits,
             bodies=BodyBudget(),
             repeats=Repeats(store),

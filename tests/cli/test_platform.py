@@ -74,3 +74,15 @@ def test_a_test_says_what_came_back(run: Run, gateway: FakeGateway, group: str, 
     assert gateway.requests[1].content == b""
     assert denied in run(group, "test", "whk_1").stdout
     assert "error_detail" not in took.stdout
+
+
+def test_what_it_never_got_is_replayed(run: Run, gateway: FakeGateway) -> None:
+    job = {"id": "job_1", "kind": "replay", "status": "running", "matched": None, "done": 0, "failed": 0}
+    gateway.on(
+        f"POST {PATH}/whk_1/replay", httpx.Response(200, json={"matched": 3}), httpx.Response(202, json=job)
+    )
+    counted = run("platform-webhooks", "replay", "whk_1", "--dry-run", "--types", "sms.received")
+    assert counted.stdout == "3 events match\n"
+    assert json.loads(gateway.requests[0].content) == {"types": ["sms.received"], "dry_run": True}
+    assert "job_1" in run("platform-webhooks", "replay", "whk_1", "--since", "2026-11-20").stdout
+    assert json.loads(gateway.requests[1].content) == {"since": "2026-11-20T00:00:00Z"}

@@ -226,6 +226,7 @@ def requests() -> Mapping[str, Mapping[str, Any]]:
         "rotatePlatformSecret": {"a_day": {"grace_period_seconds": 86400}},
         "finishPlatformRotation": {"nothing": {}},
         "redeliverPlatformWebhook": {"dry run": {"dry_run": True}},
+        "replayPlatformWebhook": {"dry run": {"dry_run": True}},
         "rotateSecret": {
             "a_day": {"grace_period_seconds": 86400},
             "leaked": {"grace_period_seconds": 0, "force": True},
@@ -310,6 +311,10 @@ def responses() -> Mapping[str, Mapping[int, Any]]:
         "rotatePlatformSecret": {200: {**platform_webhook, "rotation": rotation, "secret": _SECRET}},
         "finishPlatformRotation": {200: platform_webhook},
         "redeliverPlatformWebhook": {202: {**ordered, "org_id": "*"}, 200: {"matched": 2310}},
+        "replayPlatformWebhook": {
+            202: {**ordered, "org_id": "*", "kind": "replay"},
+            200: {"matched": 2310},
+        },
         "getPlatformWebhookStats": {200: _stats()},
         "releaseWebhook": {200: {**webhook, "was_held_until": _HELD_UNTIL}},
         "rotateSecret": {200: {**webhook, "rotation": rotation, "secret": _SECRET}},
