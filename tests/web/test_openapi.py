@@ -347,7 +347,10 @@ async def test_every_answer_is_as_described(node: Node) -> None:
     ear = await ask("POST", "/api/platform/webhooks", json=body_of_platform)  # the first one is gone
     for what in ("rotate-secret", "rotate-secret", "rotate-secret/finish", "release", "redeliver"):
         await ask("POST", f"{here}/{what}", ear["id"])
-    await ask("POST", f"{here}/redeliver", ear["id"], json={"dry_run": True})
+    other = await ask("POST", "/api/platform/webhooks", json=body_of_platform)
+    for what in ("redeliver", "replay"):
+        await ask("POST", f"{here}/{what}", ear["id"], json={"dry_run": True})
+    await ask("POST", f"{here}/replay", other["id"])
     await ask("PATCH", here, ear["id"], json={"headers": {"X-A": "b"}})
     await ask("PATCH", here, ear["id"], json={"url": "https://example.net/"})
     await ask("PATCH", here, ear["id"], json={"url": "https://10.0.0.1/"})
