@@ -1,8 +1,7 @@
 """What is taken, and most likely not meant: the answer says so, and what was probably meant instead.
 
 A type outside the catalogue is nobody's mistake by itself; one that is nearly a type of the catalogue is. A
-pattern over the gateway's own events matches none of them. No event happens the day
-after tomorrow.
+pattern over the gateway's own events matches none of them. And no event happens the day after tomorrow.
 """
 
 from __future__ import annotations

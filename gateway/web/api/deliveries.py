@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -208,17 +208,24 @@ async def _export(call: Call, wanted: DeliveryFilter, kind: str) -> Answer:
             page = await history.page(conn, wanted, replace(query, after=after))
         shown: list[Mapping[str, Any]] = [shapes.delivery(row) for row in page.rows]
         if kind == exports.CSV:
-            shown = [{**row, "target_url": await _url_of(call, row)} for row in shown]
+            urls = await _urls(call, {(row.org_id, row.target_id) for row in page.rows})
+            shown = [{**row, "target_url": urls[row["target"]["id"]]} for row in shown]
         return shown, page.next_cursor
 
     return Answer(stream=exports.stream(kind, _COLUMNS, pages), media_type=kind)
 
 
-async def _url_of(call: Call, delivery: Mapping[str, Any]) -> str | None:
-    """The present URL of whom a delivery is owed to; None when there is nobody any more."""
-    view = await call.services.directory.organization(delivery["org_id"])
-    target = None if view is None else view.addressee(delivery["target"]["id"])
-    return None if target is None else target.url
+async def _urls(call: Call, targets: Collection[tuple[str, str]]) -> dict[str, str | None]:
+    """The present URL of each of these webhooks and connectors, given with their organizations; None for one
+    that is no more."""
+    directory = call.services.directory
+    views = {org_id: await directory.organization(org_id) for org_id in {org_id for org_id, _ in targets}}
+    found = {}
+    for org_id, target_id in targets:
+        view = views[org_id]
+        target = None if view is None else view.addressee(target_id)
+        found[target_id] = None if target is None else target.url
+    return found
 
 
 def _page(found: Found) -> Answer:
