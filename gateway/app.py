@@ -26,13 +26,14 @@ from gateway.dispatch.lease import NodeLease
 from gateway.dispatch.payloads import Payloads
 from gateway.dispatch.trial import Trials
 from gateway.domain import backfill
-from gateway.domain.address import AllowedNetworks
+from gateway.domain.address import Address, AllowedNetworks
 from gateway.domain.connector import Connector
 from gateway.domain.event import EventParser
 from gateway.domain.job import JobKind
 from gateway.domain.number_lookup import DAY_MS, Credentials, Lifetimes, Prices
 from gateway.domain.room import Room
 from gateway.egress.client import EgressClient
+from gateway.egress.guard import is_own
 from gateway.enrich import keeping, told
 from gateway.enrich.belonging import Belonging
 from gateway.enrich.book import Book
@@ -182,11 +183,11 @@ class Gateway:
             parser=EventParser(
                 max_event_bytes=settings.max_event_bytes, enforce_schemas=settings.schema_mode == "enforce"
             ),
-            rules=Rules(allowed, settings.webhook_limit),
-            connector_rules=connectors.Rules(allowed, settings.connector_limit),
+            rules=Rules(allowed, settings.webhook_limit, self._listens_at),
+            connector_rules=connectors.Rules(allowed, settings.connector_limit, self._listens_at),
             pings=Pings(store, calls),
             changes=Changes(store),
-            redeliveries=Redeliveries(store, self.dispatcher, self.jobs.wake),
+            redeliveries=Redeliveries(store, self.directory, self.dispatcher, self.jobs.wake),
             waits_here=self.dispatcher.waits,
             bodies=BodyBudget(),
             repeats=Repeats(store),
@@ -291,6 +292,9 @@ class Gateway:
         except Overloaded:
             return None
         return None if org is None else org.connectors.get(connector.id)
+
+    def _listens_at(self, address: Address, port: int) -> bool:
+        return is_own(address, port, self.listeners)
 
     def _lease_for_work(self) -> str | None:
         """The lease under which this node may work on jobs at this moment."""

@@ -150,6 +150,13 @@ def _http_url(value: str) -> str:
     return value.rstrip("/")
 
 
+def _proxy(value: str) -> str:
+    parts = urlsplit(_http_url(value))
+    if parts.scheme != "http" or parts.port is None or parts.path:
+        raise ValueError("must be http://[user:password@]host:port")
+    return value.rstrip("/")
+
+
 def _public_url(value: str) -> str:
     value = _http_url(value)
     if "@" in urlsplit(value).netloc:
@@ -234,7 +241,9 @@ class Settings(BaseModel):
     trusted_proxies: Annotated[tuple[str, ...], BeforeValidator(_networks)] = ()
     metrics_token: Annotated[SecretStr | None, BeforeValidator(_hidden_text)] = None
     ca_file: Annotated[Path | None, BeforeValidator(_ca_file)] = None
-    egress_proxy: Annotated[HttpUrl | None, Field(repr=False)] = None
+    egress_proxy: Annotated[
+        str | None, AfterValidator(lambda url: _proxy(url) if url else None), Field(repr=False)
+    ] = None
     twilio_account_sid: Annotated[str | None, BeforeValidator(_account)] = None
     twilio_auth_token: Annotated[SecretStr | None, BeforeValidator(_hidden_text)] = None
     twilio_lookup_url: HttpUrl = "https://lookups.twilio.com"

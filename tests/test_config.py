@@ -61,6 +61,8 @@ def test_all_problems_come_at_once_one_line_each() -> None:
         ("TWILIO_AUTH_TOKEN", "hunter2\n!"),
         ("EGRESS_PROXY", "socks5://user:hunter2@proxy"),
         ("EGRESS_PROXY", "http://user:hunter2@proxy:99999"),
+        ("EGRESS_PROXY", "https://user:hunter2@proxy:3128"),
+        ("EGRESS_PROXY", "http://user:hunter2@proxy"),
     ],
 )
 def test_a_refused_secret_is_not_repeated(name: str, value: str) -> None:

@@ -3,8 +3,9 @@
 A command is one function in a module named after its noun. Modules import click alone; whatever is heavy
 (httpx, rich, the server) is imported inside the command that needs it, so that `sign` starts quickly.
 
-    operate      serve, migrate, keygen, status, keys, demo  (through `operator`: the socket or the database)
+    operate      serve, migrate, keygen, status, demo        (through `operator`: the socket or the database)
     backup       the same, for a copy of the database
+    keys         the same; with --remote over the HTTP API
     events, webhooks, deliveries, history, jobs, platform,
     connectors, connector_calls, callers, contacts,
     contact_files, organizations, audit                      (through `connection`: the HTTP API)
@@ -30,8 +31,9 @@ from gateway.cli.events import events
 from gateway.cli.failures import failed
 from gateway.cli.history import explain, export, stats
 from gateway.cli.jobs import jobs
+from gateway.cli.keys import keys
 from gateway.cli.listen import listen
-from gateway.cli.operate import demo, keygen, keys, migrate, serve, status
+from gateway.cli.operate import demo, keygen, migrate, serve, status
 from gateway.cli.organizations import erasures, organizations
 from gateway.cli.platform import platform_webhooks
 from gateway.cli.signatures import sign, verify

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gateway.cli.connection import client_command, json_option, open_client
+from gateway.cli.connection import client_command, json_option, open_client, show_list
 from gateway.cli.output import Column, Json, member, show_json, show_table
 from gateway.cli.values import Moment
 
@@ -55,10 +55,7 @@ def audit() -> None:
 def list_audit(client: GatewayClient, as_json: bool, limit: int, **filters: Any) -> None:
     """List entries, newest first."""
     found = client.list_audit(limit=limit, **filters)
-    if as_json:
-        show_json(list(found))
-    else:
-        show_table(found, COLUMNS)
+    show_list(client, as_json, found, COLUMNS)
 
 
 @audit.command("export")

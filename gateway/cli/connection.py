@@ -1,13 +1,15 @@
-"""The options every client command takes, and the client they make."""
+"""The options every client command takes, the client they make, and how its lists are shown."""
 
 from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from gateway.cli.output import Column, Row, member, show_json, show_table
 
 if TYPE_CHECKING:
     from gateway.client import GatewayClient
@@ -59,8 +61,18 @@ def client_command(*, takes_url: bool = False) -> Callable[[Callable[..., None]]
     return decorate
 
 
+def show_list(client: GatewayClient, as_json: bool, found: Iterable[Row], columns: Sequence[Column]) -> None:
+    """A list's rows as a table, or as a bare array; of all organizations, with whose each is."""
+    if as_json:
+        show_json(list(found))
+        return
+    first, *others = columns
+    whose = [Column("organization", member("org_id"), elastic=True)] if client.everywhere else []
+    show_table(found, [first, *whose, *others])
+
+
 def open_client(gateway_url: str | None, key_env: str, org: str | None) -> GatewayClient:
-    """The client that these options describe."""
+    """The client that these options describe; an empty `org` is none, whatever the environment says."""
     from gateway.client import GatewayClient
 
     key = os.environ.get(key_env, "").strip()
@@ -71,7 +83,7 @@ def open_client(gateway_url: str | None, key_env: str, org: str | None) -> Gatew
         return GatewayClient(
             gateway_url or os.environ.get("HUM_GATEWAY_URL") or DEFAULT_URL,
             key,
-            org or os.environ.get("HUM_GATEWAY_ORG"),
+            os.environ.get("HUM_GATEWAY_ORG") if org is None else org,
             notice=lambda text: click.echo(text, err=True),
         )
     except ValueError as error:

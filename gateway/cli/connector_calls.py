@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gateway.cli import deliveries as delivery_commands
-from gateway.cli.connection import client_command
+from gateway.cli.connection import client_command, show_list
 from gateway.cli.connectors import connectors as connectors
 from gateway.cli.history import show_stats, window_option
 from gateway.cli.jobs import show_ordered, wait_option
-from gateway.cli.output import Column, Row, clean, member, show_fields, show_json, show_table
+from gateway.cli.output import Column, Row, clean, member, show_fields, show_json
 from gateway.cli.values import Moment
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def ping(client: GatewayClient, as_json: bool, connector_id: str) -> None:
 def requests(client: GatewayClient, as_json: bool, connector_id: str, limit: int, **filters: Any) -> None:
     """List direct calls, newest first: lookups, creates, pings, and changes that its side told."""
     found = client.connector_requests(connector_id, limit=limit, **filters)
-    show_json(list(found)) if as_json else show_table(found, _COLUMNS)
+    show_list(client, as_json, found, _COLUMNS)
 
 
 @connectors.command("request")
@@ -96,7 +96,7 @@ def list_deliveries(
 ) -> None:
     """List the calls that were sent to it or wait to be, newest first."""
     found = client.connector_deliveries(connector_id, event_id=event, type=event_type, limit=limit, **filters)
-    show_json(list(found)) if as_json else show_table(found, delivery_commands.COLUMNS)
+    show_list(client, as_json, found, delivery_commands.COLUMNS)
 
 
 @connectors.command("redeliver")

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gateway.cli.connection import client_command
-from gateway.cli.output import Column, Json, Row, member, show_fields, show_json, show_table
+from gateway.cli.connection import client_command, show_list
+from gateway.cli.output import Column, Json, Row, member, show_fields, show_json
 from gateway.cli.values import confirm, environment
 
 if TYPE_CHECKING:
@@ -85,10 +85,8 @@ def create(
 def list_connectors(client: GatewayClient, as_json: bool, limit: int) -> None:
     """List connectors, newest first."""
     found = client.list_connectors(limit=limit)
-    if as_json:
-        show_json(list(found))
-        return
-    show_table(found, [Column(name, member(name), rank, name in _ELASTIC) for name, rank in _COLUMNS.items()])
+    columns = [Column(name, member(name), rank, name in _ELASTIC) for name, rank in _COLUMNS.items()]
+    show_list(client, as_json, found, columns)
 
 
 @connectors.command("get")

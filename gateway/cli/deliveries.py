@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gateway.cli.connection import client_command
+from gateway.cli.connection import client_command, show_list
 from gateway.cli.output import Column, Json, Row, clean, indent, member, show_fields, show_json, show_table
 from gateway.cli.values import Moment
 
@@ -57,10 +57,7 @@ def list_deliveries(
     found = client.list_deliveries(
         webhook_id=webhook, event_id=event, type=event_type, limit=limit, **filters
     )
-    if as_json:
-        show_json(list(found))
-    else:
-        show_table(found, COLUMNS)
+    show_list(client, as_json, found, COLUMNS)
 
 
 @deliveries.command("get")

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gateway.cli.connection import client_command
-from gateway.cli.output import Column, indent, member, show_fields, show_json, show_table
+from gateway.cli.connection import client_command, show_list
+from gateway.cli.output import Column, Row, indent, member, show_fields, show_json, show_table, show_warnings
 from gateway.cli.values import Duration, Moment
 
 if TYPE_CHECKING:
@@ -62,7 +62,12 @@ def send(
     if as_json:
         show_json(answer)
     else:
-        show_fields(answer)
+        show_fields(answer, skip=("warnings",))
+        show_warnings({"warnings": [_told(warning) for warning in answer.get("warnings", ())]})
+
+
+def _told(warning: Row) -> Row:
+    return {"message": f"{warning['field']}: {warning['message']}"}
 
 
 def _read_data(data: str | None, data_file: str | None) -> bytes:
@@ -94,11 +99,9 @@ def list_events(
 ) -> None:
     """List events, newest first."""
     found = client.list_events(limit=limit, type=event_type, since=since, until=until)
-    if as_json:
-        show_json(list(found))
-        return
     ranks = {"id": 0, "type": 1, "timestamp": 2, "accepted_at": 4, "external_id": 3}
-    show_table(found, [Column(name, member(name), rank) for name, rank in ranks.items()])
+    columns = [Column(name, member(name), rank) for name, rank in ranks.items()]
+    show_list(client, as_json, found, columns)
 
 
 @events.command("get")

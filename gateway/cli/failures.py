@@ -141,7 +141,8 @@ _HINTS: Final[dict[str, str | Callable[[GatewayError], str | None]]] = {
     "insufficient_scope": _scope,
     "organization_required": "name it with --org or HUM_GATEWAY_ORG; for reading, --org '*' is all of them",
     "wrong_organization": "the key has its own organization: leave out --org, and unset HUM_GATEWAY_ORG",
-    "organization_unknown": "HUM_GATEWAY_CREATE_ORGS=on_write makes organizations with their first write",
+    "organization_unknown": "hum-gateway organizations list shows those there are; the first write makes one,"
+    " unless HUM_GATEWAY_CREATE_ORGS of the gateway is explicit",
     "target_denied": "HUM_GATEWAY_ALLOW_NETWORKS of the gateway lets more addresses through",
     "payload_too_large": "HUM_GATEWAY_MAX_EVENT_BYTES of the gateway is the limit of one event",
     "webhook_limit_reached": "HUM_GATEWAY_WEBHOOK_LIMIT of the gateway is the limit",

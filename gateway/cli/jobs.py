@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gateway.cli.connection import client_command
-from gateway.cli.output import Column, Json, Row, member, show_fields, show_json, show_table
+from gateway.cli.connection import client_command, show_list
+from gateway.cli.output import Column, Json, Row, member, show_fields, show_json
 from gateway.cli.values import Moment
 
 if TYPE_CHECKING:
@@ -41,10 +41,7 @@ def jobs() -> None:
 def list_jobs(client: GatewayClient, as_json: bool, limit: int) -> None:
     """List jobs, newest first."""
     found = client.list_jobs(limit=limit)
-    if as_json:
-        show_json(list(found))
-    else:
-        show_table(found, COLUMNS)
+    show_list(client, as_json, found, COLUMNS)
 
 
 @jobs.command("show")

@@ -32,6 +32,35 @@ PATIENCE = 5.0
 PAUSE = 0.1
 
 
+class KeysOverApi:
+    """What `Operator` does with keys, over the HTTP API of any gateway. The organization of a new key stands
+    in the request; without one it is the caller's own."""
+
+    def __init__(self, client: GatewayClient) -> None:
+        self._client = client
+
+    def create_key(
+        self,
+        *,
+        platform: bool = False,
+        org: str | None = None,
+        role: str | None = None,
+        scopes: list[str] | None = None,
+        expires_in: int | None = None,
+        name: str = "",
+    ) -> Json:
+        body: Json = {"platform": True, "scopes": scopes} if platform else {"org_id": org, "role": role}
+        body |= {"expires_in": expires_in, "name": name or None}
+        given: Json = {field: value for field, value in body.items() if value is not None}
+        return dict(self._client.create_key(**given))
+
+    def list_keys(self) -> list[Json]:
+        return [dict(key) for key in self._client.list_keys()]
+
+    def revoke_key(self, key_id: str) -> None:
+        self._client.revoke_key(key_id)
+
+
 class Operator:
     """A context manager. Raises StartupError when neither the lock nor a running gateway is to be had."""
 
@@ -74,22 +103,21 @@ class Operator:
                 )
             )
             return made
-        body: Json = {"platform": True, "scopes": scopes} if platform else {"org_id": org, "role": role}
-        body |= {"expires_in": expires_in, "name": name or None}
-        given: Json = {field: value for field, value in body.items() if value is not None}
-        return dict(self._client.create_key(**given))
+        return KeysOverApi(self._client).create_key(
+            platform=platform, org=org, role=role, scopes=scopes, expires_in=expires_in, name=name
+        )
 
     def list_keys(self) -> list[Json]:
         if self._client is None:
             found: list[Json] = self._offline(lambda office: office.list_keys())
             return found
-        return [dict(key) for key in self._client.list_keys()]
+        return KeysOverApi(self._client).list_keys()
 
     def revoke_key(self, key_id: str) -> None:
         if self._client is None:
             self._offline(lambda office: office.revoke_key(key_id))
         else:
-            self._client.revoke_key(key_id)
+            KeysOverApi(self._client).revoke_key(key_id)
 
     def verify_audit(self) -> list[Finding]:
         """What following every chain of the audit log came to."""

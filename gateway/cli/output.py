@@ -150,6 +150,12 @@ def show_fields(row: Row, skip: Iterable[str] = ()) -> None:
             click.echo(f"{'':<{width}}  {line}")
 
 
+def show_warnings(answer: Row) -> None:
+    """What the gateway took and thinks was not meant, on standard error."""
+    for warning in answer.get("warnings") or ():
+        click.echo(clean(f"Warning: {warning['message']}"), err=True)
+
+
 def cell(value: object) -> str:
     if value is None or value == "":
         return "-"

@@ -10,7 +10,7 @@ import click
 from gateway.cli.connection import client_command
 from gateway.cli.deliveries import COLUMNS
 from gateway.cli.history import show_stats, window_option
-from gateway.cli.jobs import range_body, redelivery_options, show_ordered
+from gateway.cli.jobs import range_body, range_options, redelivery_options, show_ordered
 from gateway.cli.output import show_json, show_table
 from gateway.cli.values import confirm, environment
 from gateway.cli.webhooks import (
@@ -203,6 +203,19 @@ def redeliver(client: GatewayClient, as_json: bool, webhook_id: str, wait: bool,
     """
     dry_run = range_.pop("dry_run")
     order = client.count_platform_redelivery if dry_run else client.redeliver_platform_range
+    show_ordered(client, dict(order(webhook_id, **range_body(range_))), as_json, wait)
+
+
+@platform_webhooks.command("replay")
+@click.argument("webhook_id")
+@range_options
+@client_command()
+def replay(client: GatewayClient, as_json: bool, webhook_id: str, wait: bool, **range_: Any) -> None:
+    """Send the events that match it and never had a delivery to it, of all organizations or those it lists.
+
+    To wait for the job, HUM_GATEWAY_ORG is *.
+    """
+    order = client.count_platform_replay if range_.pop("dry_run") else client.replay_platform_range
     show_ordered(client, dict(order(webhook_id, **range_body(range_))), as_json, wait)
 
 

@@ -25,7 +25,8 @@ hint that names the setting or option to change. With `--json` it is one object 
 "details", "request_id", "hint"}`. Every command but `serve` and `demo` takes `--json`.
 
 Operator's commands read the settings of [settings.md](settings.md). `keys`, `backup` and `status` work while
-`serve` runs (through its Unix socket) and while it does not (on the database).
+`serve` runs (through its Unix socket) and while it does not (on the database). `keys --remote` is a client
+command: it manages the keys of a gateway elsewhere, with a key that may.
 
 Client commands talk to the HTTP API. They read `HUM_GATEWAY_URL`, `HUM_GATEWAY_KEY` and `HUM_GATEWAY_ORG`,
 print tables, or JSON with `--json`: of a list, the bare array of its rows. On a terminal a table fits its
@@ -34,6 +35,8 @@ column and whole times. They try twice within a second when nobody listens, five
 gateway is overloaded or does not answer, and say on standard error what they wait for. What cannot be undone
 (deleting a webhook or connector, discarding what it has collected, revoking a key) asks first; where nobody
 can be asked, it needs `--yes`.
+Times are `2026-11-20T21:05:09Z`, with `Z` or another offset; a day, `2026-11-20`, is its beginning in UTC;
+`2h` is two hours ago.
 `create` and `update` of webhooks and connectors have a `--url` of their own; the gateway's is `--gateway-url`
 everywhere.
 """

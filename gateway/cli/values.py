@@ -12,6 +12,7 @@ import click
 from gateway.clock import format_time, parse_time
 
 _DURATION = re.compile(r"([0-9]{1,9})([smhd]?)\Z")
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}\Z")
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -36,12 +37,14 @@ class Duration(click.ParamType[int]):
 
 
 class Moment(click.ParamType[str]):
-    """A time as the API takes it, or how long ago it was (`2h`)."""
+    """A time as the API takes it, a day (`2026-11-20`: its beginning in UTC), or how long ago (`2h`)."""
 
-    name = "time|ago"
+    name = "time|day|ago"
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> str:
         text = str(value)
+        if _DAY.match(text):
+            text += "T00:00:00Z"
         try:
             if not _DURATION.match(text):
                 parse_time(text)
@@ -49,7 +52,7 @@ class Moment(click.ParamType[str]):
             return format_time(time.time_ns() // 1_000_000 - 1000 * parse_duration(text))
         except (ValueError, OverflowError):
             self.fail(
-                f"{text!r} is neither a time such as 2026-11-20T21:05:09Z"
+                f"{value!r} is neither a time such as 2026-11-20T21:05:09Z, nor a day such as 2026-11-20,"
                 " nor how long ago: 45s, 15m, 12h or 90d",
                 param,
                 ctx,

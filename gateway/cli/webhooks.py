@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gateway.cli.connection import client_command
+from gateway.cli.connection import client_command, show_list
 from gateway.cli.jobs import range_body, range_options, redelivery_options, show_ordered
-from gateway.cli.output import Column, Json, Row, clean, member, show_fields, show_json, show_table
+from gateway.cli.output import Column, Json, Row, member, show_fields, show_json, show_warnings
 from gateway.cli.values import confirm, environment, pairs
 
 if TYPE_CHECKING:
@@ -91,8 +91,7 @@ def show_webhook(webhook: Row, as_json: bool) -> None:
         return
     shown = {**webhook, "status": standing(webhook)}
     show_fields(shown, skip=("secret", "warnings", "was_held_until"))
-    for warning in webhook.get("warnings") or ():
-        click.echo(clean(f"Warning: {warning['message']}"), err=True)
+    show_warnings(webhook)
     if webhook.get("secret"):
         click.echo(f"\nThe secret, shown this once:\n{webhook['secret']}")
 
@@ -135,15 +134,12 @@ def create(
 def list_webhooks(client: GatewayClient, as_json: bool, limit: int) -> None:
     """List webhooks, newest first."""
     found = client.list_webhooks(limit=limit)
-    if as_json:
-        show_json(list(found))
-        return
     elastic = ("url", "events", "description")
     ranks = {
         "id": 0, "url": 1, "events": 3, "status": 0, "disabled_reason": 2, "held_until": 2,
         "failing_since": 4, "description": 5,
     }  # fmt: skip
-    show_table(found, webhook_columns(ranks, elastic))
+    show_list(client, as_json, found, webhook_columns(ranks, elastic))
 
 
 def webhook_columns(ranks: dict[str, int], elastic: tuple[str, ...]) -> list[Column]:
@@ -246,7 +242,7 @@ def show_result(result: Row, as_json: bool) -> None:
     if as_json:
         show_json(result)
     else:
-        show_fields(result)
+        show_fields(result, skip=() if result.get("error_detail") else ("error_detail",))
     if not result["ok"]:
         raise click.exceptions.Exit(1)
 

@@ -21,6 +21,7 @@ class GatewayClient(Client):
 
     def __init__(self, url: str, key: str | None = None, org: str | None = None, **options: Any) -> None:
         super().__init__(url, key, org, **{"retry": AT_A_TERMINAL} | options)
+        self.everywhere = org == "*"  # it reads of all organizations
 
     def request(
         self,

@@ -7,7 +7,7 @@ as `2026-11-20T21:05:09.123Z`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, Required, TypedDict
+from typing import Any, Literal, NotRequired, Required, TypedDict
 
 Role = Literal["viewer", "operator", "admin"]
 
@@ -20,6 +20,7 @@ class AcceptedEvent(TypedDict):
     timestamp: str
     accepted_at: str
     deliveries: int
+    warnings: NotRequired[list[Mistake]]
 
 
 class Mistake(TypedDict):
@@ -37,6 +38,7 @@ class BatchResult(TypedDict, total=False):
     timestamp: str
     accepted_at: str
     deliveries: int
+    warnings: list[Mistake]
     error: str
     message: str
     status: int
@@ -199,6 +201,7 @@ class TestResult(TypedDict):
     status_code: int | None
     duration_ms: int
     error: str | None
+    error_detail: str
     response_body: str | None
     delivery_id: str
 

@@ -37,12 +37,13 @@ MOST_AT_ONCE: Final = 32
 
 
 class Result(msgspec.Struct, frozen=True):
-    """What came of it. `response_body` is masked, and no longer than what is stored."""
+    """What came of it. `error_detail` and `response_body` are masked, and no longer than what is stored."""
 
     ok: bool
     status_code: int | None
     duration_ms: int
     error: str | None
+    error_detail: str
     response_body: bytes
     delivery_id: str
 
@@ -81,10 +82,10 @@ class Trials:
         ended = self._clock.now()
         made = record.recording(owed, outcome, ended, webhook, request, exchange, cipher)
         await self._write(made, event)
-        body = record.masked(request, exchange, webhook).response_body
+        kept = record.masked(request, exchange, webhook)
         return Result(
-            exchange.succeeded, exchange.status_code, exchange.duration_ms, made.error,
-            body[:STORED_BODY_BYTES], owed.id,
+            exchange.succeeded, exchange.status_code, exchange.duration_ms, made.error, kept.error_detail,
+            kept.response_body[:STORED_BODY_BYTES], owed.id,
         )  # fmt: skip
 
     async def _write(self, made: record.Recording, event: Event) -> None:

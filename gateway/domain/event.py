@@ -16,7 +16,7 @@ from typing import Any, Final
 import msgspec
 
 from gateway.clock import format_time, parse_time
-from gateway.domain import event_types
+from gateway.domain import event_types, wording
 from gateway.domain.retry import DEFAULT_LIFETIME_MS
 from gateway.errors import BadRequest, Detail, InvalidRequest, PayloadTooLarge, Problem
 
@@ -131,7 +131,7 @@ class EventParser:
         except msgspec.ValidationError:
             raise _diagnose(body, BatchInput, "") from None
         except msgspec.DecodeError as error:
-            raise BadRequest(f"the body is not valid JSON: {error}") from None
+            raise _not_json(error, body) from None
         except RecursionError:
             raise InvalidRequest.field("", "is nested too deeply") from None
         events = b"".join(map(bytes, batch.events))
@@ -157,7 +157,7 @@ class EventParser:
         except msgspec.ValidationError:
             raise _diagnose(raw, EventInput, where) from None
         except msgspec.DecodeError as error:
-            raise BadRequest(f"the body is not valid JSON: {error}") from None
+            raise _not_json(error, raw) from None
         except RecursionError:
             raise InvalidRequest.field(_join(where, "data"), "is nested too deeply") from None
         data = bytes(given.data)
@@ -273,6 +273,10 @@ def _time_message(error: ValueError) -> str:
     )
 
 
+def _not_json(error: msgspec.DecodeError, raw: bytes) -> BadRequest:
+    return BadRequest(f"the body is not valid JSON: {wording.of_json(str(error), raw)}")
+
+
 def _join(where: str, field: str) -> str:
     return f"{where}.{field}" if where and field else where or field
 
@@ -339,16 +343,6 @@ def _diagnose(raw: bytes, kind: type[msgspec.Struct], where: str) -> Problem:
         try:
             msgspec.json.decode(values[name], type=field.type)
         except msgspec.ValidationError as error:
-            details.append(Detail(_join(where, name), _plain(str(error))))
+            path, said = wording.of_msgspec(str(error))
+            details.append(Detail(_join(where, name) + path, said))
     return _invalid(details[:MAX_DETAILS] or [Detail(where, "is not as described")])
-
-
-def _plain(message: str) -> str:
-    """`Expected `str`, got `int`` in the words of the API."""
-    for kind, name in (
-        ("`str | null`", "a string or null"), ("`int | null`", "an integer or null"), ("`str`", "a string"),
-        ("`int`", "an integer"), ("`array`", "a list"), ("`object`", "an object"), ("`null`", "null"),
-        ("`bool`", "a boolean"), ("`float`", "a number"),
-    ):  # fmt: skip
-        message = message.replace(kind, name)
-    return message.replace("Expected", "must be").split(" - at")[0]

@@ -19,6 +19,7 @@ import msgspec
 from msgspec import Meta, Struct, field
 
 from gateway import fixture_files
+from gateway.domain.wording import of_json, of_msgspec
 from gateway.errors import Detail
 
 MAX_TYPE_LENGTH: Final = 128
@@ -254,27 +255,15 @@ def _mistakes(struct: type[Struct], raw_data: bytes) -> list[Detail]:
             continue
         try:
             msgspec.json.decode(values[name], type=known.type)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-            found.append(_detail(f"data.{name}", str(error)))
+        except msgspec.ValidationError as error:
+            path, said = of_msgspec(str(error))
+            found.append(Detail(f"data.{name}{path}", said))
+        except msgspec.DecodeError as error:
+            raw = bytes(values[name])
+            found.append(Detail(f"data.{name}", f"is not valid JSON: {of_json(str(error), raw)}"))
+        except (UnicodeDecodeError, RecursionError):
+            found.append(Detail(f"data.{name}", "is not valid JSON or nested too deeply"))
     return found or [Detail("data", "is not as described")]
-
-
-_WORDS: Final = {"`str`": "a string", "`int`": "an integer", "`float`": "a number", "`array`": "a list",
-                 "`object`": "an object", "`null`": "null", "`bool`": "a boolean"}  # fmt: skip
-_KINDS: Final = re.compile(r"`(\w+)((?: \| \w+)*)`")
-
-
-def _detail(field_name: str, message: str) -> Detail:
-    """`Expected `str`, got `int` - at `$[2].text`` in the words of the API."""
-    message, _, path = message.partition(" - at `$")
-    if message.startswith("Object missing required field "):
-        missing = message.rpartition(" ")[2].strip("`")
-        return Detail(f"{field_name}{path.rstrip('`')}.{missing}", "is required")
-
-    def words(match: re.Match[str]) -> str:
-        return " or ".join(_WORDS.get(f"`{kind}`", kind) for kind in match[0].strip("`").split(" | "))
-
-    return Detail(field_name + path.rstrip("`"), _KINDS.sub(words, message).replace("Expected", "must be", 1))
 
 
 def schema(event_type: str) -> dict[str, Any]:

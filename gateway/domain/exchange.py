@@ -7,7 +7,7 @@ Built by `dispatch.webhook` and `crm.wire`, sent by `gateway.egress`, judged by 
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 import msgspec
 
@@ -16,6 +16,8 @@ ExchangeError = Literal[
     "target_denied", "target_unreachable", "aborted", "contact_lookup", "invalid_answer",
 ]  # fmt: skip
 
+# What the record of an attempt may say: all but what the gateway broke off itself, and answers but a 2xx.
+RECORDED_ERRORS: Final = (*(error for error in get_args(ExchangeError) if error != "aborted"), "http_status")
 STORED_BODY_BYTES: Final = 16 * 1024
 READ_BODY_BYTES: Final = 64 * 1024
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 import re
 import unicodedata
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote
@@ -34,6 +35,7 @@ _LABEL: Final = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?", re.ASCII)
 _NUMBER: Final = re.compile(r"[0-9]+|0x[0-9a-f]*", re.ASCII)
 _QUAD: Final = re.compile(r"(?:(?:0|[1-9][0-9]{0,2})\.){3}(?:0|[1-9][0-9]{0,2})", re.ASCII)
 _OPERATOR: Final = "; the operator may open networks with HUM_GATEWAY_ALLOW_NETWORKS"
+_LOOPBACK: Final = (ipaddress.IPv4Address("127.0.0.1"), ipaddress.IPv6Address("::1"))
 _UNESCAPED: Final = "/?:@!$&'()*+,;=-._~%[]"
 
 
@@ -74,9 +76,16 @@ def shorten(url: str) -> str:
 
 
 def check_url(
-    text: str, *, allowed: AllowedNetworks, org_id: str | None, field: str = "url", max_length: int = MAX_URL
+    text: str,
+    *,
+    allowed: AllowedNetworks,
+    org_id: str | None,
+    is_own: Callable[[Address, int], bool] = lambda address, port: False,
+    field: str = "url",
+    max_length: int = MAX_URL,
 ) -> TargetUrl:
-    """The URL in its stored form, or InvalidRequest for `field` (denied literals: code `target_denied`)."""
+    """The URL in its stored form, or InvalidRequest for `field`. Denied literals, and addresses at which the
+    gateway itself listens, have the code `target_denied`."""
     try:
         target = _parse(text) if len(text) <= max_length else None
         if target is None or len(target.text) > max_length:
@@ -87,7 +96,16 @@ def check_url(
         raise InvalidRequest.field(field, str(mistake)) from None
     if target.literal is not None:
         _check_literal(target, allowed, org_id, field)
+    if any(is_own(address, target.port) for address in _known_addresses(target)):
+        raise InvalidRequest.field(field, "this is the gateway itself", code="target_denied")
     return target
+
+
+def _known_addresses(target: TargetUrl) -> tuple[Address, ...]:
+    """Those that nobody has to be asked for: `localhost` is this machine (RFC 6761)."""
+    if target.literal is not None:
+        return (target.literal,)
+    return _LOOPBACK if target.host.rpartition(".")[2] == "localhost" else ()
 
 
 def _check_literal(target: TargetUrl, allowed: AllowedNetworks, org_id: str | None, field: str) -> None:

@@ -6,12 +6,12 @@ leads to another address forgets what it was told at the one before.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from gateway.domain import url as urls
-from gateway.domain.address import AllowedNetworks
+from gateway.domain.address import Address, AllowedNetworks
 from gateway.domain.connector import Connector, ConnectorCreate, ConnectorUpdate, check_secret
 from gateway.domain.ids import new_id
 from gateway.domain.secret import Secret
@@ -42,6 +42,7 @@ class Rules:
 
     allowed: AllowedNetworks
     limit: int
+    is_own: Callable[[Address, int], bool] = lambda address, port: False  # whether this node listens there
 
 
 async def create(
@@ -165,7 +166,9 @@ async def delete(tx: Transaction, org: OrgView, connector_id: str, now: int) -> 
 def checked_url(text: str, org_id: str, rules: Rules) -> str:
     """The base URL in its stored form, without a slash at its end. Raises InvalidRequest."""
     most = MAX_URL - ROOM_FOR_PATHS
-    url = urls.check_url(text, allowed=rules.allowed, org_id=org_id, field="base_url", max_length=most).text
+    url = urls.check_url(
+        text, allowed=rules.allowed, org_id=org_id, is_own=rules.is_own, field="base_url", max_length=most
+    ).text
     if "?" in url:
         raise InvalidRequest.field("base_url", "must not have a query (?…): the endpoints' paths are added")
     return url.rstrip("/")

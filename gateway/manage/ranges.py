@@ -1,5 +1,5 @@
 """The work of redelivering a range of the failed events of a webhook or connector, and of replaying those
-that a webhook never got.
+that a webhook never got: of its organization, or for a platform's webhook of all or the listed ones.
 
 Both make new deliveries, oldest event first, that wait in the database until there is nothing else for their
 target (`domain.delivery.LATER`). What matches is decided in one place (`Matching.wanted`), for the work, its
@@ -27,7 +27,6 @@ from gateway.domain.webhook import Webhook
 from gateway.errors import Conflict
 from gateway.manage.jobs import Part, Work
 from gateway.store import addressees, deliveries, ranges
-from gateway.store.cipher import Cipher
 from gateway.store.deliveries import insert_deliveries
 from gateway.store.directory import Directory, OrgView
 from gateway.store.ranges import HIGHEST, Range
@@ -67,7 +66,7 @@ class Matching:
     kind: JobKind
     to: Addressee
     span: Span
-    cipher: Cipher
+    directory: Directory
     ceiling: int = HIGHEST
 
     @property
@@ -91,6 +90,7 @@ class Matching:
             patterns,
             self.ceiling,
             self.condition is not None,
+            None if self.replayed is None else self.replayed.organizations,
         )
 
     async def wanted(self, rows: Sequence[Row[Any]], slices: Slices) -> list[Row[Any]]:
@@ -98,22 +98,25 @@ class Matching:
         and filtered: others have their turn in between."""
         found = []
         for row in rows:
-            if self._wants(row):
+            if await self._wants(row):
                 found.append(row)
             await slices.rest()
         return found
 
-    def _wants(self, row: Row[Any]) -> bool:
+    async def _wants(self, row: Row[Any]) -> bool:
         if self.replayed is not None and not self.replayed.patterns.matches(row.event_type):
             return False
-        return self.span.wants(row.event_type) and self._passes(row)
+        return self.span.wants(row.event_type) and await self._passes(row)
 
-    def _passes(self, row: Row[Any]) -> bool:
+    async def _passes(self, row: Row[Any]) -> bool:
         """What the filter says. Without its payload an event cannot be asked; it cannot be sent either."""
         if self.condition is None or row.payload is None:
             return True
-        data = self.cipher.open(row.event_id, "payload", row.payload)
-        event = Event(row.event_id, self.to.org_id, row.event_type, row.timestamp, data)
+        org = await self.directory.organization(row.org_id)
+        if org is None or org.organization.erased_at is not None:
+            return False
+        data = org.organization.cipher.open(row.event_id, "payload", row.payload)
+        event = Event(row.event_id, row.org_id, row.event_type, row.timestamp, data)
         return Reading(event).matches(self.condition)
 
     async def count(self, store: Store) -> int:
@@ -192,8 +195,7 @@ class RangeJobs:
     async def open(self, job: Row[Any]) -> Work:
         org = await self._directory.living(job.org_id)
         to = refuse_unless_it_takes(org.addressee(job.object_id), job.object_id)
-        cipher = org.organization.cipher
-        matching = Matching(self._kind, to, span_of(org, job), cipher, job.position)
+        matching = Matching(self._kind, to, span_of(org, job), self._directory, job.position)
         return RangeWork(self._store, job, matching, self._put_aside)
 
     async def undo(self, job: Row[Any]) -> None:

@@ -22,7 +22,7 @@ from gateway.errors import Conflict, NotFound, RateLimited
 from gateway.manage.ranges import Matching, refuse_unless_it_takes, seal_span
 from gateway.store import addressees, deliveries, events, jobs, organizations
 from gateway.store.deliveries import insert_deliveries
-from gateway.store.directory import OrgView
+from gateway.store.directory import Directory, OrgView
 from gateway.store.store import Store
 from gateway.store.transaction import Transaction
 
@@ -48,8 +48,11 @@ class Handover(Protocol):
 class Redeliveries:
     """`wake_jobs` is called when there is a job to work on."""
 
-    def __init__(self, store: Store, handover: Handover, wake_jobs: Callable[[], None]) -> None:
+    def __init__(
+        self, store: Store, directory: Directory, handover: Handover, wake_jobs: Callable[[], None]
+    ) -> None:
         self._store = store
+        self._directory = directory
         self._handover = handover
         self._wake_jobs = wake_jobs
         self._counting = Room(MOST_COUNTING)
@@ -115,7 +118,7 @@ class Redeliveries:
         with self._counting.place(org.id) as there_is:
             if not there_is:
                 raise RateLimited("too many dry runs at once", retry_after=5)
-            return await Matching(kind, to, span, org.organization.cipher).count(self._store)
+            return await Matching(kind, to, span, self._directory).count(self._store)
 
     async def cancel_job(self, tx: Transaction, org: OrgView, job_id: str) -> Row[Any]:
         """Ends a job and cancels what it has made, as far as no node has taken that up; also a job that is

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from gateway.checkpoints import reached
 from gateway.domain import url as urls
-from gateway.domain.address import AllowedNetworks
+from gateway.domain.address import Address, AllowedNetworks
 from gateway.domain.headers import check_headers
 from gateway.domain.ids import new_id
 from gateway.domain.secret import check_imported
@@ -34,6 +34,7 @@ class Rules:
 
     allowed: AllowedNetworks
     limit: int
+    is_own: Callable[[Address, int], bool] = lambda address, port: False  # whether this node listens there
 
 
 async def create(
@@ -173,7 +174,7 @@ def _checked(url: str, headers: Mapping[str, str], org_id: str, rules: Rules) ->
     details: list[Detail] = []
     code = None
     try:
-        url = urls.check_url(url, allowed=rules.allowed, org_id=org_id).text
+        url = urls.check_url(url, allowed=rules.allowed, org_id=org_id, is_own=rules.is_own).text
     except InvalidRequest as problem:
         details += problem.details
         code = problem.code

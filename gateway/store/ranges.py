@@ -1,9 +1,9 @@
 """What a range of a webhook's history holds: read in slices, each from an index and of bounded work.
 
 A slice is a stretch of positions with at most so many candidates in it: failed deliveries of the webhook, or
-events of its organization. Which of them match is asked for that slice alone, so that no statement grows with
-the tables. Ids begin with their time and positions are the order of commits: where the stretch of all slices
-begins follows from the last event before the range.
+events of its organization, or for a platform's webhook of all. Which of them match is asked for that slice
+alone, so that no statement grows with the tables. Ids begin with their time and positions are the order of
+commits: where the stretch of all slices begins follows from the last event before the range.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.domain.ids import first_id
 from gateway.domain.job import Span
+from gateway.store.organizations import PLATFORM
 from gateway.store.store import Store
 
 SLICE: Final = 1000
@@ -41,12 +42,13 @@ class Range:
     """Which history: of a webhook, in this span, of what was there at the position `ceiling`."""
 
     kind: Kind
-    org_id: str
+    org_id: str  # of the webhook; a replay for the platform's is over all organizations
     target_id: str
     span: Span
     patterns: tuple[str, ...] = ("*",)  # what a replayed event must match besides
     ceiling: int = HIGHEST
     with_payload: bool = False
+    organizations: tuple[str, ...] | None = None  # or only these of them
 
     @property
     def slice(self) -> int:
@@ -65,7 +67,13 @@ class Range:
             values["code"] = span.status_code
         if span.event_ids is not None:
             values["event_ids"] = json.dumps(span.event_ids)
+        if self.organizations is not None:
+            values["organizations"] = json.dumps(self.organizations)
         return values
+
+    @property
+    def everywhere(self) -> bool:
+        return self.org_id == PLATFORM
 
 
 async def slices(store: Store, range_: Range, after: int | None) -> AsyncIterator[tuple[list[Row[Any]], int]]:
@@ -109,7 +117,7 @@ async def _end_of_slice(conn: AsyncConnection, range_: Range, after: int, end: i
 
 async def matches(conn: AsyncConnection, range_: Range, after: int, last: int) -> list[Row[Any]]:
     """The events of a slice that match: position, event_id, event_type, accepted_at and `kept`, whether there
-    is a payload; `with_payload` also timestamp and payload."""
+    is a payload; `with_payload` also org_id, timestamp and payload."""
     statement, types = match_statement(range_, conn.dialect.name)
     values = {**range_.values, **types, "after": after, "last_position": last}
     return list((await conn.execute(text(statement), values)).all())
@@ -121,7 +129,9 @@ def boundary_statement(range_: Range, dialect: str) -> str:
         status = " AND status = 'failed'" if range_.span.which == "failed" else ""
         table = f"deliveries{_by(dialect, _index(range_))} WHERE target_id = :target{status}"
     else:
-        table = f"events{_by(dialect, 'events_by_org')} WHERE org_id = :org"
+        # Of listed organizations, too, events are counted whosever they are: a slice has bounded work.
+        whose = "TRUE" if range_.everywhere else "org_id = :org"
+        table = f"events{_by(dialect, _index_of_events(range_))} WHERE {whose}"
     return (
         f"SELECT position FROM {table} AND position > :after AND position <= :end"  # noqa: S608
         " ORDER BY position LIMIT 1 OFFSET :count"
@@ -138,9 +148,10 @@ def match_statement(range_: Range, dialect: str) -> tuple[str, dict[str, str]]:
     if replay:
         statement = (
             "SELECT e.position, e.id AS event_id, e.type AS event_type, e.accepted_at,"  # noqa: S608
-            f" e.payload IS NOT NULL AS kept{', e.timestamp, e.payload' if range_.with_payload else ''}"
-            f" FROM events e{_by(dialect, 'events_by_org')}"
-            " WHERE e.org_id = :org AND e.position > :after AND e.position <= :last_position"
+            " e.payload IS NOT NULL AS kept"
+            f"{', e.org_id, e.timestamp, e.payload' if range_.with_payload else ''}"
+            f" FROM events e{_by(dialect, _index_of_events(range_))}"
+            f" WHERE {_whose(range_, dialect)} AND e.position > :after AND e.position <= :last_position"
             f" AND e.id >= :first AND e.id < :last{types}"
             f" AND NOT EXISTS (SELECT 1 FROM {by_event} WHERE l.event_id = e.id"
             f" AND l.target_id = :target AND {_COUNTS}) ORDER BY e.position"
@@ -159,6 +170,18 @@ def match_statement(range_: Range, dialect: str) -> tuple[str, dict[str, str]]:
     return statement, values
 
 
+def _index_of_events(range_: Range) -> str:
+    """By which index a replay finds its events."""
+    return "events_by_position" if range_.everywhere else "events_by_org"
+
+
+def _whose(range_: Range, dialect: str) -> str:
+    """Condition on the organization of an event that is replayed."""
+    if not range_.everywhere:
+        return "e.org_id = :org"
+    return "TRUE" if range_.organizations is None else f"e.org_id {_LISTED[dialect].format('organizations')}"
+
+
 def _index(range_: Range) -> str:
     """By which index a redelivery finds its deliveries."""
     if range_.span.event_ids is not None:
@@ -172,13 +195,13 @@ def _chosen(span: Span, dialect: str) -> str:
     if span.status_code is not None:
         chosen += " AND d.last_status_code = :code"
     if span.event_ids is not None:
-        chosen += f" AND d.event_id {_LISTED[dialect]}"
+        chosen += f" AND d.event_id {_LISTED[dialect].format('event_ids')}"
     return chosen
 
 
 _LISTED: Final = {
-    "sqlite": "IN (SELECT value FROM json_each(:event_ids))",
-    "postgresql": "= ANY(ARRAY(SELECT jsonb_array_elements_text(CAST(CAST(:event_ids AS text) AS jsonb))))",
+    "sqlite": "IN (SELECT value FROM json_each(:{}))",
+    "postgresql": "= ANY(ARRAY(SELECT jsonb_array_elements_text(CAST(CAST(:{} AS text) AS jsonb))))",
 }
 
 

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive, Scope
 
+from gateway.domain.wording import of_pydantic
 from gateway.errors import (
     BadRequest,
     Detail,
@@ -25,6 +26,7 @@ SMALL: Final = 1024 * 1024
 BATCH: Final = 16 * 1024 * 1024
 IN_FLIGHT: Final = 64 * 1024 * 1024
 READ_SECONDS: Final = 20.0
+_MOST_DIGITS: Final = 1000  # of an integer: no field takes one that long
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -114,7 +116,9 @@ def parse(model: type[M], body: bytes) -> M:
     if not body:
         body = b"{}"
     try:
-        value = json.loads(body.decode(), object_pairs_hook=_unique, parse_constant=_no_constant)
+        value = json.loads(
+            body.decode(), object_pairs_hook=_unique, parse_constant=_no_constant, parse_int=_integer
+        )
         if b"\\u" in body:  # the only way to write half of a surrogate pair
             json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError:
@@ -132,7 +136,10 @@ def parse(model: type[M], body: bytes) -> M:
     try:
         return model.model_validate(value)
     except ValidationError as error:
-        details = [Detail(_path(e["loc"]), _message(e)) for e in error.errors(include_url=False)]
+        details = [
+            Detail(_path(e["loc"]), of_pydantic(e["type"], e.get("ctx", {}), e["msg"]))
+            for e in error.errors(include_url=False, include_input=False)
+        ]
         text = "; ".join(
             f"{detail.field}: {detail.message}" if detail.field else detail.message for detail in details[:5]
         )
@@ -153,6 +160,12 @@ def _no_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
 
 
+def _integer(digits: str) -> int:
+    if len(digits) > _MOST_DIGITS:
+        raise ValueError("a number has too many digits")
+    return int(digits)
+
+
 def _path(location: tuple[int | str, ...]) -> str:
     text = ""
     for part in location:
@@ -160,16 +173,6 @@ def _path(location: tuple[int | str, ...]) -> str:
             continue
         text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
     return text
-
-
-def _message(error: Any) -> str:
-    kind, message = error["type"], str(error["msg"])
-    if kind == "extra_forbidden":
-        return "is not a field"
-    if kind == "missing":
-        return "is required"
-    message = message.removeprefix("Value error, ").removeprefix("Input ")
-    return message[0].lower() + message[1:]
 
 
 def _content_length(scope: Scope) -> int | None:

@@ -51,5 +51,10 @@ async def stream(
 
 def csv_lines(rows: list[list[Any]]) -> bytes:
     text = io.StringIO()
-    csv.writer(text).writerows([[harmless(value) for value in row] for row in rows])
+    csv.writer(text).writerows([[_cell(value) for value in row] for row in rows])
     return text.getvalue().encode()
+
+
+def _cell(value: Any) -> Any:
+    """Booleans are `true` and `false`, as in JSON."""
+    return str(value).lower() if isinstance(value, bool) else harmless(value)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any, Final, Protocol, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.clock import parse_time
+from gateway.domain.event_types import CATALOGUE, RESERVED_TYPES, check_type
+from gateway.domain.near_miss import nearest
 from gateway.errors import InvalidRequest
 from gateway.store.page import Order, PageQuery, decode_cursor, encode_cursor
 from gateway.web.call import Answer, Call
@@ -38,11 +40,41 @@ def time_parameter(call: Call, name: str) -> int | None:
         raise InvalidRequest.field(name, message) from None
 
 
+def span_parameters(call: Call) -> tuple[int | None, int | None]:
+    """`since` and `until`, in ms. Raises InvalidRequest when nothing can lie between them."""
+    since, until = time_parameter(call, "since"), time_parameter(call, "until")
+    if since is not None and until is not None and since > until:
+        raise InvalidRequest.field("until", "must not be earlier than since")
+    return since, until
+
+
+def type_parameter(call: Call) -> str | None:
+    """`type`: any that an event may have, also one that is not in the catalogue."""
+    text = call.query.get("type")
+    if text is None:
+        return None
+    if text.endswith("*"):
+        raise InvalidRequest.field("type", "must be one type in full: patterns are for webhooks")
+    try:
+        check_type(text)
+    except ValueError as error:
+        meant = _did_you_mean(text, {*CATALOGUE, *RESERVED_TYPES})
+        raise InvalidRequest.field("type", str(error) + meant) from None
+    return text
+
+
 def choice_parameter(call: Call, name: str, choices: Iterable[str]) -> str | None:
     value = call.query.get(name)
     if value is not None and value not in (allowed := list(choices)):
-        raise InvalidRequest.field(name, "must be one of " + ", ".join(allowed))
+        meant = _did_you_mean(value, allowed)
+        raise InvalidRequest.field(name, "must be one of " + ", ".join(allowed) + meant)
     return value
+
+
+def _did_you_mean(text: str, known: Collection[str]) -> str:
+    lowered = text.lower()
+    meant = lowered if lowered in known else nearest(lowered, known)
+    return f"; did you mean {meant}?" if meant else ""
 
 
 def number_parameter(call: Call, name: str, least: int, most: int) -> int | None:

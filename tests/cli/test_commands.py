@@ -35,6 +35,15 @@ def test_send_passes_data_as_typed(run: Run, gateway: FakeGateway) -> None:
     assert "evt_1" in result.stdout
 
 
+def test_send_says_what_looks_like_a_mistake(run: Run, gateway: FakeGateway) -> None:
+    warning = {"field": "type", "message": "call.complete is not in the catalogue"}
+    accepted = {"id": "evt_1", "deliveries": 0, "warnings": [warning]}
+    gateway.on("POST /api/events", httpx.Response(202, json=accepted))
+    result = run("events", "send", "--type", "call.complete", "--data", "{}")
+    assert result.stderr == "Warning: type: call.complete is not in the catalogue\n"
+    assert "warnings" not in result.stdout
+
+
 def test_send_reads_a_file_or_standard_input(run: Run, gateway: FakeGateway, tmp_path: Path) -> None:
     gateway.on("POST /api/events", ACCEPTED)
     (tmp_path / "data.json").write_bytes(b'{"n": 1.10}\n')

@@ -31,6 +31,7 @@ def problem(status: int, code: str, message: str = "no", **headers: str) -> http
         (problem(400, "organization_required"), "--org or HUM_GATEWAY_ORG"),
         (problem(403, "wrong_organization"), "unset HUM_GATEWAY_ORG"),
         (problem(422, "target_denied"), "HUM_GATEWAY_ALLOW_NETWORKS"),
+        (problem(404, "organization_unknown"), "HUM_GATEWAY_CREATE_ORGS"),
         (httpx.Response(404, text="<html>"), "HUM_GATEWAY_URL or --gateway-url"),
         (httpx.Response(302, headers={"Location": "https://x"}), "HUM_GATEWAY_URL or --gateway-url"),
     ],

@@ -84,6 +84,26 @@ def test_an_export_that_breaks_off_is_an_error() -> None:
             next(pieces)
 
 
+@pytest.mark.parametrize(
+    ("typed", "sent"),
+    [
+        ("2026-11-30", "2026-11-30T00:00:00Z"),
+        ("2026-11-30T12:00:00+01:00", "2026-11-30T12:00:00+01:00"),
+    ],
+)
+def test_a_day_is_its_beginning(run: Run, gateway: FakeGateway, typed: str, sent: str) -> None:
+    gateway.on("GET /api/deliveries", httpx.Response(200, json={"data": [], "next_cursor": None}))
+    assert run("deliveries", "list", "--since", typed).exit_code == 0
+    assert gateway.requests[0].url.params["since"] == sent
+
+
+@pytest.mark.parametrize("typed", ["2026-02-30", "2026-11-30T12:00:00", "30.11.2026", "yesterday"])
+def test_what_is_no_day_is_refused(run: Run, typed: str) -> None:
+    refused = run("deliveries", "list", "--since", typed)
+    assert refused.exit_code == 2
+    assert repr(typed) in refused.stderr
+
+
 def test_lists_are_searched_with_their_filters(run: Run, gateway: FakeGateway) -> None:
     short = {"data": [], "next_cursor": "c1", "searched_until": "2026-11-20T21:05:09.123Z"}
     gateway.on(

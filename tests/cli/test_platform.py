@@ -14,8 +14,8 @@ from tests.cli.conftest import FakeGateway
 Run = Callable[..., Result]
 HOOK = {"id": "whk_1", "org_id": "*", "url": "https://core.example/", "events": ["webhook.disabled"],
         "organizations": None, "status": "enabled"}  # fmt: skip
-TOOK = {"ok": True, "status_code": 200, "duration_ms": 12, "error": None, "response_body": "fine",
-        "delivery_id": "dlv_1"}  # fmt: skip
+TOOK = {"ok": True, "status_code": 200, "duration_ms": 12, "error": None, "error_detail": "",
+        "response_body": "fine", "delivery_id": "dlv_1"}  # fmt: skip
 PATH = "/api/platform/webhooks"
 
 
@@ -59,7 +59,10 @@ def test_the_other_commands(run: Run, gateway: FakeGateway) -> None:
     ("group", "path"), [("webhooks", "/api/webhooks"), ("platform-webhooks", "/api/platform/webhooks")]
 )
 def test_a_test_says_what_came_back(run: Run, gateway: FakeGateway, group: str, path: str) -> None:
-    failed = TOOK | {"ok": False, "status_code": None, "error": "connect_refused"}
+    denied = "this address is not open to webhooks (loopback)"
+    failed = TOOK | {
+        "ok": False, "status_code": None, "error": "connect_refused", "error_detail": denied,
+    }  # fmt: skip
     gateway.on(f"POST {path}/whk_1/test", httpx.Response(200, json=TOOK), httpx.Response(200, json=failed))
     took = run(group, "test", "whk_1", "--type", "call.completed")
     assert took.exit_code == 0, took.output
@@ -69,3 +72,17 @@ def test_a_test_says_what_came_back(run: Run, gateway: FakeGateway, group: str, 
     assert refused.exit_code == 1
     assert json.loads(refused.stdout)["error"] == "connect_refused"
     assert gateway.requests[1].content == b""
+    assert denied in run(group, "test", "whk_1").stdout
+    assert "error_detail" not in took.stdout
+
+
+def test_what_it_never_got_is_replayed(run: Run, gateway: FakeGateway) -> None:
+    job = {"id": "job_1", "kind": "replay", "status": "running", "matched": None, "done": 0, "failed": 0}
+    gateway.on(
+        f"POST {PATH}/whk_1/replay", httpx.Response(200, json={"matched": 3}), httpx.Response(202, json=job)
+    )
+    counted = run("platform-webhooks", "replay", "whk_1", "--dry-run", "--types", "sms.received")
+    assert counted.stdout == "3 events match\n"
+    assert json.loads(gateway.requests[0].content) == {"types": ["sms.received"], "dry_run": True}
+    assert "job_1" in run("platform-webhooks", "replay", "whk_1", "--since", "2026-11-20").stdout
+    assert json.loads(gateway.requests[1].content) == {"since": "2026-11-20T00:00:00Z"}

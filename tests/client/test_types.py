@@ -27,38 +27,24 @@ from typing import (
 import pytest
 
 from gateway.client import AsyncClient, Client
-from gateway.client.call import Blocking, call, listing
+from gateway.client.call import Blocking
 from gateway.client.calls import Calls
 from gateway.client.request import Download, Listing, Request
 from gateway.client.rows import Rows
 from gateway.client.types import BatchResult
 from gateway.web.api import OPERATIONS
 from gateway.web.openapi.document import build
+from tests.support.calls import DECLARED, address, made
 
 T = TypeVar("T")
 DOCUMENT = build()
 ROOT = Path(__file__).parents[2]
-DECLARED = {name: value for name, value in inspect.getmembers(Calls) if isinstance(value, (call, listing))}
-
-
-def made(name: str) -> Request[Any] | Listing[Any]:
-    """The value that a call makes of invented arguments."""
-    make = DECLARED[name].make
-    given = {
-        parameter.name: {"data": {}, "events": []}.get(parameter.name, "{id}")
-        for parameter in list(inspect.signature(make).parameters.values())[1:]
-        if parameter.default is parameter.empty and parameter.kind is not parameter.VAR_KEYWORD
-    }
-    value: Request[Any] | Listing[Any] = make(None, **given)
-    return value
 
 
 def operation_of(name: str) -> dict[str, Any] | None:
     """What the document says of a call; None for one that is not of the API proper."""
-    value = made(name)
-    method = value.method.lower() if isinstance(value, Request) else "get"
-    path = value.path.replace("%7B", "{").replace("%7D", "}")
-    found: dict[str, Any] | None = DOCUMENT["paths"].get(path, {}).get(method)
+    method, path = address(name)
+    found: dict[str, Any] | None = DOCUMENT["paths"].get(path, {}).get(method.lower())
     return found if path.startswith("/api/") else None
 
 

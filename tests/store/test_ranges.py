@@ -61,7 +61,8 @@ async def plan(store: Store, statement: str, values: dict[str, Any]) -> str:
 def of(kind: str, **values: Any) -> Range:
     """A range of `whk_1`; fields of the span are taken as well."""
     chosen = {name: values.pop(name) for name in ("which", "status_code", "event_ids") if name in values}
-    return Range(kind, "acme", "whk_1", replace(SPAN, **chosen), **values)  # type: ignore[arg-type]
+    org_id = values.pop("org_id", "acme")
+    return Range(kind, org_id, "whk_1", replace(SPAN, **chosen), **values)  # type: ignore[arg-type]
 
 
 async def found(store: Store, range_: Range, after: int | None = None) -> list[Any]:
@@ -99,6 +100,26 @@ async def test_no_statement_reads_a_whole_table(
         assert any(name in shown for name in (index, *others)), shown
         assert "Seq Scan" not in shown, shown
         assert "SCAN" not in shown, shown
+
+
+@pytest.mark.parametrize("organizations", [None, ("acme", "other", "nobody")])
+async def test_a_replay_over_all_organizations_reads_by_position(
+    store: Store, organizations: tuple[str, ...] | None
+) -> None:
+    await fill(store)
+    range_ = of("replay", org_id="*", patterns=("call.*",), organizations=organizations)
+    dialect = "sqlite" if store.database.is_sqlite else "postgresql"
+    async with store.reading() as conn:
+        last = await ranges._end_of_slice(conn, range_, 0, 10**9)
+    assert last < 3 * EVENTS, "a slice is bounded, whosever the events are"
+    matching, types = ranges.match_statement(range_, dialect)
+    match = await plan(store, matching, {**range_.values, **types, "after": 0, "last_position": last})
+    limits = {"after": 0, "end": 10**9, "count": ranges.SLICE}
+    boundary = await plan(store, ranges.boundary_statement(range_, dialect), range_.values | limits)
+    for shown in (match, boundary):
+        assert "events_by_position" in shown or "_position_idx" in shown, shown
+        assert "Seq Scan" not in shown, shown
+        assert "SCAN events" not in shown.replace("SCAN e ", "SCAN events "), shown
 
 
 async def test_named_events_are_looked_up_one_by_one(store: Store) -> None:

@@ -242,6 +242,7 @@ async def test_an_export_holds_everything_that_matches(
         rows = list(csv.DictReader(io.StringIO(everything.text)))
         assert len(rows) == 2_000
         assert rows[0]["id"] == "dlv_1"
+        assert {row["test"] for row in rows} == {"false"}
         some = await node.call("GET", "/api/webhooks/whk_busy/deliveries", headers=LINES)
         assert some.status_code == 404, "not a webhook that ever was"
         lines = await node.call("GET", "/api/deliveries?type=sms.sent&status=delivered", headers=LINES)
@@ -258,6 +259,18 @@ async def test_an_export_holds_everything_that_matches(
         assert read == []
 
 
+async def test_an_export_says_where_each_target_is(node: Node) -> None:
+    hook = await waiting(node)
+    deleted = await node.webhook("https://example.com/gone?token=x")
+    await node.send()
+    assert (await node.call("DELETE", f"/api/webhooks/{deleted['id']}")).status_code == 204
+    exported = await node.call("GET", "/api/deliveries", headers=CSV)
+    urls = {row["target_id"]: row["target_url"] for row in csv.DictReader(io.StringIO(exported.text))}
+    assert urls == {hook: "https://example.invalid/", deleted["id"]: ""}
+    lines = await node.call("GET", "/api/deliveries", headers=LINES)
+    assert "target_url" not in lines.text, "a line is a delivery as everywhere"
+
+
 async def test_an_export_is_for_admins_and_has_no_pages(node: Node) -> None:
     await waiting(node)
     operator, admin = await node.new_key("operator"), await node.new_key("admin")
@@ -271,9 +284,10 @@ async def test_an_export_is_for_admins_and_has_no_pages(node: Node) -> None:
 
 def test_cells_that_a_spreadsheet_would_calculate_are_made_harmless() -> None:
     risky = ["=1+1", "-1", "@x", "\tx", "+1 317", "+SUM(A1)", "\rx"]
-    plain = ["+13175550142", "a=b", "", 5, None, True]
+    plain = ["+13175550142", "a=b", "", 5, None]
     assert [harmless(value) for value in risky] == ["'" + value for value in risky]
     assert [harmless(value) for value in plain] == plain
+    assert exports.csv_lines([[True, False]]) == b"true,false\r\n"
     assert exports.wanted_kind("application/json, text/csv;q=0.5") == "text/csv"
     assert exports.wanted_kind("*/*") is None
 

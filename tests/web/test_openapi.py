@@ -172,7 +172,7 @@ def test_every_error_code_is_in_the_table() -> None:
 
 def test_the_answer_to_an_event_is_what_ingest_makes() -> None:
     made = {field.name: field.type for field in msgspec.structs.fields(EventAnswer)}
-    assert list(made) == list(answers.AcceptedEvent.__annotations__)
+    assert [*made, "warnings"] == list(answers.AcceptedEvent.__annotations__)
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda one: one.id)
@@ -391,7 +391,10 @@ async def test_every_answer_is_as_described(node: Node) -> None:
     ear = await ask("POST", "/api/platform/webhooks", json=body_of_platform)  # the first one is gone
     for what in ("rotate-secret", "rotate-secret", "rotate-secret/finish", "release", "redeliver"):
         await ask("POST", f"{here}/{what}", ear["id"])
-    await ask("POST", f"{here}/redeliver", ear["id"], json={"dry_run": True})
+    other = await ask("POST", "/api/platform/webhooks", json=body_of_platform)
+    for what in ("redeliver", "replay"):
+        await ask("POST", f"{here}/{what}", ear["id"], json={"dry_run": True})
+    await ask("POST", f"{here}/replay", other["id"])
     await ask("PATCH", here, ear["id"], json={"headers": {"X-A": "b"}})
     await ask("PATCH", here, ear["id"], json={"url": "https://example.net/"})
     await ask("PATCH", here, ear["id"], json={"url": "https://10.0.0.1/"})

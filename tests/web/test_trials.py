@@ -43,7 +43,7 @@ async def test_a_test_is_signed_marked_and_told(any_database: str) -> None:
         assert request.header("webhook-id") == seen["id"]
         assert answer == {
             "ok": True, "status_code": 201, "duration_ms": answer["duration_ms"], "error": None,
-            "response_body": "thanks", "delivery_id": request.header("X-HUM-Delivery"),
+            "error_detail": "", "response_body": "thanks", "delivery_id": request.header("X-HUM-Delivery"),
         }  # fmt: skip
         kept = await node.delivery(answer["delivery_id"])
         assert (kept["test"], kept["status"], kept["attempts_made"]) == (True, "delivered", 1)
@@ -139,6 +139,7 @@ async def test_the_guard_stands_before_tests_too(sqlite_database: str) -> None:
             await tx.conn.exec_driver_sql("UPDATE revisions SET url = ?", (sealed,))
         answer = (await trial(node, hook["id"])).json()
         assert (answer["ok"], answer["error"], answer["status_code"]) == (False, "target_denied", None)
+        assert answer["error_detail"] == "this address is not open to webhooks (loopback)"
 
 
 async def revision(tx: Any, webhook_id: str) -> tuple[str, str]:

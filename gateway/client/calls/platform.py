@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final, Unpack
 
 from gateway.client.call import call, listing
-from gateway.client.calls.redeliveries import Which, redelivery_body
+from gateway.client.calls.redeliveries import Which, range_body, redelivery_body
 from gateway.client.calls.webhooks import rotation_body
 from gateway.client.jobs import DryRun, Job
 from gateway.client.request import Listing, Request, segment
@@ -177,6 +177,37 @@ class PlatformCalls:
         """
         body = redelivery_body(types, since, until, which, status_code, event_ids) | {"dry_run": True}
         return Request("POST", f"{_of(webhook_id)}/redeliver", json=body)
+
+    @call
+    def replay_platform_range(
+        self,
+        webhook_id: str,
+        *,
+        types: list[str] | None = None,
+        since: str | None = None,
+        until: str | None = None,
+    ) -> Request[Job]:
+        """As `replay_range`, over all organizations or those that the webhook lists.
+
+        client.replay_platform_range("whk_01k9…", since="2026-11-20T19:00:00Z")["id"]
+        """
+        return Request("POST", f"{_of(webhook_id)}/replay", json=range_body(types, since, until))
+
+    @call
+    def count_platform_replay(
+        self,
+        webhook_id: str,
+        *,
+        types: list[str] | None = None,
+        since: str | None = None,
+        until: str | None = None,
+    ) -> Request[DryRun]:
+        """How many events `replay_platform_range` would send; nothing is sent.
+
+        client.count_platform_replay("whk_01k9…")["matched"]
+        """
+        body = range_body(types, since, until) | {"dry_run": True}
+        return Request("POST", f"{_of(webhook_id)}/replay", json=body)
 
     @call
     def platform_webhook_stats(self, webhook_id: str, *, window: str | None = None) -> Request[WebhookStats]:

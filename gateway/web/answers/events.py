@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, TypedDict
+from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
 from msgspec import Meta
 
@@ -19,6 +19,15 @@ class AcceptedEvent(TypedDict):
     timestamp: Annotated[Time, Meta(description="`occurred_at` if it was given, else `accepted_at`.")]
     accepted_at: Annotated[Time, Meta(description="When the gateway took it.")]
     deliveries: Annotated[Count, Meta(description="How many deliveries it makes.")]
+    warnings: NotRequired[
+        Annotated[
+            list[Mistake],
+            Meta(
+                description="What looks like a mistake in an event that was taken: a type that is nearly one "
+                "of the catalogue, an `occurred_at` more than a day in the future. Else it is not there."
+            ),
+        ]
+    ]
 
 
 class RefusedEvent(TypedDict):

@@ -50,6 +50,7 @@ class TestResult(TypedDict):
     status_code: Annotated[int | None, Meta(description="Null when there was no answer.")]
     duration_ms: Milliseconds
     error: Annotated[str | None, Meta(description="As in an attempt; null for a 2xx.")]
+    error_detail: Annotated[str, Meta(description="The error in a sentence.")]
     response_body: Annotated[
         str | None,
         Meta(description="The first 16 KiB. A platform key sees it only with the scope `payload:read`."),

@@ -15,7 +15,7 @@ from gateway.store import audit
 from gateway.store.page import PageQuery
 from gateway.web import answers
 from gateway.web.call import Answer, Call
-from gateway.web.lists import PAGE_PARAMETERS, list_answer, page_query, time_parameter
+from gateway.web.lists import PAGE_PARAMETERS, list_answer, page_query, span_parameters
 from gateway.web.operation import Operation
 
 _FILTERS: Final = ("action", "object_id", "actor", "since", "until")
@@ -28,7 +28,7 @@ _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 
 async def list_audit(call: Call) -> Answer:
     filters: dict[str, Any] = {name: call.query.get(name) for name in _FILTERS[:3]}
-    filters |= {name: time_parameter(call, name) for name in _FILTERS[3:]}
+    filters |= zip(_FILTERS[3:], span_parameters(call), strict=True)
     async with call.reading() as conn:
         query = await page_query(call, conn)
         wanted = call.headers.get("accept", "")

@@ -22,7 +22,7 @@ from gateway.web.lists import (
     choice_parameter,
     number_parameter,
     page_query,
-    time_parameter,
+    span_parameters,
 )
 from gateway.web.operation import Operation
 
@@ -55,6 +55,7 @@ async def ping_connector(call: Call) -> Answer:
 async def list_requests(call: Call) -> Answer:
     connector_id = await _existing(call)
     result = choice_parameter(call, "result", RESULTS)
+    since, until = span_parameters(call)
     async with call.reading() as conn:
         page = await log.page(
             conn,
@@ -63,8 +64,8 @@ async def list_requests(call: Call) -> Answer:
             kind=choice_parameter(call, "kind", get_args(Kind)),
             succeeded=None if result is None else result == "succeeded",
             status_code=number_parameter(call, "status_code", 100, 999),
-            since=time_parameter(call, "since"),
-            until=time_parameter(call, "until"),
+            since=since,
+            until=until,
         )
     content: answers.ConnectorRequestList = {
         "data": [shapes_connectors.request(row) for row in page.rows],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -12,6 +12,7 @@ from gateway.dispatch import call_sync
 from gateway.domain.call import call_id_of
 from gateway.domain.delivery import Status, shown_status
 from gateway.domain.event import Event
+from gateway.domain.exchange import RECORDED_ERRORS
 from gateway.domain.trial import test_event
 from gateway.domain.waiting import waiting
 from gateway.errors import Forbidden, InvalidRequest, NotFound
@@ -33,7 +34,8 @@ from gateway.web.lists import (
     choice_parameter,
     number_parameter,
     page_query,
-    time_parameter,
+    span_parameters,
+    type_parameter,
 )
 from gateway.web.operation import Operation
 from gateway.web.search import Search
@@ -49,6 +51,7 @@ _COLUMNS: Final = {
 } | {
     "target_type": lambda row: row["target"]["type"],
     "target_id": lambda row: row["target"]["id"],
+    "target_url": lambda row: row["target_url"],
 }  # fmt: skip
 
 
@@ -154,16 +157,17 @@ def _sample(row: Row[Any]) -> Event | None:
 
 async def list_of_target(call: Call, target_id: str | None) -> Answer:
     """The deliveries to one target, or to all, as the request's parameters want them."""
+    since, until = span_parameters(call)
     wanted = DeliveryFilter(
         org_id=call.org_filter,
         target_id=target_id,
         event_id=call.query.get("event_id"),
         status=choice_parameter(call, "status", [status.value for status in Status]),
-        type=call.query.get("type"),
+        type=type_parameter(call),
         last_status_code=number_parameter(call, "last_status_code", 100, 999),
-        last_error=call.query.get("last_error"),
-        since=time_parameter(call, "since"),
-        until=time_parameter(call, "until"),
+        last_error=choice_parameter(call, "last_error", RECORDED_ERRORS),
+        since=since,
+        until=until,
     )
     kind = exports.wanted_kind(call.headers.get("accept", ""))
     if kind is not None:
@@ -202,9 +206,26 @@ async def _export(call: Call, wanted: DeliveryFilter, kind: str) -> Answer:
         after = None if cursor is None else decode_cursor(cursor, query.order)
         async with call.reading() as conn:
             page = await history.page(conn, wanted, replace(query, after=after))
-        return [shapes.delivery(row) for row in page.rows], page.next_cursor
+        shown: list[Mapping[str, Any]] = [shapes.delivery(row) for row in page.rows]
+        if kind == exports.CSV:
+            urls = await _urls(call, {(row.org_id, row.target_id) for row in page.rows})
+            shown = [{**row, "target_url": urls[row["target"]["id"]]} for row in shown]
+        return shown, page.next_cursor
 
     return Answer(stream=exports.stream(kind, _COLUMNS, pages), media_type=kind)
+
+
+async def _urls(call: Call, targets: Collection[tuple[str, str]]) -> dict[str, str | None]:
+    """The present URL of each of these webhooks and connectors, given with their organizations; None for one
+    that is no more."""
+    directory = call.services.directory
+    views = {org_id: await directory.organization(org_id) for org_id in {org_id for org_id, _ in targets}}
+    found = {}
+    for org_id, target_id in targets:
+        view = views[org_id]
+        target = None if view is None else view.addressee(target_id)
+        found[target_id] = None if target is None else target.url
+    return found
 
 
 def _page(found: Found) -> Answer:

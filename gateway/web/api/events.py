@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import re
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -11,6 +13,7 @@ import msgspec
 from gateway.domain import own_types
 from gateway.domain.event import BatchInput, EventInput, NewEvent
 from gateway.domain.event_types import CATALOGUE
+from gateway.domain.near_miss import hints_for_event
 from gateway.errors import BadRequest, Detail, Forbidden, InvalidRequest, NotFound, Problem
 from gateway.ingest.accept import Acceptance
 from gateway.ingest.plan import Answer as EventAnswer
@@ -22,9 +25,11 @@ from gateway.store.idempotency import KEPT_MS, Claim
 from gateway.web import answers, shapes
 from gateway.web.body import BATCH, check_json_type
 from gateway.web.call import Answer, Call
-from gateway.web.lists import PAGE_PARAMETERS, page_query, time_parameter
+from gateway.web.lists import PAGE_PARAMETERS, page_query, span_parameters, type_parameter
 from gateway.web.operation import Operation
 from gateway.web.repeats import check_key
+
+log = logging.getLogger("gateway.events")
 
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}\Z")
 
@@ -46,7 +51,8 @@ async def send_event(call: Call) -> Answer:
     if not accepted.replayed:
         services.metrics.events_accepted.labels("api").inc()
         services.metrics.deliveries_created.inc(answer.deliveries)
-    return Answer(raw=msgspec.json.encode(answer), status=202, headers=_replayed(accepted.replayed))
+    shown = _with_warnings(answer)
+    return Answer(raw=msgspec.json.encode(shown), status=202, headers=_replayed(accepted.replayed))
 
 
 async def send_batch(call: Call) -> Answer:
@@ -74,20 +80,24 @@ async def send_batch(call: Call) -> Answer:
         services.metrics.deliveries_created.inc(sum(answer.deliveries for answer in made))
     rest = iter(answers)
     results = [item if isinstance(item, Problem) else next(rest) for item in items]
-    shown = [_problem(result) if isinstance(result, Problem) else result for result in results]
+    shown = [
+        _problem(result) if isinstance(result, Problem) else _with_warnings(result, f"events[{index}].")
+        for index, result in enumerate(results)
+    ]
     status = 207 if mode == "each" else 202
     return Answer(raw=msgspec.json.encode({"data": shown}), status=status, headers=_replayed(replayed))
 
 
 async def list_events(call: Call) -> Answer:
+    since, until = span_parameters(call)
     async with call.reading() as conn:
         page = await event_rows.page(
             conn,
             call.org_filter,
             await page_query(call, conn),
-            type_=call.query.get("type"),
-            since=time_parameter(call, "since"),
-            until=time_parameter(call, "until"),
+            type_=type_parameter(call),
+            since=since,
+            until=until,
         )
     content: answers.EventList = {
         "data": [shapes.event(row) for row in page.rows],
@@ -192,6 +202,23 @@ def _traceparent(call: Call) -> str | None:
 
 def _replayed(replayed: bool) -> dict[str, str]:
     return {"Idempotent-Replayed": "true"} if replayed else {}
+
+
+def _with_warnings(answer: EventAnswer, prefix: str = "") -> EventAnswer | dict[str, Any]:
+    """The answer; with what looks like a mistake in its event, if anything does."""
+    hints = hints_for_event(answer.type, answer.timestamp, answer.accepted_at)
+    if not hints:
+        return answer
+    for hint in hints:
+        _log_once(f"{hint.field}: {hint.message}")
+    warnings = [{"field": prefix + hint.field, "message": hint.message} for hint in hints]
+    return {**msgspec.structs.asdict(answer), "warnings": warnings}
+
+
+@lru_cache(maxsize=1024)
+def _log_once(hint: str) -> None:
+    """A sender that errs does so in every event: the log hears of it the first time."""
+    log.warning("an event was accepted that looks like a mistake: %s", hint)
 
 
 def _together(problems: list[Problem]) -> Problem:

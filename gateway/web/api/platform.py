@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from gateway.domain.job import RedeliverRequest
+from gateway.domain.job import RangeRequest, RedeliverRequest
 from gateway.domain.platform_webhook import PlatformWebhookCreate, PlatformWebhookUpdate
 from gateway.domain.trial import WebhookTest
 from gateway.domain.webhook import RotationFinish, SecretRotate, WebhookDisable, WebhookEnable, WebhookRelease
@@ -94,6 +94,13 @@ OPERATIONS = (
         model=RedeliverRequest, answers={202: answers.Job, 200: answers.DryRun},
         errors=("webhook_disabled", "job_running"),
         note="As for other webhooks. A platform key reads the job at `/api/jobs/{id}` with `X-HUM-Org: *`.",
+    ),
+    _operation(
+        "POST", "/{id}/replay", "replayPlatformWebhook", redeliveries.replay_range,
+        "Send the events that match the webhook and never had a delivery to it.", model=RangeRequest,
+        answers={202: answers.Job, 200: answers.DryRun}, errors=("webhook_disabled", "job_running"),
+        note="Of all organizations, or of those that it lists. As for other webhooks; the job is read as "
+        "that of a redelivery.",
     ),
     _operation(
         "GET", "/{id}/stats", "getPlatformWebhookStats", history.webhook_stats,

@@ -24,6 +24,7 @@ async def test_webhook(call: Call) -> Answer:
         "status_code": result.status_code,
         "duration_ms": result.duration_ms,
         "error": result.error,
+        "error_detail": result.error_detail,
         "response_body": body if call.principal.reads_payloads else None,
         "delivery_id": result.delivery_id,
     }

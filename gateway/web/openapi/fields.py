@@ -313,7 +313,9 @@ _KEY: Final[dict[str, Meaning | None]] = {
         {"pattern": ORG_PATTERN, "examples": ["acme"]},
     ),
     "role": Meaning("What the key may do in its organization. Required unless it is a platform key."),
-    "expires_in": Meaning("Seconds; without it the key lasts until it is revoked.", {"examples": [7776000]}),
+    "expires_in": Meaning(
+        "Seconds, at least 60; without it the key lasts until it is revoked.", {"examples": [7776000]}
+    ),
     "name": Meaning(
         "For people; printable characters.",
         {"maxLength": 100, "pattern": _PRINTABLE, "examples": ["dashboard"]},

@@ -7,6 +7,8 @@ from typing import Any, Final, get_args
 
 from gateway.domain.audit import MAX_ACTOR
 from gateway.domain.delivery import Status
+from gateway.domain.event_types import MAX_TYPE_LENGTH
+from gateway.domain.exchange import RECORDED_ERRORS
 from gateway.domain.phone import DEFAULT_REGION
 from gateway.manage.stats import WINDOWS
 from gateway.store.connector_requests import Kind as RequestKind
@@ -18,6 +20,7 @@ from gateway.web.search import LONGEST as SEARCH_LONGEST
 ORG_PATTERN: Final = r"^(?!\.{1,2}$)[A-Za-z0-9_.-]{1,64}$"
 _ORG_OR_ALL: Final = r"^(\*|(?!\.{1,2}$)[A-Za-z0-9_.-]{1,64})$"
 _TEXT: Final = {"type": "string", "pattern": "^[^\\u0000]*$"}  # no NUL: the database has no such text
+_TYPE_PATTERN: Final = r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+$"
 _TIME: Final = {"type": "string", "format": "date-time", "examples": ["2026-11-20T21:05:09.123Z"]}
 
 QUERY: Final[Mapping[str, tuple[dict[str, Any], str]]] = {
@@ -31,7 +34,10 @@ QUERY: Final[Mapping[str, tuple[dict[str, Any], str]]] = {
         "The order of commits. Who follows an ascending cursor to its end, again and again, sees each row "
         "exactly once.",
     ),
-    "type": (_TEXT, "Only this event type."),
+    "type": (
+        {"type": "string", "pattern": _TYPE_PATTERN, "maxLength": MAX_TYPE_LENGTH},
+        "Only this event type, which need not be of the catalogue.",
+    ),
     "since": (_TIME, "From this time on, inclusive."),
     "until": (_TIME, "Up to this time, exclusive."),
     "status": ({"type": "string", "enum": [status.value for status in Status]}, "Only these deliveries."),
@@ -40,7 +46,10 @@ QUERY: Final[Mapping[str, tuple[dict[str, Any], str]]] = {
         {"type": "integer", "minimum": 100, "maximum": 999},
         "Only those whose latest attempt was answered with this status.",
     ),
-    "last_error": (_TEXT, "Only those whose latest attempt ended with this error, such as `timeout`."),
+    "last_error": (
+        {"type": "string", "enum": list(RECORDED_ERRORS)},
+        "Only those whose latest attempt ended with this error.",
+    ),
     "q": (
         {**_TEXT, "minLength": 1, "maxLength": SEARCH_LONGEST},
         "Only those whose payload holds this text, in whatever case. Opens at most 5,000 payloads or works "

@@ -58,8 +58,8 @@ platform_webhook: Final[answers.PlatformWebhook] = {
     "events": ["webhook.disabled", "delivery.failed"], "headers": {}, "organizations": None,
 }  # fmt: skip
 tested: Final[answers.TestResult] = {
-    "ok": True, "status_code": 200, "duration_ms": 171, "error": None, "response_body": "ok",
-    "delivery_id": _DELIVERY_ID,
+    "ok": True, "status_code": 200, "duration_ms": 171, "error": None, "error_detail": "",
+    "response_body": "ok", "delivery_id": _DELIVERY_ID,
 }  # fmt: skip
 rotation: Final[answers.Rotation] = {
     "state": "started", "started_at": _AT, "ends_at": "2026-11-21T21:05:09.123Z", "leading": "old",
@@ -235,6 +235,7 @@ def requests() -> Mapping[str, Mapping[str, Any]]:
         "rotatePlatformSecret": {"a_day": {"grace_period_seconds": 86400}},
         "finishPlatformRotation": {"nothing": {}},
         "redeliverPlatformWebhook": {"dry run": {"dry_run": True}},
+        "replayPlatformWebhook": {"dry run": {"dry_run": True}},
         "rotateSecret": {
             "a_day": {"grace_period_seconds": 86400},
             "leaked": {"grace_period_seconds": 0, "force": True},
@@ -332,6 +333,10 @@ def responses() -> Mapping[str, Mapping[int, Any]]:
         "rotatePlatformSecret": {200: {**platform_webhook, "rotation": rotation, "secret": _SECRET}},
         "finishPlatformRotation": {200: platform_webhook},
         "redeliverPlatformWebhook": {202: {**ordered, "org_id": "*"}, 200: {"matched": 2310}},
+        "replayPlatformWebhook": {
+            202: {**ordered, "org_id": "*", "kind": "replay"},
+            200: {"matched": 2310},
+        },
         "getPlatformWebhookStats": {200: _stats()},
         "releaseWebhook": {200: {**webhook, "was_held_until": _HELD_UNTIL}},
         "rotateSecret": {200: {**webhook, "rotation": rotation, "secret": _SECRET}},
