@@ -7,7 +7,7 @@ A command is one function in a module named after its noun. Modules import click
     backup       the same, for a copy of the database
     events, webhooks, deliveries, history, jobs, platform,
     connectors, connector_calls, callers, contacts,
-    contact_files, organizations, audit                      (through `connection`: the HTTP API)
+    contact_files, backfills, organizations, audit           (through `connection`: the HTTP API)
     signatures   sign, verify          listen   a local receiver
     output       tables and JSON       failures   errors, hints, exit statuses
     values       durations, headers, secrets       reference   docs/cli.md
