@@ -61,6 +61,8 @@ def _show(organization: Organization, as_json: bool) -> None:
     for level, fields in levels.items():
         shown[f"caller_fields {level}"] = "the usual ones" if fields is None else ", ".join(fields) or "none"
     shown["lookups today"] = f"{lookups['used']:,} of {lookups['budget']:,}"
+    if not lookups["budget"] and shown["lookup_budget"] != 0:
+        shown["lookups today"] += " (there is no account to charge)"
     if shown["lookup_budget"] is None:
         shown["lookup_budget"] = "the default"
     if shown["context_template"] is None:

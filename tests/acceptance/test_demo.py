@@ -74,7 +74,7 @@ def test_the_whole_story(place: Path) -> None:
     assert "Duplicates: 0." in done.stdout
     for row in (
         r"in the address book +found +Maria Okonkwo +person +\d+ ms",
-        r"known to CRM +found +Dana Quillfeather +CRM +\d+ ms",
+        r"known to the CRM +found +Dana Quillfeather +CRM +\d+ ms",
         r"only by the number +found +Sergio Suarez +network +\d+ ms",
         r"a stranger +not_found +- +- +\d+ ms",
         r"withheld +unknown +- +- +\d+ ms +withheld",

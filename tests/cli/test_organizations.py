@@ -37,6 +37,11 @@ def test_the_settings_are_shown_one_a_line(run: Run, gateway: FakeGateway) -> No
     assert shown["caller_fields B"] == "the usual ones"
     assert shown["own_numbers"] == "+13175550100"
     assert json.loads(run("organizations", "get", "acme", "--json").stdout) == ACME
+    for budget, why in ((None, " (there is no account to charge)"), (0, "")):
+        changed = ACME | {"lookup_budget": budget, "lookups_today": {"used": 3, "budget": 0}}
+        gateway.on(f"GET {HERE}", httpx.Response(200, json=changed))
+        last = run("organizations", "get", "acme").stdout.splitlines()[-1]
+        assert last.split("  ", 1)[1].strip() == f"3 of 0{why}"
 
 
 def test_budget_and_account_are_set_and_the_token_is_no_argument(
