@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from click.testing import Result
+from click.testing import CliRunner, Result
 
-from gateway.cli import backfills
+from gateway.cli import backfills, main
+from gateway.demo.twilio import TwilioDouble
 from gateway.web.openapi import samples
 from tests.cli.conftest import FakeGateway, body_of
+from tests.support.served import serving
 
 Run = Callable[..., Result]
 ESTIMATE: Any = samples.responses()["backfillContacts"][200]
 JOB: Any = samples.responses()["backfillContacts"][202]
+PHONE = "+13175550142"
 BACKFILL = "POST /api/contacts/backfill"
 NOTHING = {"matched": 0, "cost": {"currency": "USD", "amount": "0.00"}}
 
@@ -102,3 +106,31 @@ def test_another_cost_by_then_is_told_with_what_to_do(run: Run, gateway: FakeGat
     assert "it costs 9.00 by now (409 cost_changed)" in result.stderr and "--dry-run" in result.stderr
     for amount in ("much", "-1", "NaN"):
         assert run("contacts", "backfill", "twilio", "--confirm-cost", amount).exit_code == 2
+
+
+def test_the_whole_way_at_a_gateway(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Estimated, confirmed, followed to its end; then nothing is missing, and nothing more is charged."""
+    with TwilioDouble() as twilio:
+        settings = {name.lower(): value for name, value in twilio.settings.items()}
+        with serving(f"sqlite:///{tmp_path / 'gateway.db'}", **settings) as served:
+            monkeypatch.setenv("HUM_GATEWAY_URL", served.url)
+            monkeypatch.setenv("HUM_GATEWAY_KEY", served.run(served.node.new_key("admin")))
+
+            def run(*words: str) -> str:
+                result = CliRunner().invoke(main, words)
+                assert result.exit_code == 0, result.output
+                return result.stdout
+
+            run("contacts", "set", PHONE, "--tag", "vip")
+            run("contacts", "set", "+4930123456", "--tag", "vip")
+            told = run("contacts", "backfill", "twilio", "--dry-run")
+            amount = told.split()[3]
+            assert (told, twilio.asked) == (f"2 numbers, about {amount} USD\n", [])
+            job = json.loads(
+                run("contacts", "backfill", "twilio", "--confirm-cost", amount, "--wait", "--json")
+            )
+            assert (job["status"], job["done"], job["failed"]) == ("done", 2, 0)
+            assert "Sergio Suarez  (lookup, " in run("contacts", "get", PHONE)
+            assert run("contacts", "backfill", "twilio") == "nothing is missing\n"
+            assert "lookups today           0 of 1,000" in run("organizations", "get", "acme")
+            assert len(twilio.asked) == 2
