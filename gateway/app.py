@@ -194,6 +194,7 @@ class Gateway:
             payload_reads=PayloadReads(store, clock),
             removal=Removal(store, clock),
             backfills=self.backfills,
+            lookup_account=lookup_account(settings) is not None,
             create_orgs=settings.create_orgs == "on_write",
             max_event_bytes=settings.max_event_bytes,
             cdn_loop=cdn_loop,

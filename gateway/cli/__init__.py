@@ -8,7 +8,7 @@ A command is one function in a module named after its noun. Modules import click
     keys         the same; with --remote over the HTTP API
     events, webhooks, deliveries, history, jobs, platform,
     connectors, connector_calls, callers, contacts,
-    contact_files, organizations, audit                      (through `connection`: the HTTP API)
+    contact_files, backfills, organizations, audit           (through `connection`: the HTTP API)
     signatures   sign, verify          listen   a local receiver
     output       tables and JSON       failures   errors, hints, exit statuses
     values       durations, headers, secrets       reference   docs/cli.md

@@ -1,4 +1,5 @@
-"""`contacts`: the address book. Files of contacts are `contact_files`' business."""
+"""`contacts`: the address book. Files of contacts are `contact_files`' business, filling it
+`backfills`'."""
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from gateway.cli.backfills import backfill
 from gateway.cli.connection import client_command
 from gateway.cli.contact_files import export, import_file
 from gateway.cli.output import Column, Json, cell, member, show_fields, show_json, show_table
@@ -28,6 +30,7 @@ def contacts() -> None:
     """See and keep the address book. CONTACT is an id, or a number in E.164."""
 
 
+contacts.add_command(backfill, "backfill")
 contacts.add_command(export, "export")
 contacts.add_command(import_file, "import")
 

@@ -145,6 +145,7 @@ _HINTS: Final[dict[str, str | Callable[[GatewayError], str | None]]] = {
     " unless HUM_GATEWAY_CREATE_ORGS of the gateway is explicit",
     "target_denied": "HUM_GATEWAY_ALLOW_NETWORKS of the gateway lets more addresses through",
     "payload_too_large": "HUM_GATEWAY_MAX_EVENT_BYTES of the gateway is the limit of one event",
+    "cost_changed": "--dry-run shows what it costs by now",
     "webhook_limit_reached": "HUM_GATEWAY_WEBHOOK_LIMIT of the gateway is the limit",
     "connector_limit_reached": "HUM_GATEWAY_CONNECTOR_LIMIT of the gateway is the limit",
     "secret_rotation_required": "add --rotate-secret: the new address gets a new secret",

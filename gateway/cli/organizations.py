@@ -1,23 +1,33 @@
-"""`organizations` and `erasures`: how long things are kept, and what is to be forgotten."""
+"""`organizations` and `erasures`: how long things are kept, what is set, and what is to be forgotten."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TextIO, cast
+from typing import TYPE_CHECKING, Any, Final, TextIO, cast
 
 import click
 
 from gateway.cli.connection import client_command
 from gateway.cli.output import Column, member, show_fields, show_json, show_table
-from gateway.cli.values import confirm, pairs
+from gateway.cli.values import confirm, environment, pairs
 
 if TYPE_CHECKING:
     from gateway.client import GatewayClient
-    from gateway.client.types import ChosenFields, OrganizationSettings
+    from gateway.client.types import (
+        ChosenFields,
+        LookupCredentials,
+        Organization,
+        OrganizationSettings,
+    )
+
+RESETTABLE: Final = (
+    "retention-days", "own-numbers", "context-template", "caller-fields", "lookup-budget",
+    "lookup-credentials",
+)  # fmt: skip
 
 
 @click.group()
 def organizations() -> None:
-    """See organizations, how long their things are kept; erase one."""
+    """See organizations, how long their things are kept and what they have set; erase one."""
 
 
 @organizations.command("list")
@@ -37,8 +47,27 @@ def list_organizations(client: GatewayClient, as_json: bool) -> None:
 @client_command()
 def get_organization(client: GatewayClient, as_json: bool, org_id: str) -> None:
     """Show one organization."""
-    found = dict(client.get_organization(org_id))
-    show_json(found) if as_json else show_fields(found)
+    _show(client.get_organization(org_id), as_json)
+
+
+def _show(organization: Organization, as_json: bool) -> None:
+    """One setting a line; of caller fields one level, of lookups what is used of the day's."""
+    if as_json:
+        show_json(organization)
+        return
+    shown: dict[str, Any] = {**organization}
+    levels = shown.pop("caller_fields")
+    lookups = shown.pop("lookups_today")
+    for level, fields in levels.items():
+        shown[f"caller_fields {level}"] = "the usual ones" if fields is None else ", ".join(fields) or "none"
+    shown["lookups today"] = f"{lookups['used']:,} of {lookups['budget']:,}"
+    if not lookups["budget"] and shown["lookup_budget"] != 0:
+        shown["lookups today"] += " (there is no account to charge)"
+    if shown["lookup_budget"] is None:
+        shown["lookup_budget"] = "the default"
+    if shown["context_template"] is None:
+        shown["context_template"] = "one line for each field"
+    show_fields(shown)
 
 
 @organizations.command("update")
@@ -54,6 +83,20 @@ def get_organization(client: GatewayClient, as_json: bool, org_id: str) -> None:
     help="How what agents are told of callers is worded; an empty file: one line for each field.",
 )
 @click.option(
+    "--lookup-budget",
+    type=click.IntRange(0, 1_000_000),
+    help="How many numbers may be looked up for calls in a day (UTC); 0: none.",
+)
+@click.option("--lookup-account-sid", help="The organization's own account for lookups of numbers.")
+@click.option("--lookup-token-env", help="Variable that holds the account's token.")
+@click.option(
+    "--reset",
+    "taken_back",
+    multiple=True,
+    type=click.Choice(RESETTABLE),
+    help="Give this setting its default back; repeatable.",
+)
+@click.option(
     "--caller-fields",
     "levels",
     multiple=True,
@@ -62,16 +105,31 @@ def get_organization(client: GatewayClient, as_json: bool, org_id: str) -> None:
 )
 @client_command()
 def update_organization(
-    client: GatewayClient,
-    as_json: bool,
-    org_id: str,
+    client: GatewayClient, as_json: bool, org_id: str, taken_back: tuple[str, ...], **given: Any
+) -> None:
+    """Change how long payloads, attempts and deliveries are kept, and what the organization has set."""
+    changes: dict[str, Any] = {name.replace("-", "_"): None for name in taken_back}
+    for name, value in _changes(**given).items():
+        if name in changes:
+            raise click.UsageError(f"either set {name.replace('_', '-')}, or --reset it")
+        changes[name] = value
+    if not changes:
+        raise click.UsageError("nothing to change")
+    _show(client.update_organization(org_id, **cast("OrganizationSettings", changes)), as_json)
+
+
+def _changes(
+    *,
     retention_days: int | None,
     own_numbers: tuple[str, ...],
     no_own_numbers: bool,
     context_template: TextIO | None,
     levels: tuple[str, ...],
-) -> None:
-    """Change how long payloads, attempts and deliveries are kept, and what the organization has set."""
+    lookup_budget: int | None,
+    lookup_account_sid: str | None,
+    lookup_token_env: str | None,
+) -> OrganizationSettings:
+    """What is set, out of the options that were given."""
     changes: OrganizationSettings = {}
     if retention_days is not None:
         changes["retention_days"] = retention_days
@@ -81,8 +139,17 @@ def update_organization(
         changes["context_template"] = context_template.read().rstrip("\n") or None
     if levels:
         changes["caller_fields"] = _caller_fields(levels)
-    found = dict(client.update_organization(org_id, **changes))
-    show_json(found) if as_json else show_fields(found)
+    if lookup_budget is not None:
+        changes["lookup_budget"] = lookup_budget
+    if lookup_account_sid is not None or lookup_token_env is not None:
+        changes["lookup_credentials"] = _account(lookup_account_sid, lookup_token_env)
+    return changes
+
+
+def _account(sid: str | None, token_env: str | None) -> LookupCredentials:
+    if sid is None or token_env is None:
+        raise click.UsageError("an account is both, --lookup-account-sid and --lookup-token-env")
+    return {"account_sid": sid, "auth_token": environment(token_env)}
 
 
 def _caller_fields(levels: tuple[str, ...]) -> ChosenFields:

@@ -369,6 +369,13 @@ class ChosenFields(TypedDict, total=False):
     none: Sequence[str] | None
 
 
+class LookupsToday(TypedDict):
+    """Lookups of numbers for calls on this day (UTC); the budget is 0 without an account to charge."""
+
+    used: int
+    budget: int
+
+
 class Organization(TypedDict):
     """A customer of HUM."""
 
@@ -379,6 +386,7 @@ class Organization(TypedDict):
     caller_fields: CallerFields
     lookup_budget: int | None
     has_lookup_credentials: bool
+    lookups_today: LookupsToday
     audit_head: str | None
     created_at: str
     erased_at: str | None

@@ -9,11 +9,12 @@ from rich.console import Console
 from rich.table import Table
 
 from gateway.client.types import Attempt
-from gateway.demo.crm import CrmFindings
+from gateway.demo.crm import SHOWN, WAITS_MS, CrmFindings, known_by
 from gateway.demo.findings import Findings, percentile
 from gateway.demo.samples import BATCH_SIZE, BIG_BYTES
 
 RETRIED_SHOWN = 5
+KINDS = {"override": "person", "crm": "CRM", "lookup": "network"}
 
 
 def show(console: Console, found: Findings, attempts: Sequence[Attempt]) -> None:
@@ -26,19 +27,14 @@ def show(console: Console, found: Findings, attempts: Sequence[Attempt]) -> None
 
 def show_crm(console: Console, found: CrmFindings) -> None:
     """Who the callers were, what an agent would be told, and what became of their calls."""
-    console.print(f"\n[bold]A CRM[/] through a connector; its ping took {found.ping_ms} ms")
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for title in ("caller", "status", "name", "answered after"):
-        table.add_column(title, no_wrap=True)
-    for who, answer in found.callers.items():
-        name = answer["contact"]["name"] if answer["contact"] else None
-        table.add_row(who, answer["status"], name or "-", f"{answer['elapsed_ms']} ms")
-    console.print(table)
-    known = next(iter(found.callers.values()), None)
-    if known is not None:
-        console.print("what the agent is told of the first:")
-        for line in known["context"].splitlines():
-            console.print(f"  {line}", markup=False)
+    console.print("\n[bold]Who is calling[/]: address book, CRM and a double of Twilio Lookup, asked at once")
+    console.print(f"for {WAITS_MS} ms at most; the ping of the CRM's connector took {found.ping_ms} ms")
+    _callers(console, found)
+    for who in SHOWN:
+        if who in found.callers:
+            console.print(f"what an agent is told of the caller {who}:")
+            for line in found.callers[who]["context"].splitlines():
+                console.print(f"  {line}", markup=False)
     for call_id, call in found.calls.items():
         contact = (call.get("contact") or {}).get("id")
         console.print(
@@ -50,6 +46,18 @@ def show_crm(console: Console, found: CrmFindings) -> None:
             console.print(f"  {problem}")
     else:
         console.print("[bold green]Callers resolved, calls logged, each once.[/]")
+
+
+def _callers(console: Console, found: CrmFindings) -> None:
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    for title in ("caller", "status", "name", "known by", "after", "failed"):
+        table.add_column(title, no_wrap=True)
+    for who, answer in found.callers.items():
+        name = answer["contact"]["name"] if answer["contact"] else None
+        known = KINDS.get(known_by(answer) or "", "-")
+        missing = ", ".join(error["error"] for error in answer["errors"])
+        table.add_row(who, answer["status"], name or "-", known, f"{answer['elapsed_ms']} ms", missing or "-")
+    console.print(table)
 
 
 def _by_type(console: Console, found: Findings) -> None:

@@ -123,6 +123,14 @@ def wanted(phone: str) -> tuple[Package, ...]:
     return PACKAGES if phone.startswith("+1") else (LINE,)
 
 
+def daily_budget(chosen: int | None, *, has_account: bool) -> int:
+    """How many lookups an organization may have in a day: what it has chosen, and none without an account to
+    charge."""
+    if not has_account:
+        return 0
+    return DEFAULT_BUDGET if chosen is None else chosen
+
+
 def missing(
     record: Record, phone: str, now: int, lifetimes: Lifetimes, since: int | None = None
 ) -> tuple[Package, ...]:

@@ -15,7 +15,6 @@ from gateway.clock import Clock
 from gateway.domain.contact import Knowledge
 from gateway.domain.ids import new_id
 from gateway.domain.number_lookup import (
-    DEFAULT_BUDGET,
     EMPTY,
     Credentials,
     Lifetimes,
@@ -23,6 +22,7 @@ from gateway.domain.number_lookup import (
     Record,
     Report,
     added,
+    daily_budget,
     missing,
     values_of,
 )
@@ -115,10 +115,8 @@ class Lookups:
 
     def budget(self, org: OrgView) -> int:
         """How many lookups the organization may have in a day; 0 without an account to charge."""
-        if self.credentials(org) is None:
-            return 0
-        budget = org.organization.settings.lookup_budget
-        return DEFAULT_BUDGET if budget is None else budget
+        chosen = org.organization.settings.lookup_budget
+        return daily_budget(chosen, has_account=self.credentials(org) is not None)
 
     def missing(self, record: Record, phone: str, since: int | None = None) -> tuple[Package, ...]:
         """What is to be asked of the number (`domain.number_lookup.missing`)."""

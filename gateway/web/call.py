@@ -64,6 +64,7 @@ class Services:
     payload_reads: PayloadReads
     removal: Removal
     backfills: Backfills
+    lookup_account: bool
     create_orgs: bool
     max_event_bytes: int
     cdn_loop: str

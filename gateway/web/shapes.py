@@ -16,6 +16,7 @@ from gateway.domain.caller_fields import CallerFields
 from gateway.domain.connector import PATHS, Endpoint
 from gateway.domain.delivery import DUE_QUEUE, Status, shown_status
 from gateway.domain.event import PRIORITY_NAMES, Event
+from gateway.domain.number_lookup import daily_budget
 from gateway.domain.organization_settings import loaded
 from gateway.domain.url import shorten
 from gateway.domain.waiting import Waiting
@@ -305,8 +306,12 @@ def _request_headers(
     return headers + [(name, "[secret]") for name in (revision["headers"] if revision else {})]
 
 
-def organization(row: Row[Any]) -> answers.Organization:
+def organization(row: Row[Any], lookups: int, *, platform_account: bool) -> answers.Organization:
+    """`lookups`: how many there were for calls today; `platform_account`: whether the installation has an
+    account that is charged where an organization has none."""
     settings = loaded(row.settings)
+    has_own = row.lookup_credentials is not None
+    budget = daily_budget(settings.lookup_budget, has_account=has_own or platform_account)
     return {
         "id": row.id,
         "retention_days": row.retention_days,
@@ -314,7 +319,8 @@ def organization(row: Row[Any]) -> answers.Organization:
         "context_template": settings.context_template,
         "caller_fields": _caller_fields(settings.caller_fields),
         "lookup_budget": settings.lookup_budget,
-        "has_lookup_credentials": row.lookup_credentials is not None,
+        "has_lookup_credentials": has_own,
+        "lookups_today": {"used": lookups, "budget": budget},
         "audit_head": None if row.audit_hash is None else bytes(row.audit_hash).hex(),
         "created_at": format_time(row.created_at),
         "erased_at": time(row.erased_at),

@@ -72,8 +72,18 @@ def test_the_whole_story(place: Path) -> None:
     assert re.search(r"p50 \d+ ms, +p95 \d+ ms", done.stdout)
     assert "events/s" in done.stdout
     assert "Duplicates: 0." in done.stdout
-    assert re.search(r"known only by the number +found +Sergio Suarez", done.stdout)
-    assert re.search(r"while another CRM hangs +found +Sergio Suarez", done.stdout)
+    for row in (
+        r"in the address book +found +Maria Okonkwo +person +\d+ ms",
+        r"known to the CRM +found +Dana Quillfeather +CRM +\d+ ms",
+        r"only by the number +found +Sergio Suarez +network +\d+ ms",
+        r"a stranger +not_found +- +- +\d+ ms",
+        r"withheld +unknown +- +- +\d+ ms +withheld",
+        r"the stranger, later +found .* CRM +\d+ ms",
+        r"while a CRM hangs +found +Sergio Suarez +network +\d+ ms +timeout",
+    ):
+        assert re.search(row, done.stdout), row
+    assert done.stdout.count("# Caller Context") == 2
+    assert re.search(r"name: Maria Okonkwo\n +company: Okonkwo Legal", done.stdout)
     assert list(place.iterdir()) == []
 
 
@@ -219,3 +229,10 @@ def test_a_crm_that_forgets_is_noticed(place: Path) -> None:
     done = broken(place, "from gateway.demo import crm\ncrm.CONTACTS = ()")
     assert done.returncode == 1, done.stdout + done.stderr
     assert "known to the CRM: not_found instead of found" in done.stdout
+
+
+def test_an_address_book_that_is_not_asked_is_noticed(place: Path) -> None:
+    """The control of whose word counts: the caller is known all the same, by another name."""
+    done = broken(place, "from gateway.demo import crm\ncrm.CrmStory._write_down = lambda self, client: None")
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "in the address book: known by lookup instead of override" in done.stdout

@@ -130,7 +130,10 @@ def test_the_dial_shows_shares_together_and_for_each_connector(run: Run, gateway
 
 
 def test_an_organizations_words(run: Run, gateway: FakeGateway, tmp_path: Path) -> None:
-    gateway.on("PATCH /api/organizations/acme", httpx.Response(200, json={"id": "acme"}))
+    gateway.on(
+        "PATCH /api/organizations/acme",
+        httpx.Response(200, json=samples.responses()["updateOrganization"][200]),
+    )
     template = tmp_path / "template.txt"
     template.write_text("{{name}}\n{{company}}\n", "utf-8")
     result = run(

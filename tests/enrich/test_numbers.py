@@ -308,6 +308,25 @@ async def test_the_budget_is_one_over_two_nodes(postgres_database: str, twilio: 
             assert (len(twilio.asked), await used(one)) == (5, 5)
 
 
+async def test_an_organization_shows_what_it_has_used_of_the_day(
+    any_database: str, twilio: TwilioDouble
+) -> None:
+    async with running_node(any_database, **account(twilio)) as node:
+        await resolve(node, org="other")
+        await resolve(node)
+        await resolve(node, ABROAD)
+        shown = (await node.call("GET", "/api/organizations/acme")).json()
+        assert shown["lookups_today"] == {"used": 2, "budget": 1_000}
+        await set_up(node, lookup_budget=0)
+        listed = (await node.call("GET", "/api/organizations", org=None)).json()["data"]
+        assert {one["id"]: one["lookups_today"] for one in listed} == {
+            "acme": {"used": 2, "budget": 0}, "other": {"used": 1, "budget": 1_000},
+        }  # fmt: skip
+    async with running_node(any_database, twilio_lookup_url=twilio.url) as node:
+        shown = (await node.call("GET", "/api/organizations/other", org="other")).json()
+        assert shown["lookups_today"] == {"used": 1, "budget": 0}
+
+
 async def test_without_an_account_nothing_is_asked(any_database: str, twilio: TwilioDouble) -> None:
     async with running_node(any_database, twilio_lookup_url=twilio.url) as node:
         assert (await resolve(node))["contact"] is None

@@ -20,6 +20,16 @@ class CallerFields(TypedDict):
     none: list[str] | None
 
 
+class LookupsToday(TypedDict):
+    """Lookups of numbers for calls on this day (UTC)."""
+
+    used: Annotated[Count, Meta(description="How many of the budget are used.")]
+    budget: Annotated[
+        Count,
+        Meta(description="`lookup_budget`, or the default; 0 where there is no account to charge."),
+    ]
+
+
 class Organization(TypedDict):
     """A customer of HUM: how long its things are kept, and what it has set."""
 
@@ -41,6 +51,7 @@ class Organization(TypedDict):
     has_lookup_credentials: Annotated[
         bool, Meta(description="Whether it has an account of its own for lookups of numbers.")
     ]
+    lookups_today: LookupsToday
     audit_head: Annotated[
         Hash | None, Meta(description="The hash of the newest entry of its audit log; null: there is none.")
     ]

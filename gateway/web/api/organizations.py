@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy.engine import Row
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from gateway.domain.organization_settings import OrganizationUpdate
 from gateway.errors import NotFound
 from gateway.manage import organizations as manage
+from gateway.store import number_lookups
 from gateway.store import organizations as rows
 from gateway.store.directory import OrgView
 from gateway.web import answers, shapes
@@ -17,22 +24,24 @@ async def list_organizations(call: Call) -> Answer:
     """An organization's key sees its own."""
     async with call.reading() as conn:
         page = await rows.page(conn, call.principal.org_id, await page_query(call, conn))
-    return list_answer([shapes.organization(row) for row in page.rows], page.next_cursor)
+        found = await _shown(call, conn, page.rows)
+    return list_answer(found, page.next_cursor)
 
 
 async def get_organization(call: Call) -> Answer:
     view = _named(call)
     async with call.reading() as conn:
-        row = await rows.row(conn, view.id)
-    return Answer(shapes.organization(row))
+        [found] = await _shown(call, conn, [await rows.row(conn, view.id)])
+    return Answer(found)
 
 
 async def update_organization(call: Call) -> Answer:
     view = _named(call)
     async with call.services.transaction() as tx:
         row = await manage.update(tx, view.organization, call.model)
+        [found] = await _shown(call, tx.conn, [row])
     call.audit.details = {"retention_days": row.retention_days}
-    return Answer(shapes.organization(row))
+    return Answer(found)
 
 
 async def erase_organization(call: Call) -> Answer:
@@ -42,6 +51,16 @@ async def erase_organization(call: Call) -> Answer:
     # Its own log goes with it; that it was erased is remembered by the platform's.
     call.audit.org_id = rows.PLATFORM
     return Answer(status=204)
+
+
+async def _shown(call: Call, conn: AsyncConnection, found: Sequence[Row[Any]]) -> list[answers.Organization]:
+    """The organizations as they are shown, each with what it has used of the day's lookups."""
+    services = call.services
+    used = await number_lookups.used_by(conn, [row.id for row in found], services.clock.now())
+    return [
+        shapes.organization(row, used.get(row.id, 0), platform_account=services.lookup_account)
+        for row in found
+    ]
 
 
 def _named(call: Call) -> OrgView:

@@ -126,6 +126,7 @@ organization: Final[answers.Organization] = {
     "context_template": None,
     "caller_fields": {"A": ["name", "notes", "fields.plan"], "B": None, "C": None, "none": ["name"]},
     "lookup_budget": None, "has_lookup_credentials": False,
+    "lookups_today": {"used": 12, "budget": 1_000},
     "audit_head": "5d1f0f1c4a4d7b8e2c3b6a9f8e7d6c5b" * 2,
     "created_at": "2026-11-20T21:00:00.000Z", "erased_at": None,
 }  # fmt: skip

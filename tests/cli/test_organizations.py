@@ -1,0 +1,74 @@
+"""`organizations`: what is set and taken back, and how it is shown."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+from click.testing import Result
+
+from gateway.cli.organizations import RESETTABLE
+from gateway.domain.organization_settings import OrganizationUpdate
+from gateway.web.openapi import samples
+from tests.cli.conftest import FakeGateway, body_of
+
+Run = Callable[..., Result]
+ACME: Any = samples.responses()["getOrganization"][200]
+HERE = "/api/organizations/acme"
+
+
+@pytest.fixture
+def update(run: Run, gateway: FakeGateway) -> Run:
+    gateway.on(f"PATCH {HERE}", httpx.Response(200, json=ACME))
+    return lambda *words: run("organizations", "update", "acme", *words)
+
+
+def test_the_settings_are_shown_one_a_line(run: Run, gateway: FakeGateway) -> None:
+    gateway.on(f"GET {HERE}", httpx.Response(200, json=ACME))
+    result = run("organizations", "get", "acme")
+    lines = dict(line.split("  ", 1) for line in result.stdout.splitlines())
+    shown = {name.strip(): value.strip() for name, value in lines.items()}
+    assert shown["lookups today"] == "12 of 1,000"
+    assert shown["lookup_budget"] == "the default"
+    assert shown["caller_fields A"] == "name, notes, fields.plan"
+    assert shown["caller_fields B"] == "the usual ones"
+    assert shown["own_numbers"] == "+13175550100"
+    assert json.loads(run("organizations", "get", "acme", "--json").stdout) == ACME
+    for budget, why in ((None, " (there is no account to charge)"), (0, "")):
+        changed = ACME | {"lookup_budget": budget, "lookups_today": {"used": 3, "budget": 0}}
+        gateway.on(f"GET {HERE}", httpx.Response(200, json=changed))
+        last = run("organizations", "get", "acme").stdout.splitlines()[-1]
+        assert last.split("  ", 1)[1].strip() == f"3 of 0{why}"
+
+
+def test_budget_and_account_are_set_and_the_token_is_no_argument(
+    update: Run, gateway: FakeGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("THEIR_TOKEN", "the token itself")
+    done = update(
+        "--lookup-budget", "500", "--lookup-account-sid", "AC1", "--lookup-token-env", "THEIR_TOKEN"
+    )
+    assert done.exit_code == 0, done.output
+    assert body_of(gateway.requests[0]) == {
+        "lookup_budget": 500,
+        "lookup_credentials": {"account_sid": "AC1", "auth_token": "the token itself"},
+    }
+    assert update("--lookup-account-sid", "AC1").exit_code == 2
+    assert update("--lookup-token-env", "THEIR_TOKEN").exit_code == 2
+    monkeypatch.delenv("THEIR_TOKEN")
+    refused = update("--lookup-account-sid", "AC1", "--lookup-token-env", "THEIR_TOKEN")
+    assert (refused.exit_code, "THEIR_TOKEN is not set" in refused.stderr) == (1, True)
+    assert len(gateway.requests) == 1
+
+
+def test_each_setting_can_be_taken_back(update: Run, gateway: FakeGateway) -> None:
+    assert {name.replace("-", "_") for name in RESETTABLE} == set(OrganizationUpdate.model_fields)
+    words = [word for name in RESETTABLE for word in ("--reset", name)]
+    assert update(*words).exit_code == 0
+    assert body_of(gateway.requests[0]) == dict.fromkeys(OrganizationUpdate.model_fields)
+    assert update("--reset", "lookup-budget", "--lookup-budget", "5").exit_code == 2
+    assert update().exit_code == 2
+    assert len(gateway.requests) == 1
