@@ -14,7 +14,7 @@ from gateway.cli.values import pairs
 
 if TYPE_CHECKING:
     from gateway.client import GatewayClient
-    from gateway.client.types_callers import Resolution
+    from gateway.client.types import Resolution
 
 _PLAIN = (
     "name", "email", "company", "title", "carrier", "line_type", "caller_name", "tags",

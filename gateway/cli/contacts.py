@@ -16,7 +16,7 @@ from gateway.cli.values import confirm, pairs
 
 if TYPE_CHECKING:
     from gateway.client import GatewayClient
-    from gateway.client.types_contacts import Contact
+    from gateway.client.types import Contact
 
 _COLUMNS = {"id": 3, "phone": 0, "name": 1, "company": 2, "email": 3, "tags": 2}
 _KNOWN = (

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from gateway.client import Client
-from gateway.client.types_callers import Resolution
+from gateway.client.types import Resolution
 from gateway.demo.child import ChildConnector, ChildGateway
 
 ORG: Final = "demo-crm"

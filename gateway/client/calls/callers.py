@@ -7,7 +7,7 @@ from typing import Any, Literal, Unpack
 from gateway.client.call import call
 from gateway.client.jobs import BackfillEstimate, Job
 from gateway.client.request import Request, segment
-from gateway.client.types_callers import (
+from gateway.client.types import (
     CallDetails,
     CallerDial,
     CallerPreview,

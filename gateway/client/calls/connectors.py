@@ -7,8 +7,7 @@ from typing import Any, Unpack
 from gateway.client.call import call, listing
 from gateway.client.jobs import DryRun, Job
 from gateway.client.request import Listing, Request, segment
-from gateway.client.types import Delivery
-from gateway.client.types_connectors import (
+from gateway.client.types import (
     ChangedConnector,
     Connector,
     ConnectorChanges,
@@ -16,6 +15,7 @@ from gateway.client.types_connectors import (
     ConnectorRequestWithBodies,
     ConnectorSettings,
     ConnectorStats,
+    Delivery,
     NewConnector,
     PingResult,
 )

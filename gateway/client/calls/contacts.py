@@ -6,7 +6,7 @@ from typing import Final, Unpack
 
 from gateway.client.call import call, download, listing
 from gateway.client.request import Download, Listing, Request, segment
-from gateway.client.types_contacts import (
+from gateway.client.types import (
     Contact,
     ContactWords,
     FoundContacts,

@@ -6,7 +6,7 @@ from typing import Final
 
 from gateway.client.call import call, download
 from gateway.client.request import Download, Request, segment
-from gateway.client.types_history import Explanation, WebhookStats
+from gateway.client.types import Explanation, WebhookStats
 
 _MEDIA_TYPES: Final = {"csv": "text/csv", "ndjson": "application/x-ndjson"}
 

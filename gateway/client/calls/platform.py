@@ -10,16 +10,17 @@ from gateway.client.calls.redeliveries import Which, range_body, redelivery_body
 from gateway.client.calls.webhooks import rotation_body
 from gateway.client.jobs import DryRun, Job
 from gateway.client.request import Listing, Request, segment
-from gateway.client.types import Delivery, TestResult
-from gateway.client.types_history import WebhookStats
-from gateway.client.types_platform import (
+from gateway.client.types import (
     ChangedPlatformWebhook,
     CreatedPlatformWebhook,
+    Delivery,
     NewPlatformWebhook,
     PlatformWebhook,
     PlatformWebhookChanges,
     PlatformWebhookSettings,
     ReleasedPlatformWebhook,
+    TestResult,
+    WebhookStats,
 )
 
 _PATH: Final = "/api/platform/webhooks"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TypedDict
 
-from gateway.client.types_callers import CallerError, CrmLink
+from gateway.client.types.callers import CallerError, CrmLink
 
 FieldValue = str | int | float | bool
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Literal, Required, TypedDict
 
-from gateway.client.types import LastDelivery, Rotation
-from gateway.client.types_history import Stats
+from gateway.client.types.history import Stats
+from gateway.client.types.webhooks import LastDelivery, Rotation
 
 
 class Connector(TypedDict):

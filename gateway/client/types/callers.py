@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Literal, TypedDict
 
-from gateway.client.types import ChosenFields
+from gateway.client.types.organizations import ChosenFields
 
 Direction = Literal["inbound", "outbound"]
 Attestation = Literal["A", "B", "C", "none"]

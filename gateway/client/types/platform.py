@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from gateway.client.types import Mistake, Webhook, WebhookChanges, WebhookSettings
+from gateway.client.types.events import Mistake
+from gateway.client.types.webhooks import Webhook, WebhookChanges, WebhookSettings
 
 
 class PlatformWebhook(Webhook):
