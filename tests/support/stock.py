@@ -9,6 +9,7 @@ from gateway.store.store import Store
 # Every so many rows one is failed, one still pending, and one of the quiet webhook.
 FAILED_EVERY, PENDING_EVERY, QUIET_EVERY = 20_000, 30_000, 10_007
 STEP_MS = 50  # between two rows
+_AT_ONCE = 200_000  # rows of one statement: longer ones are broken off
 
 _COLUMNS = (
     "id, position, org_id, event_id, event_type, target_type, target_id, status, queue, due_at,"
@@ -27,17 +28,20 @@ FROM """
 async def fill(store: Store, rows: int, start: int) -> None:
     """Deliveries 1 to `rows`, one every STEP_MS from `start` on; two thirds are acme's."""
     sqlite = store.database.is_sqlite
-    source = (
-        f"(WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < {rows}) SELECT n FROM c)"
-        if sqlite
-        else f"generate_series(1, {rows}) AS n"
-    )
     made = _ROW.format(
         quiet=QUIET_EVERY, failed=FAILED_EVERY, pending=PENDING_EVERY, start=f"CAST({start} AS BIGINT)",
         step=STEP_MS, no="0" if sqlite else "false",
     )  # fmt: skip
-    async with store.transaction() as tx:
-        await tx.conn.execute(text(f"INSERT INTO deliveries ({_COLUMNS}) {made}{source}"))
+    for first in range(1, rows + 1, _AT_ONCE):
+        last = min(first + _AT_ONCE - 1, rows)
+        source = (
+            f"(WITH RECURSIVE c(n) AS (SELECT {first} UNION ALL SELECT n + 1 FROM c WHERE n < {last})"
+            " SELECT n FROM c)"
+            if sqlite
+            else f"generate_series({first}, {last}) AS n"
+        )
+        async with store.transaction() as tx:
+            await tx.conn.execute(text(f"INSERT INTO deliveries ({_COLUMNS}) {made}{source}"))
     if not sqlite:
         async with store.transaction() as tx:
             await tx.conn.execute(text("ANALYZE deliveries"))
