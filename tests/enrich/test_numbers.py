@@ -8,7 +8,7 @@ import logging
 import threading
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import pytest
@@ -293,19 +293,47 @@ async def test_the_budget_of_a_day(node: Node, twilio: TwilioDouble) -> None:
     assert (len(twilio.asked), await used(node)) == (3, 3)
 
 
-async def test_the_budget_is_one_over_two_nodes(postgres_database: str, twilio: TwilioDouble) -> None:
-    async with running_node(postgres_database, **account(twilio)) as one:
-        await resolve(one, ABROAD)
-        await set_up(one, lookup_budget=5)
-        async with running_node(postgres_database, **account(twilio)) as two:
-            await asyncio.gather(
-                *(
-                    resolve(node, f"+1317555{n:04}", deadline_ms=5_000)
-                    for n in range(100, 120)
-                    for node in (one, two)
-                )
-            )
-            assert (len(twilio.asked), await used(one)) == (5, 5)
+async def fifty_at_once(url: str, twilio: TwilioDouble) -> tuple[int, int]:
+    """So many questions and so much used of a budget of 5 when 50 numbers come at once; on PostgreSQL at two
+    nodes."""
+    before = len(twilio.asked)
+    async with AsyncExitStack() as stack:
+        nodes = [await stack.enter_async_context(running_node(url, **account(twilio)))]
+        await resolve(nodes[0], ABROAD, deadline_ms=10_000)
+        await set_up(nodes[0], lookup_budget=5)
+        if url.startswith("postgresql"):
+            nodes.append(await stack.enter_async_context(running_node(url, **account(twilio))))
+        numbers = [f"+1317555{n:04}" for n in range(100, 150)]
+        asking = (
+            resolve(nodes[n % len(nodes)], phone, deadline_ms=10_000) for n, phone in enumerate(numbers)
+        )
+        found = await asyncio.gather(*asking)
+        for node in nodes:
+            await over(node)
+        assert {word for one in found for word in errors(one)} <= {"budget", "rate_limited"}
+        return len(twilio.asked) - before, await used(nodes[0])
+
+
+@pytest.mark.proof
+async def test_the_budget_holds_when_fifty_ask_at_once(
+    any_database: str, twilio: TwilioDouble, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Control: a budget that is not charged with the claim is exceeded."""
+    asked, charged = await fifty_at_once(any_database, twilio)
+    assert (asked, charged) == (5, 5)
+
+    claim = store.claim
+
+    async def uncharged(conn: Any, wanted: Any, now: int, budget: int | None) -> bool:
+        return await claim(conn, wanted, now, None)
+
+    monkeypatch.setattr(store, "claim", uncharged)
+    more, _ = await fifty_at_once(any_database, twilio)
+    print(
+        f"50 numbers at once, a budget of 5 ({any_database.partition(':')[0]}): {asked} asked for;"
+        f" control, not charged with the claim: {more}"
+    )
+    assert more > 5
 
 
 async def test_without_an_account_nothing_is_asked(any_database: str, twilio: TwilioDouble) -> None:
@@ -375,6 +403,44 @@ async def test_it_is_spared_when_it_does_not_answer(lite: Node, twilio: TwilioDo
     assert words == ["http_status"] * 5 + ["breaker_open"] * 5
     assert len(twilio.asked) == 5
     assert await used(lite) == 5
+    page = lite.gateway.metrics.render().decode()
+    assert "hum_gateway_number_lookup_breaker_opened_total 1.0" in page
+    assert "hum_gateway_number_lookup_breakers_open 1.0" in page
+    twilio.instead = None
+    for account_ in lite.gateway.lookups._accounts._known.values():
+        account_.breaker._until = 0.0  # its pause is over
+    assert (await resolve(lite))["status"] == "found"
+    assert "hum_gateway_number_lookup_breakers_open 0.0" in lite.gateway.metrics.render().decode()
+
+
+async def test_how_much_is_known_and_how_quickly_stands_in_the_metrics(
+    node: Node, twilio: TwilioDouble, crm: Crm
+) -> None:
+    """Answers by source, whether they were kept or asked for, and the share of the deadline."""
+    await crm.join(node)
+    crm.knows(PHONE, name="Ada Example")
+    await resolve(node, deadline_ms=5_000)
+    await over(node)
+    await resolve(node, deadline_ms=5_000)
+    async with held(twilio):
+        await resolve(node, ABROAD, deadline_ms=100)
+    await over(node)
+    value = node.gateway.metrics.registry.get_sample_value
+
+    def counted(**labels: str) -> float | None:
+        return value("hum_gateway_caller_source_seconds_count", labels)
+
+    for kind in ("crm", "lookup"):
+        assert counted(kind=kind, outcome="found", how="asked") == 1
+        assert counted(kind=kind, outcome="found", how="kept") == 1
+        assert counted(kind=kind, outcome="not_found", how="asked") == 1
+    assert counted(kind="override", outcome="silent", how="kept") == 3
+    share = {
+        bound: value("hum_gateway_caller_deadline_share_bucket", {"le": bound}) for bound in ("0.75", "+Inf")
+    }
+    assert share == {"0.75": 2, "+Inf": 3}
+    assert value("hum_gateway_caller_late_answers_total", {"status": "not_found"}) == 1
+    assert value("hum_gateway_number_lookup_seconds_count", {"outcome": "known"}) == 2
 
 
 async def test_too_many_at_once_are_not_asked(lite: Node, twilio: TwilioDouble) -> None:
