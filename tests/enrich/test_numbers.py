@@ -15,8 +15,10 @@ import pytest
 from sqlalchemy import text
 
 from gateway.demo.twilio import ACCOUNT_SID, AUTH_TOKEN, Asked, TwilioDouble
+from gateway.domain.number_lookup import Report
 from gateway.domain.room import Room
 from gateway.errors import Overloaded
+from gateway.lookup import twilio as provider
 from gateway.store import number_lookups as store
 from gateway.store import recalling
 from gateway.store.tables import contact_facts, contacts, lookup_days, number_lookups
@@ -387,6 +389,72 @@ async def test_failures_have_a_word_and_are_not_kept(lite: Node, twilio: TwilioD
         twilio.instead = None
         assert (await resolve(lite, phone))["status"] == "found"
         charged += 1
+
+
+def lie(**values: Any) -> Any:
+    """An answer like the right one, but for this."""
+
+    def answer(asked: Asked) -> Any:
+        right = TwilioDouble.usual(TWILIO, asked)[1]
+        return 200, json.dumps(json.loads(right) | values).encode(), {}
+
+    return answer
+
+
+TWILIO = TwilioDouble()  # does not run: it only knows what to say
+BAD: dict[str, tuple[Any, float, str]] = {
+    "slow": (None, 1.0, "timeout"),
+    "hung": (None, 60.0, "timeout"),
+    "5 MB": (instead(200, {"valid": True, "x": "x" * 5_000_000}), 0, "too_large"),
+    "HTML": (lambda asked: (200, b"<html>Sign in</html>", {"content-type": "text/html"}), 0, "invalid_json"),
+    "half": (lambda asked: (200, b'{"valid": tr', {}), 0, "invalid_json"),
+    "list": (instead(200, []), 0, "invalid_answer"),
+    "nothing asked for": (lie(caller_name=None), 0, "invalid_answer"),
+    "a number for a name": (lie(caller_name={"caller_name": 7}), 0, "invalid_answer"),
+    "not sure": (lie(valid="yes"), 0, "invalid_answer"),
+    "somebody else": (lie(phone_number="+13175550199"), 0, "wrong_number"),
+    "401": (instead(401), 0, "refused"),
+    "302": (lambda asked: (302, b"", {"location": "https://example.com/"}), 0, "http_status"),
+    "404": (instead(404), 0, "http_status"),
+    "429": (instead(429), 0, "rate_limited"),
+    "500": (instead(500), 0, "http_status"),
+}
+"""What the provider does, after how many seconds, and the word for it."""
+
+
+async def face(node: Node, twilio: TwilioDouble, name: str, number: int) -> None:
+    """A resolve in which the provider misbehaves so; it is new to the gateway, and must stay so."""
+    node.gateway.lookups._accounts._known.clear()  # how it misbehaved before is forgotten
+    twilio.instead, seconds, word = BAD[name]
+    twilio.delay = lambda _: seconds
+    found = await resolve(node, f"+1317555{number:04}", deadline_ms=700)
+    assert (found["status"], found["source"], found["contact"]) == ("unknown", "none", None), name
+    assert errors(found) == [word], name
+    if seconds:
+        await node.gateway.lookups.stop()  # as at the end of its time
+
+
+@pytest.mark.proof
+async def test_no_bad_answer_of_the_provider_makes_a_caller_or_is_kept(
+    node: Node, twilio: TwilioDouble, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Control: a reading that takes whatever comes for an answer."""
+    for number, name in enumerate(BAD, 100):
+        await face(node, twilio, name, number)
+    await over(node)
+    assert {row.record for row in await rows(node, number_lookups)} == {None}
+    assert await rows(node, contacts) == await rows(node, contact_facts) == []
+    monkeypatch.setattr(provider, "read", lambda *_: Report(True, {NAME: {"caller_name": "Eve"}}))
+    caught = 0
+    for number, name in enumerate(BAD, 200):
+        try:
+            await face(node, twilio, name, number)
+        except AssertionError:
+            caught += 1
+    print(f"G5 {len(BAD)} bad answers of the provider: unknown, nothing kept; control caught {caught} times")
+    assert caught >= len(BAD) - 2  # those that come too late are not read
+    await over(node)
+    assert len(await rows(node, contacts)) == caught
 
 
 async def test_it_is_left_alone_when_it_says_so(lite: Node, twilio: TwilioDouble) -> None:

@@ -396,18 +396,18 @@ async def _opened_after(node: Node, connector: Connector, seconds: float) -> flo
 
 @pytest.mark.proof
 async def test_a_connector_that_hangs_is_spared_soon(
-    lite: Node, new_crm: Callable[[], Awaitable[Crm]], monkeypatch: pytest.MonkeyPatch
+    node: Node, new_crm: Callable[[], Awaitable[Crm]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """At a tenth of its times. Control: when only the end of the connector's own 30 s counts, callers wait in
     vain all the while."""
     monkeypatch.setattr(lookup_breaker, "SLOW_MS", lookup_breaker.SLOW_MS // TENTH)
     first, second = await new_crm(), await new_crm()
     first.instead = second.instead = r.silence()
-    opened = await _opened_after(lite, await first.join(lite, timeout_ms=30_000), 10)
+    opened = await _opened_after(node, await first.join(node, timeout_ms=30_000), 10)
     monkeypatch.setattr(lookup_breaker, "SLOW_MS", 30_000)
-    connector = await second.join(lite, "umbrella", timeout_ms=30_000)
+    connector = await second.join(node, "umbrella", timeout_ms=30_000)
     monkeypatch.setattr("tests.enrich.test_questions.resolve", partial(resolve, org="umbrella"))
-    control = await _opened_after(lite, connector, 2)
+    control = await _opened_after(node, connector, 2)
     shown = "not at all" if control is None else f"{control:.1f} s"
     print(f"G3 a connector that hangs is spared after {opened:.1f} s (slow: 0.4 s); control: {shown}")
     assert opened is not None and opened <= 10

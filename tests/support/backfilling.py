@@ -38,11 +38,9 @@ class Filled:
     def check(self) -> None:
         assert not self.twice, f"{len(self.twice)} were asked for twice"
         job = self.job
-        assert (job["status"], job["matched"], job["done"] + job["failed"]) == (
-            "done",
-            self.count,
-            self.count,
-        )
+        assert (job["status"], job["matched"]) == ("done", self.count), job
+        # What was known when a node died, though its part was not over, is not counted by the next one.
+        assert 0 <= self.count - job["done"] - job["failed"] <= self.deaths * PART, job
         # What was claimed at a death may have been asked for and cost something: it is not asked for again.
         assert len(self.missing) <= job["failed"] <= self.deaths * PART, job
 
