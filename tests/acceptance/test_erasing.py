@@ -363,20 +363,19 @@ def forget_to_forget(monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
 
 @pytest.mark.parametrize("kind", FORGOTTEN)
 async def test_a_kind_that_is_forgotten_to_forget_is_found(
-    any_database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, twilio: TwilioDouble, kind: str
+    sqlite_database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, twilio: TwilioDouble, kind: str
 ) -> None:
     """The control, in the answer, in the tables, and in the files."""
     assert {*kept_of_people.KINDS, "contacts", "facts"} == set(FORGOTTEN)
     forget_to_forget(monkeypatch, kind)
-    async with running_node(any_database, **account(twilio)) as node, Receiver() as crm_receiver:
+    async with running_node(sqlite_database, **account(twilio)) as node, Receiver() as crm_receiver:
         await plant_in_the_book(node, Crm(crm_receiver))
         wanted = await sealed_of_anna(node)
         await erase(node, SECOND)
         if kind != "facts":
             assert (await erase(node, SECOND, dry_run=True))["found"][kind] > 0
         assert await in_tables(node, wanted)
-    if any_database.startswith("sqlite"):
-        assert in_files(tmp_path, wanted)
+    assert in_files(tmp_path, wanted)
 
 
 @pytest.mark.proof

@@ -13,9 +13,11 @@ import pytest
 
 from gateway.crm import answers
 from gateway.crm.answers import NotFound
+from gateway.domain.freshness import Use
 from gateway.domain.room import Room
 from gateway.domain.rotation import Rotation
 from gateway.domain.secret import Secret
+from gateway.enrich import connectors as source
 from gateway.errors import Overloaded
 from gateway.store import connectors, recalling, rotations, secrets
 from gateway.store.connector_requests import open_record
@@ -258,14 +260,18 @@ async def test_an_answer_that_comes_too_late_is_kept(node: Node, crm: Crm) -> No
     assert len(crm.asked()) == 1
 
 
-async def test_a_stale_answer_comes_at_once_and_is_asked_for_anew_behind(node: Node, crm: Crm) -> None:
+@pytest.mark.proof
+async def test_a_stale_answer_comes_at_once_and_is_asked_for_anew_behind(
+    node: Node, crm: Crm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Control: a gateway that asks first, for it takes old answers for no use."""
     await crm.join(node)
     crm.knows(PHONE, name="Ada Example")
     await resolve(node)
     await age(node, 600)
     crm.contacts[PHONE]["name"] = "Ada Changed"
     gate = Gate(crm)
-    found = await resolve(node, deadline_ms=5_000)
+    told = found = await resolve(node, deadline_ms=5_000)
     assert (found["status"], found["source"], found["contact"]["name"]) == ("found", "stale", "Ada Example")
     assert 600 <= found["contact"]["ages"]["name"] < 700
     assert found["errors"] == []
@@ -275,6 +281,16 @@ async def test_a_stale_answer_comes_at_once_and_is_asked_for_anew_behind(node: N
     assert (found["source"], found["contact"]["name"]) == ("fresh", "Ada Changed")
     first, second = crm.asked()
     assert (first.header("X-HUM-Deadline-Ms") is None, second.header("X-HUM-Deadline-Ms")) == (False, None)
+    await age(node, 600)
+    gate.open.clear()
+    monkeypatch.setattr(source, "use_of", lambda *args: Use.REMNANT)
+    control = await resolve(node, deadline_ms=300)
+    assert (control["source"], errors(control)) == ("stale", ["timeout"])
+    gate.open.set()
+    print(
+        f"G3 an answer of {told['contact']['ages']['name']} s ago while the connector hangs: told after"
+        f" {told['elapsed_ms']} ms of 5,000; control, asked first: after {control['elapsed_ms']} ms of 300"
+    )
 
 
 async def test_an_older_answer_counts_when_asking_fails(lite: Node, crm: Crm) -> None:
