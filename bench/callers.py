@@ -5,6 +5,8 @@
     known    a few contacts, again and again: answered from what is kept
     steady   the same at 200 a second
     warm     the same, as many as one core takes; beside it the same work bare (`floor_resolve`)
+    whole    the same again, when a person has written something of each of them into the address book, and a
+             look-up of each number is kept besides
 
 The first three go one after the other: what is measured is the way of one call. `callers_busy` asks for known
 and new numbers while a million deliveries are pending and events come as fast as they are taken.
@@ -29,6 +31,7 @@ from bench.rig import OTHER_CORES, ROOT, Gateway, pin
 from bench.sizes import Sizes
 from bench.stock import Place
 from gateway.crm.wire import build
+from gateway.demo.twilio import TwilioDouble
 from gateway.domain.connector import Connector as ConnectorRow
 from gateway.domain.ids import new_id
 from gateway.domain.secret import Secret
@@ -87,7 +90,11 @@ class Crm:
 def callers(place: Place, sizes: Sizes) -> dict[str, Any]:
     """The latencies in ms, and what a resolve takes of the gateway's CPU in µs."""
     numbers = [f"+1317{n:07}" for n in range(2_000_000, 2_000_000 + sizes.callers)]
-    with Crm(place.directory) as crm, Gateway(*place) as gateway:
+    with (
+        TwilioDouble() as twilio,
+        Crm(place.directory) as crm,
+        Gateway(*place, environ={"HUM_GATEWAY_TWILIO_LOOKUP_URL": twilio.url}) as gateway,
+    ):
         gateway.post("/api/connectors", {"name": "bench", "base_url": crm.url, "secret": SECRET})
         asked = [_resolve(gateway, number) for number in numbers]
         contacts = itertools.cycle([_resolve(gateway, number) for number in CONTACTS])
@@ -96,13 +103,18 @@ def callers(place: Place, sizes: Sizes) -> dict[str, Any]:
         new, new_cpu = _with_cpu(gateway, asked)
         known, known_cpu = _with_cpu(gateway, list(itertools.islice(contacts, sizes.callers)))
         steady = _ask(gateway.port, list(itertools.islice(contacts, RATE * sizes.callers_seconds)), rate=RATE)
-        warm = _warm(place, gateway, list(itertools.islice(contacts, sizes.callers_warm)))
+        requests = list(itertools.islice(contacts, sizes.callers_warm))
+        warm = _warm(gateway, requests) | _floor(place, requests)
+        warm["times_floor"] = warm["floor_per_core"] / warm["per_core"]
+        _write_and_look_up(gateway, twilio)
+        whole = _warm(gateway, requests)
     return {
         "direct": direct,
         "new": {**new, "cpu_us": new_cpu, "added_p50_ms": new["p50_ms"] - direct["p50_ms"]},
         "known": {**known, "cpu_us": known_cpu},
         "steady": steady,
         "warm": warm,
+        "whole": whole,
         "numbers": len(numbers),
     }
 
@@ -126,20 +138,34 @@ def callers_busy(place: Place, sizes: Sizes) -> dict[str, Any]:
     return {**busy, "pending_count": sizes.pending, "deadline_ms": DEADLINE_MS}
 
 
-def _warm(place: Place, gateway: Gateway, requests: list[str]) -> dict[str, float]:
+def _warm(gateway: Gateway, requests: list[str]) -> dict[str, float]:
     """How many a second, and how many in a second of the gateway's CPU: what a core to itself would do."""
     before = gateway.cpu_seconds()
     found = _ask(gateway.port, requests, connections=CONNECTIONS)
     cpu = gateway.cpu_seconds() - before
+    return {**found, "per_second": len(requests) / found["seconds"], "per_core": len(requests) / cpu}
+
+
+def _floor(place: Place, requests: list[str]) -> dict[str, float]:
+    """The same work bare."""
     url = ("--url", place.url) if place.url.startswith("postgresql") else ()
     with BareServer("bench.floor_resolve", *url) as bare:
         _ask(bare.port, requests[:CONNECTIONS], connections=CONNECTIONS)
         with bare.counting() as used:
             _ask(bare.port, requests, connections=CONNECTIONS)
-    return {
-        **found, "per_second": len(requests) / found["seconds"], "per_core": len(requests) / cpu,
-        "floor_per_core": len(requests) / used[0], "times_floor": cpu / used[0],
-    }  # fmt: skip
+    return {"floor_per_core": len(requests) / used[0]}
+
+
+def _write_and_look_up(gateway: Gateway, twilio: TwilioDouble) -> None:
+    """Everybody stands in the address book, and what a look-up of each number tells is kept."""
+    account_sid, auth_token = twilio.account
+    credentials = {"account_sid": account_sid, "auth_token": auth_token}
+    gateway.patch("/api/organizations/bench", {"lookup_credentials": credentials})
+    for number in CONTACTS:
+        gateway.patch(f"/api/contacts/{number}", {"title": "Director", "tags": ["vip"]})
+    for _ in range(2):
+        _ask(gateway.port, [_resolve(gateway, number) for number in CONTACTS])
+    assert set(twilio.charged().values()) == {1}, "a look-up is not kept"
 
 
 def _with_cpu(gateway: Gateway, requests: list[str]) -> tuple[dict[str, float], float]:

@@ -112,6 +112,8 @@ LINES: Final = (
     Line("  resolves per second of CPU", ("callers", "warm", "per_core"), "{:,.0f}",
          ("callers", "warm", "floor_per_core")),
     Line("  CPU, times the floor", ("callers", "warm", "times_floor"), "{:.2f}"),
+    Line("  with address book and look-ups: resolves/s", ("callers", "whole", "per_second"), "{:,.0f}"),
+    Line("  resolves per second of CPU", ("callers", "whole", "per_core"), "{:,.0f}"),
     Line("callers, {pending_count:,} pending, ingest at capacity: p50 ms", ("callers_busy", "p50_ms"),
          "{:.1f}"),
     Line("  p99 ms", ("callers_busy", "p99_ms"), "{:.1f}"),

@@ -127,10 +127,16 @@ class Gateway:
         return body
 
     def post(self, path: str, body: Any, org: str = "bench") -> Any:
+        return self._change("POST", path, body, org)
+
+    def patch(self, path: str, body: Any, org: str = "bench") -> Any:
+        return self._change("PATCH", path, body, org)
+
+    def _change(self, method: str, path: str, body: Any, org: str) -> Any:
         headers = {
             "Authorization": f"Bearer {self.key}", "X-HUM-Org": org, "Content-Type": "application/json",
         }  # fmt: skip
-        status, found = self._ask("POST", path, body, headers)
+        status, found = self._ask(method, path, body, headers)
         assert 200 <= status < 300, (path, status, found)
         return json.loads(found)
 

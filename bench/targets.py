@@ -47,6 +47,7 @@ TARGETS: Final = (
     Target(("callers", "new", "p50_ms"), 5),
     Target(("callers", "steady", "p99_ms"), 10),
     Target(("callers", "warm", "per_core"), 1500, at_least=True),
+    Target(("callers", "whole", "per_core"), 1500, at_least=True),
     Target(("callers_busy", "p99_ms"), 900),
     Target(("start", "new_seconds"), 1.5),
     Target(("start", "empty_seconds"), 1.5),

@@ -29,6 +29,7 @@ PLACES: Final = (
     "webhook.after_commit",
     "job.before_commit",
     "job.after_commit",
+    "lookup.before_keep",
     "rotation.before_commit",
     "rotation.after_commit",
     "migrate.before_commit",

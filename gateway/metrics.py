@@ -106,6 +106,12 @@ class Metrics:
         self.number_lookup_seconds = histogram(
             "number_lookup_seconds", "Lookups of numbers at the provider.", _ATTEMPT, "outcome"
         )
+        self.number_lookup_breaker_opened = counter(
+            "number_lookup_breaker_opened", "Times that an account with the provider was spared."
+        )
+        self.number_lookup_breakers_open = gauge(
+            "number_lookup_breakers_open", "Accounts with the provider that are spared at this moment."
+        )
         self.queue_depth = gauge("queue_depth", "Deliveries waiting in memory.")
         self.in_flight = gauge("in_flight", "Attempts open at this moment.")
         self.backlog_targets = gauge("backlog_targets", "Targets with more due than memory holds.")

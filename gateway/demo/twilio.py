@@ -46,7 +46,7 @@ class TwilioDouble:
     """`asked` grows while it runs. A context manager.
 
     `say` sets what a package of a number is; `instead` answers in place of everything; `gate` holds every
-    answer until it is set.
+    answer until it is set, `delay` each for so many seconds.
     """
 
     def __init__(self, host: str = "127.0.0.1") -> None:
@@ -54,6 +54,7 @@ class TwilioDouble:
         self.refused = 0
         self.instead: Callable[[Asked], Response] | None = None
         self.gate: threading.Event | None = None
+        self.delay: Callable[[Asked], float] | None = None
         self.account = (ACCOUNT_SID, AUTH_TOKEN)
         self._examples = fixture_files.twilio_examples()
         self._said: dict[tuple[str, str], dict[str, Any]] = {}
@@ -75,7 +76,7 @@ class TwilioDouble:
     ) -> None:
         if self.gate is not None:
             self.gate.set()
-        self._server.should_exit = True
+        self._server.should_exit = self._server.force_exit = True  # whoever still waits gets no answer
         self._thread.join(5)
         self._socket.close()
 
@@ -125,6 +126,8 @@ class TwilioDouble:
         self.asked.append(asked)
         if self.gate is not None:
             await asyncio.to_thread(self.gate.wait)
+        if self.delay is not None:
+            await asyncio.sleep(self.delay(asked))
         if self.instead is not None:
             return self.instead(asked)
         return self.usual(asked)

@@ -144,17 +144,12 @@ def _alone(one: Knowledge) -> Caller:
 
 def _choose(ordered: Sequence[Knowledge]) -> dict[str, Value]:
     """What counts for which field, in the order of FIELDS."""
-    names = _names(ordered)
-    chosen: dict[str, Value] = {}
-    for name in FIELDS:
-        found = names.get(name) if name in NAMES else _first(ordered, name)
-        if found is not None:
-            chosen[name] = found
-    return chosen
-
-
-def _first(ordered: Iterable[Knowledge], name: str) -> Value | None:
-    return next((_value(one, name) for one in ordered if one.values.get(name)), None)
+    found = _names(ordered)
+    for one in ordered:
+        for name, text in one.values.items():
+            if text and name not in found and name not in NAMES:
+                found[name] = _value(one, name)
+    return {name: found[name] for name in FIELDS if name in found}
 
 
 def _value(one: Knowledge, name: str) -> Value:

@@ -3,12 +3,16 @@ node has learned."""
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field
 from typing import Final
 
-from gateway.domain.lookup_breaker import Breaker, Pass, judge
+from gateway.domain.lookup_breaker import Breaker, Pass, Verdict, judge
 from gateway.domain.number_lookup import Credentials, Report
 from gateway.lookup.provider import Failed
+from gateway.metrics import Metrics
+
+log = logging.getLogger("gateway.callers")
 
 REMEMBERED: Final = 10_000
 
@@ -17,6 +21,7 @@ REMEMBERED: Final = 10_000
 class Account:
     """One account. Times are monotonic seconds."""
 
+    metrics: Metrics = field(repr=False)
     breaker: Breaker = field(default_factory=Breaker)
     quiet_until: float = 0.0
 
@@ -29,19 +34,33 @@ class Account:
     def learn(self, one: Pass, answer: Report | Failed | None, now: float) -> None:
         """What became of a question; None when it was not put."""
         if answer is None:
-            self.breaker.count(one, "neither", now)
+            self._count(one, "neither", now)
         elif isinstance(answer, Report):
-            self.breaker.count(one, "answered", now)
+            self._count(one, "answered", now)
         else:
-            self.breaker.count(one, judge(answer.error, answer.status), now)
+            self._count(one, judge(answer.error, answer.status), now)
             if answer.wait_ms is not None:
                 self.quiet_until = now + answer.wait_ms / 1000
+
+    def _count(self, one: Pass, verdict: Verdict, now: float) -> None:
+        before = self.breaker.closed
+        self.breaker.count(one, verdict, now)
+        if before == self.breaker.closed:
+            return
+        if before:
+            self.metrics.number_lookup_breaker_opened.inc()
+            self.metrics.number_lookup_breakers_open.inc()
+            log.warning("the provider of telephone data does not answer and is spared")
+        else:
+            self.metrics.number_lookup_breakers_open.dec()
+            log.warning("the provider of telephone data answers again")
 
 
 class Accounts:
     """All of them, by their names."""
 
-    def __init__(self) -> None:
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
         self._known: dict[str, Account] = {}
 
     def of(self, credentials: Credentials) -> Account:
@@ -49,5 +68,5 @@ class Accounts:
         if account is None:
             if len(self._known) >= REMEMBERED:
                 self._known = {name: one for name, one in self._known.items() if not one.breaker.closed}
-            account = self._known[credentials.account_sid] = Account()
+            account = self._known[credentials.account_sid] = Account(self._metrics)
         return account

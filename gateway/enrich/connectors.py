@@ -37,6 +37,9 @@ class Connectors:
         self._lookups: Flights[Flight, Said] = Flights("lookup")
 
     def asks(self, org: OrgView, inquiry: Inquiry, ends: float) -> Sequence[Ask]:
+        """Nothing about the organization's own numbers."""
+        if org.organization.settings.is_own(inquiry.phone):
+            return []
         enabled = [connector for connector in org.connectors.values() if connector.enabled]
         if not enabled:
             return [NoneEnabled()] if org.connectors else []

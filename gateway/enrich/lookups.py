@@ -106,7 +106,7 @@ class Lookups:
         self._store = store
         self._metrics = metrics
         self._room = Room()
-        self._accounts = Accounts()
+        self._accounts = Accounts(metrics)
         self._flights: Flights[tuple[str, bytes], Seen] = Flights("look up")
 
     def credentials(self, org: OrgView) -> Credentials | None:

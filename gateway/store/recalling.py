@@ -4,12 +4,12 @@ address book. It stands in the way of every answer about a caller, so it goes to
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Final
 
+import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.domain.connector import Connector
@@ -39,6 +39,8 @@ _POSTGRESQL: Final = _ALL.format(
     keys="unnest($1::int[], $2::text[], $3::bytea[], $4::text[]) AS k(number, org, person, phone)"
 )
 _read: Final = DirectRead("", _POSTGRESQL)
+_decode_tags: Final = msgspec.json.Decoder(list[str]).decode
+
 _LISTED: Final = "listed"
 _LOOKED_UP: Final = "looked up"
 
@@ -105,10 +107,15 @@ def opened(
 ) -> Recalled:
     """What the rows of one caller say: of answers those of these connectors, neither expired nor from a
     system that the connector no longer leads to."""
-    others = (_LISTED, _LOOKED_UP)
-    answers: list[connector_contacts.Kept] = [row[:5] for row in rows if row[1] not in others]
-    listed = next((_listed(cipher, row) for row in rows if row[1] == _LISTED), None)
-    number = next((standing(cipher, key[1], *row[2:6]) for row in rows if row[1] == _LOOKED_UP), NOTHING)
+    answers: list[connector_contacts.Kept] = []
+    listed, number = None, NOTHING
+    for row in rows:
+        if row[1] == _LISTED:
+            listed = _listed(cipher, row)
+        elif row[1] == _LOOKED_UP:
+            number = standing(cipher, key[1], *row[2:6])
+        else:
+            answers.append(row[:5])
     return Recalled(connector_contacts.usable(cipher, key[1], answers, connectors, now), listed, number)
 
 
@@ -123,4 +130,4 @@ def _sqlite(size: int) -> DirectRead:
 def _listed(cipher: Cipher, row: tuple[Any, ...]) -> Listed:
     contact_id, _, said, at, _, phone, tags, by_person = row
     overrides = contact_facts.open_book(cipher, phone, said)
-    return Listed(contact_id, bool(by_person), overrides, tuple(json.loads(tags)), at)
+    return Listed(contact_id, bool(by_person), overrides, tuple(_decode_tags(tags)), at)

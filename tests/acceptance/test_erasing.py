@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+import threading
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,22 +18,30 @@ from typing import Any
 import pytest
 from sqlalchemy import delete, func, select
 
+from gateway.demo.twilio import TwilioDouble
 from gateway.manage import erasures
+from gateway.store import contact_facts as facts
 from gateway.store import engine, erased_people, kept_of_people
 from gateway.store.engine import Database
 from gateway.store.tables import (
     attempts,
     connector_contacts,
+    connector_creates,
     connector_requests,
     contact_facts,
     deliveries,
     event_people,
     events,
     metadata,
+    number_lookups,
     resolutions,
+    target_stats,
 )
-from tests.enrich.conftest import resolve, settled
+from tests.enrich.conftest import resolve, rows, settled
+from tests.enrich.test_numbers import NAME, account, over
+from tests.support.clock import until as until_now
 from tests.support.crm import Crm, json_answer
+from tests.support.everywhere import in_tables
 from tests.support.node import Node, running_node
 from tests.support.receiver import Received, Receiver, Wire, answer
 
@@ -45,6 +54,14 @@ OFFICE = "+13175550100"
 LISTS = ("/api/events", "/api/deliveries", "/api/audit", "/api/contacts", "/api/jobs")
 WORDS = "my-words-on-the-phone"
 PEOPLE = 20
+
+
+@pytest.fixture
+def twilio() -> Iterator[TwilioDouble]:
+    """Knows the line of everybody, and the name of all but Anna's second number."""
+    with TwilioDouble() as running:
+        running.say(SECOND, NAME, caller_name=None, caller_type=None)
+        yield running
 
 
 async def erase(node: Node, phone: str = ANNA, **more: Any) -> dict[str, Any]:
@@ -237,19 +254,19 @@ async def test_an_erasure_that_breaks_off_goes_on(any_database: str, monkeypatch
 
 
 async def plant_in_the_book(node: Node, crm: Crm) -> dict[str, Any]:
-    """Anna under two numbers, whom a CRM knows under one; what people have written of her; a caller who is to
-    be created; Bert, who is nobody's to touch."""
+    """Anna under two numbers, whom a CRM knows under one, and the provider of telephone data under both; what
+    people have written of her; a caller who is to be created; Bert, who is nobody's to touch."""
     await crm.join(node, create_contacts=True)
     for phone in (ANNA, BERT):
         crm.knows(phone, name=f"CRM {phone[-4:]}", notes=WORDS)
-        await resolve(node, phone)
-    await settled(node)
+        await resolve(node, phone, deadline_ms=10_000)
+    await over(node)
     body = {"name": "Anna by Hand", "notes": WORDS, "tags": ["vip"]}
     made = (await node.call("PATCH", f"/api/contacts/{ANNA}", json=body)).json()
     await node.call("PATCH", f"/api/contacts/{BERT}", json={"notes": WORDS})
     crm.instead = json_answer({"found": False})  # which is no answer to a create
-    await resolve(node, SECOND)
-    await settled(node)
+    await resolve(node, SECOND, deadline_ms=10_000)
+    await over(node)
     await node.call("POST", f"/api/contacts/{ANNA}/merge", json={"from": SECOND})
     found: dict[str, Any] = made
     return found
@@ -265,10 +282,13 @@ async def sealed_of_anna(node: Node) -> list[bytes]:
             select(contact_facts.c.said).where(contact_facts.c.phone.in_((ANNA, SECOND))),
             select(connector_contacts.c.contact).where(connector_contacts.c.person.in_(hashes)),
             select(connector_requests.c.record).where(connector_requests.c.person.in_(hashes)),
+            select(connector_creates.c.inquiry).where(connector_creates.c.person.in_(hashes)),
+            select(number_lookups.c.record).where(number_lookups.c.person.in_(hashes)),
             select(resolutions.c.answer).where(resolutions.c.person.in_(hashes)),
         ]
-        sealed = [bytes(one) for query in queries for one in (await conn.execute(query)).scalars() if one]
-    assert len(sealed) >= 5
+        found = [[bytes(one) for one in (await conn.execute(query)).scalars() if one] for query in queries]
+    assert all(found), "a kind is not planted"
+    sealed = [one for some in found for one in some]
     clear = [phone[1:].encode() for phone in (ANNA, SECOND)] + [b"anna by hand"]
     pieces = [blob[start : start + 48] for blob in sealed for start in range(3, len(blob) - 48, 48)]
     return [*clear, *hashes, *pieces]
@@ -276,23 +296,34 @@ async def sealed_of_anna(node: Node) -> list[bytes]:
 
 @pytest.mark.proof
 async def test_an_erased_contact_is_gone_from_book_answers_logs_and_files(
-    any_database: str, tmp_path: Path
+    any_database: str, tmp_path: Path, twilio: TwilioDouble
 ) -> None:
-    async with running_node(any_database) as node, Receiver() as receiver, Receiver() as crm_receiver:
+    """Also from every table. What is counted for the dial stays, and names nobody."""
+    async with (
+        running_node(any_database, **account(twilio)) as node,
+        Receiver() as receiver,
+        Receiver() as crm_receiver,
+    ):
         crm = Crm(crm_receiver)
         ids = await plant(node, receiver)
         await node.send("test.call", {"from": SECOND, "words": WORDS})
         contact = await plant_in_the_book(node, crm)
         wanted = await sealed_of_anna(node)
+        planted = await in_tables(node, wanted)
+        assert len(set().union(*planted.values())) == len(wanted), "planted, but not found"
         counted = await erase(node, SECOND, dry_run=True)
         assert counted["numbers"] == 2
         assert counted["found"] == {
-            "events": len(ids) + 1, "deliveries": 0, "contacts": 1, "answers": 2, "creates": 1,
-            "requests": counted["found"]["requests"], "resolutions": counted["found"]["resolutions"],
+            "events": len(ids) + 1, "deliveries": 0, "contacts": 1, "answers": 2, "creates": 1, "lookups": 2,
+            "requests": counted["found"]["requests"], "resolutions": 2,
         }  # fmt: skip
+        assert counted["found"]["requests"] >= 3
         found = await erase(node, SECOND)
         assert found["found"] | {"deliveries": 0} == counted["found"]
         assert (await erase(node, ANNA, dry_run=True))["found"] == dict.fromkeys(found["found"], 0)
+        assert await in_tables(node, wanted) == {}
+        dial = {row.name for row in await rows(node, target_stats) if row.target_id == "callers:acme"}
+        assert {name.partition(":")[0] for name in dial} == {"known", "not_known"}
         for key in (ANNA, SECOND, contact["id"]):
             assert (await node.call("GET", f"/api/contacts/{key}")).status_code == 404
         left = (await node.call("GET", "/api/contacts")).json()["data"]
@@ -302,45 +333,57 @@ async def test_an_erased_contact_is_gone_from_book_answers_logs_and_files(
         assert searched.json()["data"] == []
         texts = [(await node.call("GET", path, params={"limit": 200})).text for path in LISTS]
         assert not [text for text in texts if ANNA[1:] in text or SECOND[1:] in text or "Anna" in text]
-        crm.instead = answer(500)
-        again = await resolve(node, ANNA)
+        if any_database.startswith("sqlite"):
+            assert not in_files(tmp_path, wanted)
+        crm.instead, twilio.instead = answer(500), lambda asked: (500, b"", {})
+        again = await resolve(node, ANNA, deadline_ms=10_000)
         assert (again["status"], again["contact"]) == ("unknown", None), "somebody still knows her"
-        await settled(node)
-    if any_database.startswith("sqlite"):
-        assert not in_files(tmp_path, wanted)
     kind = any_database.partition(":")[0]
-    print(f"E5: a contact under 2 numbers gone, {len(wanted)} traces of book, answers and log ({kind})")
+    print(
+        f"E5: a contact under 2 numbers gone, {len(wanted)} traces in {len(planted)} tables before, 0 after"
+        f" ({kind})"
+    )
 
 
-@pytest.mark.parametrize("kind", ["contacts", "answers", "requests", "creates", "resolutions"])
-async def test_a_kind_that_is_forgotten_to_forget_is_found(
-    sqlite_database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
-) -> None:
-    """The control."""
+FORGOTTEN = ("contacts", "facts", "answers", "requests", "creates", "lookups", "resolutions")
 
+
+def forget_to_forget(monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
     async def nothing(*_: Any) -> int:
         return 0
 
     if kind == "contacts":
         monkeypatch.setattr("gateway.store.contacts.remove", nothing)
+    elif kind == "facts":
+        monkeypatch.setattr(facts, "forget", nothing)
     else:
         kinds = {**kept_of_people.KINDS, kind: replace(kept_of_people.KINDS[kind], forget=nothing)}
         monkeypatch.setattr(kept_of_people, "KINDS", kinds)
-    async with running_node(sqlite_database) as node, Receiver() as crm_receiver:
+
+
+@pytest.mark.parametrize("kind", FORGOTTEN)
+async def test_a_kind_that_is_forgotten_to_forget_is_found(
+    sqlite_database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, twilio: TwilioDouble, kind: str
+) -> None:
+    """The control, in the answer, in the tables, and in the files."""
+    assert {*kept_of_people.KINDS, "contacts", "facts"} == set(FORGOTTEN)
+    forget_to_forget(monkeypatch, kind)
+    async with running_node(sqlite_database, **account(twilio)) as node, Receiver() as crm_receiver:
         await plant_in_the_book(node, Crm(crm_receiver))
         wanted = await sealed_of_anna(node)
         await erase(node, SECOND)
-        assert (await erase(node, SECOND, dry_run=True))["found"][kind] > 0
-    if kind != "creates":
-        assert in_files(tmp_path, wanted)
+        if kind != "facts":
+            assert (await erase(node, SECOND, dry_run=True))["found"][kind] > 0
+        assert await in_tables(node, wanted)
+    assert in_files(tmp_path, wanted)
 
 
 @pytest.mark.proof
 async def test_a_late_answer_does_not_write_an_erased_person_back(
     any_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Neither the answer to a question that was under way, nor a create; others' answers count all the while.
-    Control: without the memory of who was erased, the person is back."""
+    """Neither the answer to a question that was under way, nor a create, nor what the call was told; others'
+    answers count all the while. Control: without the memory of who was erased, the person is back."""
     async with running_node(any_database) as node, Receiver() as crm_receiver:
         crm, gate = Crm(crm_receiver), asyncio.Event()
         await crm.join(node, create_contacts=True)
@@ -363,6 +406,8 @@ async def test_a_late_answer_does_not_write_an_erased_person_back(
 
         there = await during(ANNA)
         assert ANNA not in there and BERT in there
+        cipher = (await node.gateway.directory.living("acme")).organization.cipher
+        assert await in_tables(node, [cipher.person(ANNA), ANNA[1:].encode()]) == {}
         await erase(node, BERT)
         async with node.gateway.store.transaction() as tx:
             for table in (connector_contacts, erased_people.table):
@@ -370,8 +415,45 @@ async def test_a_late_answer_does_not_write_an_erased_person_back(
         monkeypatch.setattr(erased_people, "remember", _nothing)
         back = await during(ANNA)
         assert ANNA in back
-        count = back.count(ANNA)
-        print(f"E5: a late answer after an erasure wrote 0 people back; without the memory {count}")
+        left = await in_tables(node, [cipher.person(ANNA)])
+        print(
+            f"E5: a late answer after an erasure wrote 0 people back ({any_database.partition(':')[0]});"
+            f" control without the memory: {back.count(ANNA)}, found in {len(left)} tables"
+        )
+
+
+@pytest.mark.proof
+async def test_a_late_lookup_does_not_write_an_erased_person_back(
+    any_database: str, monkeypatch: pytest.MonkeyPatch, twilio: TwilioDouble
+) -> None:
+    """The provider answers after the erasure; another's answer counts. Control: a claim that the erasure
+    leaves behind lets the answer in."""
+    async with running_node(any_database, **account(twilio)) as node:
+        cipher = (await node.gateway.directory.ensure("acme"))[0].organization.cipher
+
+        async def during(phone: str) -> list[str]:
+            """Who is in the book when the provider answers after `phone` was erased."""
+            asked, twilio.gate = len(twilio.asked), threading.Event()
+            for one in (phone, BERT):
+                await resolve(node, one, deadline_ms=50)
+            await until_now(lambda: len(twilio.asked) > asked, "the question is out", timeout=20)
+            await erase(node, phone)
+            twilio.gate.set()
+            await over(node)
+            twilio.gate = None
+            return [one["phone"] for one in (await node.call("GET", "/api/contacts")).json()["data"]]
+
+        there = await during(ANNA)
+        assert ANNA not in there and BERT in there
+        assert await in_tables(node, [cipher.person(ANNA), ANNA[1:].encode()]) == {}
+        forget_to_forget(monkeypatch, "lookups")
+        third = "+13175550177"
+        back = await during(third)
+        assert third in back
+        print(
+            f"E5: a late lookup after an erasure wrote 0 people back ({any_database.partition(':')[0]});"
+            f" control, a claim that is left behind: {back.count(third)}"
+        )
 
 
 async def _nothing(*_: Any) -> None: ...

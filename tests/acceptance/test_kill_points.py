@@ -20,6 +20,7 @@ import pytest
 
 import gateway
 from gateway.checkpoints import PLACES
+from tests.support.backfilling import filled_through_a_death
 from tests.support.node import MASTER_KEY
 from tests.support.oracle import Verdict
 from tests.support.redelivery import through_a_death
@@ -96,7 +97,7 @@ DRIVES: dict[str, tuple[Callable[[Stage], Awaitable[None]], int, tuple[int, int]
 }
 OTHERS = {
     "key.before_commit", "key.after_commit", "webhook.before_commit", "webhook.after_commit",
-    "job.before_commit", "job.after_commit",
+    "job.before_commit", "job.after_commit", "lookup.before_keep",
     "rotation.before_commit", "rotation.after_commit", "migrate.before_commit", "rewrap.before_commit",
 }  # fmt: skip
 
@@ -135,6 +136,24 @@ async def test_death_while_a_key_is_made(kind: str, when: str, tmp_path: Path) -
 @pytest.mark.parametrize("kind", KINDS)
 async def test_death_while_a_job_is_worked_on(kind: str, when: str, tmp_path: Path) -> None:
     print(f"A2 {kind} job.{when}: {await _job(kind, when, 3, tmp_path)}")
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("kind", KINDS)
+async def test_death_while_numbers_are_asked_for(kind: str, tmp_path: Path) -> None:
+    death = await filled_through_a_death(kind, tmp_path, "lookup.before_keep:12", count=14)
+    death.check()
+    print(f"A2 {kind} lookup.before_keep: {death}")
+
+
+@pytest.mark.anyio
+async def test_numbers_that_are_asked_for_again_are_found(tmp_path: Path) -> None:
+    """The control: whoever takes over asks again for what the dead one has asked for."""
+    death = await filled_through_a_death(
+        "sqlite", tmp_path, "lookup.before_keep:2", count=4, taken_over_as="asks_again"
+    )
+    print(f"A2 control, what was asked for is forgotten: {len(death.twice)} asked for twice")
+    assert death.twice
 
 
 @pytest.mark.anyio
@@ -187,6 +206,9 @@ async def _once(
         case "job":
             nth = chance.randint(1, 5)
             return nth, await _job(kind, when, nth, directory)
+        case "lookup":
+            nth = chance.randint(1, 20)
+            return nth, await _backfill(kind, place, nth, directory)
         case "rotation":
             nth = chance.randint(1, 5)
             return nth, await _rotation(kind, when, nth, directory)
@@ -268,6 +290,13 @@ async def _job(kind: str, when: str, nth: int, directory: Path) -> Verdict:
     outcome.check()
     assert outcome.done_at_death == 100 * (nth - (when == "before_commit"))
     return outcome.verdict()
+
+
+async def _backfill(kind: str, place: str, nth: int, directory: Path) -> Verdict:
+    """A number is asked for once, whether its answer was written down or not."""
+    death = await filled_through_a_death(kind, directory, f"{place}:{nth}", count=20)
+    death.check()
+    return Verdict(acknowledged=death.count, received=death.count)
 
 
 async def _rotation(kind: str, when: str, nth: int, directory: Path) -> Verdict:

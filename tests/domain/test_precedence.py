@@ -2,22 +2,26 @@
 
 A caller has an address book (with a whole name, a part of one, another field, nothing, or out of reach),
 up to three CRMs by priority (fresh, stale, an older answer beside a failure, not found, failed), and a
-look-up of the number.
+look-up of the number (with a name, without one, failed, or failed in part: then something is known of the
+number, although nobody knows the caller).
 """
 
 from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass, replace
+from types import SimpleNamespace
 from typing import Any, Final
 
 import pytest
 
 from gateway.domain import contact
 from gateway.domain.contact import CrmContact, Knowledge, merge, of_crm
+from gateway.domain.number_lookup import LINE, NAME, Lifetimes, Record, Told
 from gateway.domain.overrides import Override, knowledge_of
 from gateway.domain.resolution import Heard, freshness_of, status_of
 from gateway.domain.resolution import knowledge_of as knowledge_in
+from gateway.enrich.numbers import NumberAsk
 
 FIELDS: Final = ("name", "first_name", "last_name", "company", "carrier")
 AT: Final = 1_000_000
@@ -35,7 +39,7 @@ class Said:
 
     def heard(self, source: str, rank: int) -> Heard:
         knowledge = None
-        if self.outcome == "found":
+        if self.outcome == "found" or self.values:
             texts = {name: text for name, (text, _) in self.values.items()}
             if self.kind == "override":
                 knowledge = knowledge_of({n: Override(t, at, "jo") for n, (t, at) in self.values.items()})
@@ -71,7 +75,11 @@ CRM: Final = (
 )
 LOOKUP: Final = (
     None,
-    said("lookup", "found", carrier="Example Mobile", name="LOOKUP"),
+    said("lookup", "found", AT - 7, carrier="Example Mobile", name="LOOKUP"),
+    said("lookup", "found", AT - 7, error=True, name="LOOKUP"),
+    said("lookup", "not_found", AT - 7, carrier="Example Mobile"),
+    said("lookup", "not_found"),
+    said("lookup", "failed", AT - 7, error=True, carrier="Example Mobile"),
     said("lookup", "failed", error=True),
 )
 
@@ -93,10 +101,10 @@ def expected(everybody: list[Said]) -> tuple[str, dict[str, tuple[str, str, int]
         status = "unknown"
     values: dict[str, tuple[str, str, int]] = {}
     for name in ("company", "carrier"):
-        for one in found:
+        for one in everybody:  # also of somebody whom nobody knows
             if name in one.values:
                 text, at = one.values[name]
-                values[name] = (text, one.kind, AT - 7 if one.kind == "lookup" else at)
+                values[name] = (text, one.kind, at)
                 break
     named = [one for one in found if {"name", "first_name", "last_name"} & one.values.keys()]
     if named:
@@ -106,7 +114,7 @@ def expected(everybody: list[Said]) -> tuple[str, dict[str, tuple[str, str, int]
 
 def names(named: list[Said]) -> dict[str, tuple[str, str, int]]:
     first = named[0]
-    at = AT - 7 if first.kind == "lookup" else max(at for _, at in first.values.values())
+    at = max(at for _, at in first.values.values())
     own = {
         n: (first.values[n][0], first.kind, at)
         for n in ("name", "first_name", "last_name")
@@ -141,10 +149,85 @@ def test_whose_word_counts_in_every_combination(monkeypatch: pytest.MonkeyPatch)
     assert not wrong, wrong[0]
     monkeypatch.setattr(contact, "PRECEDENCE", ("crm", "override", "lookup"))
     caught = len(disagreements())
+    monkeypatch.setattr(contact, "PRECEDENCE", ("override", "lookup", "crm"))
+    sooner = len(disagreements())
+    monkeypatch.undo()
+    monkeypatch.setattr("tests.domain.test_precedence.knowledge_in", only_of_the_known)
+    forgotten = len(disagreements())
     print(
-        f"precedence: {count} combinations of sources, ages and failures; another order is caught in {caught}"
+        f"precedence: {count} combinations of sources, ages and failures; another order is caught in"
+        f" {caught}, a look-up before CRMs in {sooner}, forgetting what is known of the number in {forgotten}"
     )
-    assert caught > 100
+    assert min(caught, sooner, forgotten) > 100
+
+
+def only_of_the_known(heard: Any) -> list[Knowledge]:
+    """The mutant: what is known of a number counts only when somebody knows the caller."""
+    return [one.knowledge for one in heard if one.knowledge is not None and one.outcome == "found"]
+
+
+DAY: Final = 86_400_000
+NOW: Final = 400 * DAY
+
+# What is kept of a package: nothing, an answer so old (with a value or without), or a failure so old.
+KEPT: Final = (
+    None, ("value", 0), ("value", 29 * DAY), ("value", 30 * DAY), ("value", 89 * DAY), ("none", DAY),
+    ("none", 31 * DAY), ("60601", DAY // 48), ("60600", DAY // 48), ("60600", DAY),
+)  # fmt: skip
+WORDS: Final = {"60601": "not_approved", "60600": "package_failed"}
+INVALID_SINCE: Final = (None, DAY, 31 * DAY)
+
+
+def kept_record(line: Any, name: Any, invalid: int | None) -> Record:
+    packages: dict[Any, Told] = {}
+    for package, kept, values in (
+        (LINE, line, {"line_type": "mobile", "carrier": "Example Mobile"}),
+        (NAME, name, {"caller_name": "LOOKUP"}),
+    ):
+        if kept is not None:
+            what, age = kept
+            told = values if what == "value" else {}
+            packages[package] = Told(NOW - age, told, WORDS.get(what))
+    return Record(packages, None if invalid is None else NOW - invalid)
+
+
+def worth(line: Any, name: Any, invalid: int | None, error: str | None) -> tuple[str, dict[str, int]]:
+    """What the source says, and since when which value is known: as the table in the documentation reads."""
+    if error is None and invalid is not None and invalid < 30 * DAY:
+        return "failed", {}
+    values: dict[str, int] = {}
+    if line is not None and line[0] == "value" and line[1] < 30 * DAY:
+        values |= dict.fromkeys(("line_type", "carrier"), NOW - line[1])
+    if name is not None and name[0] == "value" and name[1] < 30 * DAY:
+        return "found", values | dict.fromkeys(("caller_name", "name"), NOW - name[1])
+    unsure = name is not None and name[0] == "60600" and name[1] < DAY // 24
+    return "failed" if error is not None or unsure else "not_found", values
+
+
+def differing() -> list[Any]:
+    found = []
+    lookups: Any = SimpleNamespace(lifetimes=Lifetimes(), clock=SimpleNamespace(now=lambda: NOW))
+    for line, name, invalid, error in itertools.product(
+        KEPT, KEPT, INVALID_SINCE, (None, "timeout", "budget")
+    ):
+        ask = NumberAsk(lookups, None, "+13175550142", kept_record(line, name, invalid))  # type: ignore[arg-type]
+        heard = ask._heard(error)
+        times = {} if heard.knowledge is None else dict(heard.knowledge.times)
+        if (heard.outcome, times) != worth(line, name, invalid, error):
+            found.append(((line, name, invalid, error), heard))
+    return found
+
+
+@pytest.mark.proof
+def test_what_a_kept_lookup_is_worth_at_any_age(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Control: answers that never grow old, and failures that do not."""
+    wrong = differing()
+    assert not wrong, wrong[0]
+    count = len(KEPT) ** 2 * len(INVALID_SINCE) * 3
+    monkeypatch.setattr(Lifetimes, "usable", lambda self, record, now: record.packages)
+    caught = len(differing())
+    print(f"precedence: {count} kept look-ups of any age; answers that never grow old are caught in {caught}")
+    assert caught > 50
 
 
 def test_a_failure_is_always_told_and_never_takes_a_word_away() -> None:

@@ -6,6 +6,7 @@ import asyncio
 import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from gateway.store import contacts as book
 from gateway.store.tables import contact_facts, jobs, lookup_days, number_lookups
 from tests.enrich.conftest import resolve, rows, settled
 from tests.enrich.test_numbers import LINE, NAME, account, held, instead, over, set_up
+from tests.support.backfilling import filled_through_many_deaths
 from tests.support.clock import until
 from tests.support.crm import Crm
 from tests.support.node import Node, running_node
@@ -165,6 +167,16 @@ async def test_a_job_goes_on_after_a_death_and_asks_for_nothing_twice(
     assert (done["status"], done["done"], done["failed"]) == ("done", 2, 10)
     assert set(twilio.charged().values()) == {1}
     assert len(twilio.asked) == 12
+
+
+@pytest.mark.proof
+@pytest.mark.long
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+async def test_no_number_is_asked_for_twice_through_many_deaths(kind: str, tmp_path: Path) -> None:
+    """Its short form and control: `tests/acceptance/test_kill_points.py`."""
+    filled = await filled_through_many_deaths(kind, tmp_path, count=150, deaths=5)
+    filled.check()
+    print(f"backfill ({kind}): {filled}")
 
 
 async def test_what_may_have_cost_is_not_asked_for_again(lite: Node, twilio: TwilioDouble) -> None:

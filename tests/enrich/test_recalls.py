@@ -10,6 +10,7 @@ import pytest
 from gateway.enrich.recalls import MOST_AT_ONCE, Recalled, Recalls
 from gateway.errors import Overloaded
 from gateway.store import recalling
+from gateway.store.directory import OrgView
 from tests.enrich.conftest import resolve, settled
 from tests.support.crm import Crm
 from tests.support.node import Node
@@ -21,16 +22,16 @@ def phone(number: int) -> str:
     return f"+1317555{number:04}"
 
 
-async def known(node: Node, crm: Crm, numbers: range, org: str = "acme") -> None:
+async def known(node: Node, crm: Crm, numbers: range, org: str = "acme") -> OrgView:
+    """The organization, whose connector knows these numbers, and has been asked for them."""
     for number in numbers:
         crm.knows(phone(number), name=f"Caller {number}")
         await resolve(node, phone(number), org=org, deadline_ms=10_000)
     await settled(node)
+    return await node.gateway.directory.living(org)
 
 
-def recall(node: Node, number: int, org: str = "acme") -> asyncio.Future[Recalled]:
-    view = node.gateway.directory.known(org)
-    assert view is not None
+def recall(node: Node, view: OrgView, number: int) -> asyncio.Future[Recalled]:
     return node.gateway.keeping.recalls.of(
         view, phone(number), view.organization.cipher.person(phone(number))
     )
@@ -58,9 +59,9 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 async def test_who_asks_together_is_read_together(node: Node, crm: Crm, reads: list[int]) -> None:
     await crm.join(node)
-    await known(node, crm, range(10))
+    acme = await known(node, crm, range(10))
     reads.clear()
-    found = await asyncio.gather(*(recall(node, number) for number in (*range(12), 3, 3)))
+    found = await asyncio.gather(*(recall(node, acme, number) for number in (*range(12), 3, 3)))
     assert [name(one) for one in found] == [
         *(f"Caller {number}" for number in range(10)), None, None, "Caller 3", "Caller 3"
     ]  # fmt: skip
@@ -70,9 +71,9 @@ async def test_who_asks_together_is_read_together(node: Node, crm: Crm, reads: l
 
 async def test_more_than_one_statement_takes(node: Node, crm: Crm, reads: list[int]) -> None:
     await crm.join(node)
-    await known(node, crm, range(3))
+    acme = await known(node, crm, range(3))
     reads.clear()
-    asked = [recall(node, number % 5) for number in range(3 * MOST_AT_ONCE + 7)]
+    asked = [recall(node, acme, number % 5) for number in range(3 * MOST_AT_ONCE + 7)]
     found = await asyncio.gather(*asked)
     assert all(
         name(one) == (f"Caller {n % 5}" if n % 5 < 3 else None) for n, one in enumerate(found)
@@ -83,9 +84,9 @@ async def test_more_than_one_statement_takes(node: Node, crm: Crm, reads: list[i
 async def test_organizations_are_read_together_and_kept_apart(node: Node, crm: Crm, reads: list[int]) -> None:
     await crm.join(node, "acme")
     await crm.join(node, "umbrella")
-    await known(node, crm, range(1), "acme")
-    await known(node, crm, range(1, 2), "umbrella")
-    found = await asyncio.gather(*(recall(node, n, org) for org in ("acme", "umbrella") for n in (0, 1)))
+    acme = await known(node, crm, range(1), "acme")
+    umbrella = await known(node, crm, range(1, 2), "umbrella")
+    found = await asyncio.gather(*(recall(node, org, n) for org in (acme, umbrella) for n in (0, 1)))
     assert [name(one) for one in found] == ["Caller 0", None, None, "Caller 1"]
 
 
@@ -93,23 +94,23 @@ async def test_a_database_that_is_away_is_away_for_all_who_wait_and_for_nobody_a
     lite: Node, crm: Crm, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await crm.join(lite)
-    await known(lite, crm, range(1))
+    acme = await known(lite, crm, range(1))
 
     def refuse() -> Any:
         raise Overloaded("away", code="database_unavailable")
 
     with monkeypatch.context() as patched:
         patched.setattr(lite.gateway.store, "looking_up", refuse)
-        found = await asyncio.gather(*(recall(lite, 0) for _ in range(200)))
+        found = await asyncio.gather(*(recall(lite, acme, 0) for _ in range(200)))
     assert not any(one.reachable for one in found)
-    assert name(await recall(lite, 0)) == "Caller 0"
+    assert name(await recall(lite, acme, 0)) == "Caller 0"
 
 
 async def test_what_does_not_open_is_the_trouble_of_one(
     lite: Node, crm: Crm, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await crm.join(lite)
-    await known(lite, crm, range(2))
+    acme = await known(lite, crm, range(2))
     opened = recalling.opened
 
     def broken(cipher: Any, key: Any, *args: Any) -> Any:
@@ -118,14 +119,14 @@ async def test_what_does_not_open_is_the_trouble_of_one(
         return opened(cipher, key, *args)
 
     monkeypatch.setattr(recalling, "opened", broken)
-    first, second = await asyncio.gather(recall(lite, 0), recall(lite, 1))
+    first, second = await asyncio.gather(recall(lite, acme, 0), recall(lite, acme, 1))
     assert (first.reachable, name(second)) == (False, "Caller 1")
 
 
 async def test_whoever_goes_away_takes_nothing_from_the_others(lite: Node, crm: Crm) -> None:
     await crm.join(lite)
-    await known(lite, crm, range(2))
-    first, second = recall(lite, 0), recall(lite, 1)
+    acme = await known(lite, crm, range(2))
+    first, second = recall(lite, acme, 0), recall(lite, acme, 1)
     first.cancel()
     assert name(await second) == "Caller 1"
 
@@ -133,13 +134,13 @@ async def test_whoever_goes_away_takes_nothing_from_the_others(lite: Node, crm: 
 async def test_nobody_is_left_waiting_at_whatever_moment_they_come(lite: Node, crm: Crm) -> None:
     """Also in the one in which the readers have just found nothing more to do."""
     await crm.join(lite)
-    await known(lite, crm, range(1))
+    acme = await known(lite, crm, range(1))
     recalls: Recalls = lite.gateway.keeping.recalls
     async with asyncio.timeout(20):
         for turns in range(60):
-            waiting = [recall(lite, 0), recall(lite, 0)]
+            waiting = [recall(lite, acme, 0), recall(lite, acme, 0)]
             for _ in range(turns):
                 await asyncio.sleep(0)
-            waiting.append(recall(lite, 0))
+            waiting.append(recall(lite, acme, 0))
             assert all(name(one) == "Caller 0" for one in await asyncio.gather(*waiting))
     assert recalls._reading == 0

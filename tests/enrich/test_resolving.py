@@ -13,9 +13,11 @@ import pytest
 
 from gateway.crm import answers
 from gateway.crm.answers import NotFound
+from gateway.domain.freshness import Use
 from gateway.domain.room import Room
 from gateway.domain.rotation import Rotation
 from gateway.domain.secret import Secret
+from gateway.enrich import connectors as source
 from gateway.errors import Overloaded
 from gateway.store import connectors, recalling, rotations, secrets
 from gateway.store.connector_requests import open_record
@@ -157,26 +159,26 @@ async def face(node: Node, crm: Crm, name: str, number: int) -> None:
 
 @pytest.mark.proof
 async def test_no_bad_answer_makes_a_stranger_or_is_kept(
-    lite: Node, crm: Crm, monkeypatch: pytest.MonkeyPatch
+    node: Node, crm: Crm, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Control: a reading that takes what holds no contact for "not found" is caught."""
-    await crm.join(lite, timeout_ms=2_000)
+    await crm.join(node, timeout_ms=2_000)
     for number, name in enumerate(BAD):
-        await face(lite, crm, name, number)
-    assert await kept(lite) == []
-    assert len(await logged(lite)) >= len(BAD)
-    print(f"G5 {len(BAD)} bad answers: each answered within its deadline as unknown, nothing kept")
+        await face(node, crm, name, number)
+    assert await kept(node) == []
+    assert len(await logged(node)) >= len(BAD)
+    print(f"G5 {len(BAD)} bad answers of a connector: each answered in time as unknown, nothing kept")
 
     caught = 0
     monkeypatch.setattr(answers, "read_lookup", lambda exchange, phone: NotFound())
     for number, name in enumerate(BAD, 100):
         try:
-            await face(lite, crm, name, number)
+            await face(node, crm, name, number)
         except AssertionError:
             caught += 1
     print(f"   control: a lenient reading is caught {caught} times")
     assert caught > 15
-    assert len(await kept(lite)) > 15
+    assert len(await kept(node)) > 15
 
 
 async def test_nobody_listens(lite: Node) -> None:
@@ -258,14 +260,18 @@ async def test_an_answer_that_comes_too_late_is_kept(node: Node, crm: Crm) -> No
     assert len(crm.asked()) == 1
 
 
-async def test_a_stale_answer_comes_at_once_and_is_asked_for_anew_behind(node: Node, crm: Crm) -> None:
+@pytest.mark.proof
+async def test_a_stale_answer_comes_at_once_and_is_asked_for_anew_behind(
+    node: Node, crm: Crm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Control: a gateway that asks first, for it takes old answers for no use."""
     await crm.join(node)
     crm.knows(PHONE, name="Ada Example")
     await resolve(node)
     await age(node, 600)
     crm.contacts[PHONE]["name"] = "Ada Changed"
     gate = Gate(crm)
-    found = await resolve(node, deadline_ms=5_000)
+    told = found = await resolve(node, deadline_ms=5_000)
     assert (found["status"], found["source"], found["contact"]["name"]) == ("found", "stale", "Ada Example")
     assert 600 <= found["contact"]["ages"]["name"] < 700
     assert found["errors"] == []
@@ -275,6 +281,16 @@ async def test_a_stale_answer_comes_at_once_and_is_asked_for_anew_behind(node: N
     assert (found["source"], found["contact"]["name"]) == ("fresh", "Ada Changed")
     first, second = crm.asked()
     assert (first.header("X-HUM-Deadline-Ms") is None, second.header("X-HUM-Deadline-Ms")) == (False, None)
+    await age(node, 600)
+    gate.open.clear()
+    monkeypatch.setattr(source, "use_of", lambda *args: Use.REMNANT)
+    control = await resolve(node, deadline_ms=300)
+    assert (control["source"], errors(control)) == ("stale", ["timeout"])
+    gate.open.set()
+    print(
+        f"G3 an answer of {told['contact']['ages']['name']} s ago while the connector hangs: told after"
+        f" {told['elapsed_ms']} ms of 5,000; control, asked first: after {control['elapsed_ms']} ms of 300"
+    )
 
 
 async def test_an_older_answer_counts_when_asking_fails(lite: Node, crm: Crm) -> None:
@@ -321,29 +337,29 @@ async def test_after_seven_days_nothing_is_left(lite: Node, crm: Crm) -> None:
 
 
 @pytest.mark.proof
-async def test_everybody_who_asks_for_one_number_is_one_question(lite: Node, crm: Crm) -> None:
+async def test_everybody_who_asks_for_one_number_is_one_question(node: Node, crm: Crm) -> None:
     """Control: callers of as many numbers are as many questions."""
-    await crm.join(lite)
+    await crm.join(node)
     crm.knows(PHONE, name="Ada Example")
     gate = Gate(crm)
-    waiting = [asyncio.create_task(resolve(lite, deadline_ms=10_000)) for _ in range(500)]
+    waiting = [asyncio.create_task(resolve(node, deadline_ms=10_000)) for _ in range(500)]
     await until(lambda: len(crm.asked()) == 1, "the question has come", timeout=20)
     gate.open.set()
     found = await asyncio.gather(*waiting)
     assert {one["contact"]["name"] for one in found} == {"Ada Example"}
     assert len(crm.asked()) == 1
-    await asyncio.gather(*(resolve(lite, f"+1317555{n:04}", deadline_ms=10_000) for n in range(20)))
+    await asyncio.gather(*(resolve(node, f"+1317555{n:04}", deadline_ms=10_000) for n in range(20)))
     print(f"G2 500 callers with one number: {crm.phones_asked()[PHONE]} question; 20 with one each: 20")
     assert len(crm.asked()) == 21
 
 
-async def test_the_first_caller_hangs_up_and_the_others_are_served(lite: Node, crm: Crm) -> None:
-    await crm.join(lite)
+async def test_the_first_caller_hangs_up_and_the_others_are_served(node: Node, crm: Crm) -> None:
+    await crm.join(node)
     crm.knows(PHONE, name="Ada Example")
     gate = Gate(crm)
-    first = asyncio.create_task(resolve(lite, deadline_ms=10_000))
+    first = asyncio.create_task(resolve(node, deadline_ms=10_000))
     await until(lambda: len(crm.asked()) == 1, "the question has come", timeout=20)
-    others = [asyncio.create_task(resolve(lite, deadline_ms=10_000)) for _ in range(5)]
+    others = [asyncio.create_task(resolve(node, deadline_ms=10_000)) for _ in range(5)]
     await asyncio.sleep(0)
     first.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -352,7 +368,7 @@ async def test_the_first_caller_hangs_up_and_the_others_are_served(lite: Node, c
     for found in await asyncio.gather(*others):
         assert found["contact"]["name"] == "Ada Example"
     assert len(crm.asked()) == 1
-    assert len(await kept(lite)) == 1
+    assert len(await kept(node)) == 1
 
 
 async def test_everybody_hangs_up_and_the_answer_is_kept_all_the_same(lite: Node, crm: Crm) -> None:

@@ -11,6 +11,8 @@
     cursor_first    a job is moved on before its deliveries are written, in a transaction of its own
     never_swaps     a receiver that refuses a signature during a rotation is not asked with the other secret
     keeps_old       a secret goes on signing after its end
+    asks_again      a job that takes over what another node has left asks for numbers that the other had
+                    asked for, as if it were not known that this has cost something already
     a_fifth         not broken: places in flight divided by five, so that a hundred hung endpoints are to it
                     what five hundred are to the real one
 
@@ -21,6 +23,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from dataclasses import replace
 from typing import Any
 
 import gateway.app
@@ -33,6 +36,7 @@ from gateway.domain.exchange import Exchange
 from gateway.domain.rotation import Rotation
 from gateway.domain.webhook import Webhook
 from gateway.egress.client import EgressClient
+from gateway.enrich.lookups import Lookups
 from gateway.ingest.accept import KIND, Accept, Acceptance, Accepted
 from gateway.ingest.own import OwnEvents
 from gateway.store import events, jobs
@@ -144,6 +148,16 @@ def keeps_old() -> None:
     Webhook.live_secrets = lambda self, now: list(self.secrets)  # type: ignore[method-assign]
 
 
+def asks_again() -> None:
+    put = Lookups._put
+
+    async def as_if_nobody_had(self: Lookups, question: Any) -> Any:
+        standing = replace(question.standing, claim=None)
+        return await put(self, replace(question, standing=standing))
+
+    Lookups._put = as_if_nobody_had  # type: ignore[method-assign]
+
+
 def a_fifth() -> None:
     for name in _PLACES:
         setattr(places, name, getattr(places, name) // 5)
@@ -153,7 +167,7 @@ VARIANTS = {
     variant.__name__: variant
     for variant in (
         answers_early, events_first, records_first, tells_later, cursor_first, never_swaps, keeps_old,
-        a_fifth, shares_nothing,
+        a_fifth, shares_nothing, asks_again,
     )
 }  # fmt: skip
 
