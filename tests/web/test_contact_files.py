@@ -174,7 +174,7 @@ async def test_a_key_makes_a_file_come_in_once(lite: Node) -> None:
 
 NASTY = [
     "=cmd()", "+1+1", "-1", "@SUM(A1)", "'=x", "''@", "a,b", 'say "hi"', "ends;", "Zoë 名前", "plain",
-    "+13175550142", "-", "'", "'plain'",
+    "+13175550142", "-", "'", "'plain'", "＝1+1", "＠SUM(A1)",
 ]  # fmt: skip
 
 
