@@ -10,8 +10,7 @@ MOST_MEMBERS: Final = 200
 """Of one object in a request: more than any that is taken has."""
 
 MOST_DETAILS: Final = 20
-"""Of the mistakes in one request, those that are described; the message says how many more there are."""
-
+"""Of the mistakes in one request, those that are described; the message says how many there are."""
 
 _DEEPEST: Final = 3
 """How deep in each other the objects stand that are looked at: deeper ones belong to no request."""

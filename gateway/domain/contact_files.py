@@ -90,9 +90,9 @@ def _encoding(body: bytes) -> tuple[str, int]:
 
 def _csv(text: TextIO, region: str) -> Iterator[Entry | Refused | None]:
     lines = _Lines(text)
-    first = next(lines, "")
-    reader = csv.reader(chain((first,), lines), delimiter=_delimiter(first), strict=True)
     try:
+        first = next(lines, "")
+        reader = csv.reader(chain((first,), lines), delimiter=_delimiter(first), strict=True)
         names = _names(next(reader, []))
     except (csv.Error, _TooLong) as error:
         raise InvalidRequest.field("", f"the first line is not CSV: {error}") from None

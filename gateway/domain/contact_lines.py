@@ -84,9 +84,9 @@ def of_row(row: Sequence[str], names: Sequence[str], region: str) -> tuple[str, 
     if "fields" in cells:
         own |= _object("fields", cells["fields"])
     if "overridden" in names:
-        taken = set(cells.get("overridden", "").split(";"))
-        given = {name: value for name, value in given.items() if name in taken}
-        own = {name: value for name, value in own.items() if CUSTOM + name in taken}
+        overridden = set(cells.get("overridden", "").split(";"))
+        given = {name: value for name, value in given.items() if name in overridden}
+        own = {name: value for name, value in own.items() if CUSTOM + name in overridden}
     if own:
         given["fields"] = own
     if "tags" in cells:

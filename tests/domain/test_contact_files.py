@@ -42,6 +42,12 @@ def test_a_first_line_names_so_many_columns_and_no_more() -> None:
             read(named(columns) + GOOD)
 
 
+def test_a_first_line_ends() -> None:
+    for content in ("x" * (MOST_CHARACTERS + 1), '"phone', "\n" * 9, ""):
+        with pytest.raises(InvalidRequest):
+            read(content)
+
+
 @pytest.mark.parametrize("end", ["\n", "\r", "\r\n"])
 def test_lines_are_counted_whatever_ends_them(end: str) -> None:
     assert read("phone" + end * MOST_LINES) == [None] * (MOST_LINES - 1)
