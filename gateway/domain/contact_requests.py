@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-import unicodedata
 from typing import Annotated, Any, Final
 
 from pydantic import (
@@ -35,6 +34,7 @@ DEFAULT_SEARCHED: Final = 50
 MOST_NUMBER: Final = 2**53 - 1  # what every reader of JSON takes
 
 _EMAIL: Final = re.compile(r"[^\s@,;<>\"]+@[^\s@,;<>\"]+\Z")
+_UNFIT_FOR_LINES: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 _UNFIT_FOR_LISTS: Final = frozenset(';"\\')  # as which tags and names of fields stand in files
 
 
@@ -47,9 +47,8 @@ def _one_line(text: str) -> str:
 
 
 def _lines(text: str) -> str:
-    for character in text:
-        if unicodedata.category(character) in ("Cc", "Cs") and character not in "\n\t\r":
-            raise ValueError("must have printable characters only, and line breaks")
+    if _UNFIT_FOR_LINES.search(text):
+        raise ValueError("must have printable characters only, and line breaks")
     return text
 
 
@@ -82,6 +81,13 @@ def _field_value(value: Any) -> Any:
     raise ValueError(f"must be a text, a boolean, or a number up to {MOST_NUMBER}")
 
 
+def _not_too_many(fields: Any) -> Any:
+    """Looked at before each of them is: otherwise thousands of mistakes would be described."""
+    if isinstance(fields, dict) and len(fields) > MOST_FIELDS:
+        raise ValueError(f"must have at most {MOST_FIELDS} entries")
+    return fields
+
+
 Text = Annotated[str, StringConstraints(min_length=1, max_length=MOST_TEXT), AfterValidator(_one_line)]
 Email = Annotated[str, StringConstraints(min_length=3, max_length=MOST_EMAIL), AfterValidator(_email)]
 Notes = Annotated[str, StringConstraints(min_length=1, max_length=MOST_NOTES), AfterValidator(_lines)]
@@ -89,6 +95,7 @@ Tag = Annotated[str, StringConstraints(min_length=1, max_length=MOST_TAG), After
 Tags = Annotated[list[Tag], Field(max_length=MOST_TAGS), AfterValidator(_each_once)]
 FieldName = Annotated[str, StringConstraints(min_length=1, max_length=MOST_FIELD_NAME), AfterValidator(_word)]
 Custom = Annotated[FieldValue | None, BeforeValidator(_field_value)]
+Fields = Annotated[dict[FieldName, Custom], Field(max_length=MOST_FIELDS), BeforeValidator(_not_too_many)]
 
 
 class ContactWrite(BaseModel):
@@ -103,7 +110,7 @@ class ContactWrite(BaseModel):
     company: Text | None = None
     title: Text | None = None
     notes: Notes | None = None
-    fields: Annotated[dict[FieldName, Custom], Field(max_length=MOST_FIELDS)] | None = None
+    fields: Fields | None = None
     tags: Tags | None = None
 
 

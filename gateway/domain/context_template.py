@@ -17,7 +17,8 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Collection, Iterator, Mapping
+import unicodedata
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final
@@ -74,10 +75,15 @@ class Template:
     _whole: _Section
     names: frozenset[str]
 
-    def lines(self, values: Mapping[str, str], flags: Collection[str]) -> Iterator[str]:
-        """Its lines with these values, each of one line; those on which nothing stands are left out."""
-        text = "".join(_render(self._whole, values, flags))
-        return (line.rstrip() for line in text.split("\n") if line.strip())
+    def lines(self, value: Callable[[str], str], flags: Collection[str]) -> Iterator[str]:
+        """Its lines, each with the values in it; those on which nothing stands are left out. `value` gives
+        one by its name, on one line, empty when there is none: it is asked as the lines are taken."""
+        line = ""
+        for part in _render(self._whole, value, flags):
+            *whole, line = (line + part).split("\n")
+            yield from (one.rstrip() for one in whole if one.strip())
+        if line.strip():
+            yield line.rstrip()
 
 
 @lru_cache(maxsize=1_000)
@@ -104,7 +110,7 @@ def _add_text(section: _Section, template: str, begin: int, end: int) -> None:
         character = template[at]
         if template.startswith("{{", at) or template.startswith("}}", at):
             raise TemplateError(template, at, _braces(template, at))
-        if character == "`":
+        if "`" in unicodedata.normalize("NFKC", character):
             raise TemplateError(template, at, "a backtick could end the fence that the values stand in")
         if not character.isprintable() and character != "\n":
             raise TemplateError(template, at, "must be printable characters and line ends")
@@ -164,11 +170,11 @@ def _check_name(template: str, name: str, at: int, *, section: bool) -> None:
     raise TemplateError(template, at, f"there is no field {shown}{meant}" if name else "names no field")
 
 
-def _render(section: _Section, values: Mapping[str, str], flags: Collection[str]) -> Iterator[str]:
+def _render(section: _Section, value: Callable[[str], str], flags: Collection[str]) -> Iterator[str]:
     for part in section.parts:
         if isinstance(part, str):
             yield part
         elif isinstance(part, _Value):
-            yield values.get(part.name, "")
-        elif (part.name in flags or bool(values.get(part.name))) is not part.inverted:
-            yield from _render(part, values, flags)
+            yield value(part.name)
+        elif (part.name in flags or bool(value(part.name))) is not part.inverted:
+            yield from _render(part, value, flags)

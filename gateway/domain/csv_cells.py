@@ -6,10 +6,15 @@ the file back takes it away again. A phone number begins with `+` and stays as i
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 
-RISKY: Final = ("=", "-", "@", "\t", "\r", "+")
 MARK: Final = "'"
+# Spreadsheets, some before and some after trimming, read past spaces, marks of byte order and what cannot be
+# seen, and take full-width signs for the others.
+_RISKY: Final = re.compile(
+    r"['\s\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202f\u2060-\u206f\ufeff]*+[=+\-@＝＋－＠﹢﹣﹦﹫−]|'*[\t\r\n]"
+)
 
 
 def harmless(value: Any) -> Any:
@@ -26,7 +31,7 @@ def restored(cell: str) -> str:
 
 def _is_risky(value: str) -> bool:
     """Also behind marks of its own: else taking one away would take away what was never put there."""
-    return value.lstrip(MARK).startswith(RISKY)
+    return _RISKY.match(value) is not None
 
 
 def _is_number(value: str) -> bool:

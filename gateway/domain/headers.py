@@ -47,7 +47,7 @@ def check_headers(headers: Mapping[str, str], *, field: str = "headers") -> dict
     """
     details: list[Detail] = []
     if len(headers) > MAX_HEADERS:
-        details.append(Detail(field, f"must be at most {MAX_HEADERS} headers"))
+        raise InvalidRequest.field(field, f"must be at most {MAX_HEADERS} headers")
     if sum(map(len, headers.values())) > MAX_VALUES:
         details.append(Detail(field, f"the values must be at most {MAX_VALUES} characters together"))
     seen: set[str] = set()

@@ -9,6 +9,8 @@ field of `OrganizationSettings`, its meaning in `web.openapi.fields`, and its pl
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Annotated, Any, Final
 
@@ -26,15 +28,20 @@ from gateway.domain.caller_fields import CallerFields
 from gateway.domain.context import Wording, wording
 from gateway.domain.context_template import MOST_TEMPLATE, read_template
 from gateway.domain.phone import Phone, parse
+from gateway.errors import Detail
 
 MOST_OWN_NUMBERS: Final = 1_000
 MOST_LOOKUPS: Final = 1_000_000
 
 
+_E164: Final = re.compile(r"\+[1-9][0-9]{6,14}\Z")
+_NO_E164: Final = "must be a number in E.164, such as +13175550142"
+
+
 def _e164(text: str) -> str:
-    found = parse(text)
-    if not isinstance(found, Phone) or found.e164 != text:
-        raise ValueError("must be a number in E.164, such as +13175550142")
+    """By its form alone: a thousand are read at each change of anything. See `number_mistakes`."""
+    if not _E164.match(text):
+        raise ValueError(_NO_E164)
     return text
 
 
@@ -87,6 +94,17 @@ class OrganizationSettings(BaseModel):
 
 
 DEFAULTS: Final = OrganizationSettings()
+
+
+def number_mistakes(numbers: Sequence[str], standing: OrganizationSettings) -> Iterator[Detail | None]:
+    """Of each of these own numbers what is wrong with it, None when nothing is: that somebody can have it
+    says the numbering plan of its country, and that takes a while. Those that stand already are good."""
+    good = frozenset(standing.own_numbers)
+    for index, number in enumerate(numbers):
+        found = Phone(number) if number in good else parse(number)
+        right = isinstance(found, Phone) and found.e164 == number
+        yield None if right else Detail(f"own_numbers[{index}]", _NO_E164)
+
 
 SHORTEST_DAYS: Final = 7
 LONGEST_DAYS: Final = 365

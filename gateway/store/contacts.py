@@ -23,7 +23,7 @@ from gateway.store.cipher import Cipher
 from gateway.store.contact_facts import BOOK
 from gateway.store.page import PageQuery
 from gateway.store.scan import Found, Scan, scan_page
-from gateway.store.tables import contact_phones
+from gateway.store.tables import contact_phones, organizations
 from gateway.store.tables import contacts as table
 from gateway.store.transaction import Transaction
 
@@ -89,11 +89,14 @@ async def load(conn: AsyncConnection, cipher: Cipher, org_id: str, rows: Sequenc
 
 
 async def page(conn: AsyncConnection, org_id: str | None, tag: str | None, query: PageQuery) -> Found:
-    """Rows of the address book of an organization, or of all of them, with this tag."""
+    """Rows of the address book of an organization, or of all that live, with this tag."""
     base: list[ColumnElement[bool]] = [table.c.merged_into.is_(None)]
+    sieve = [] if tag is None else [_holds(conn, table.c.tags, json.dumps(tag, ensure_ascii=False))]
     if org_id is not None:
         base.append(table.c.org_id == org_id)
-    sieve = [] if tag is None else [_holds(conn, table.c.tags, json.dumps(tag, ensure_ascii=False))]
+    else:  # rows of an erased organization stand until they are removed, and nobody can read them
+        erased = select(organizations.c.id).where(organizations.c.erased_at.is_not(None))
+        sieve.append(table.c.org_id.not_in(erased))
     return await scan_page(conn, Scan(table, [*table.c], table.c.created_at, base, sieve), query)
 
 

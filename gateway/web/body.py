@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Final, TypeVar
 
@@ -11,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive, Scope
 
+from gateway.domain.bounds import MOST_DETAILS, MOST_MEMBERS, crowded
 from gateway.domain.wording import of_pydantic
 from gateway.errors import (
     BadRequest,
@@ -112,7 +114,7 @@ def check_type(content_type: str | None, taken: Sequence[str]) -> None:
 
 
 def parse(model: type[M], body: bytes) -> M:
-    """The body as a request model, with every mistake named at once."""
+    """The body as a request model, with the mistakes named at once, as many as MOST_DETAILS."""
     if not body:
         body = b"{}"
     try:
@@ -133,27 +135,35 @@ def parse(model: type[M], body: bytes) -> M:
         raise BadRequest(f"the body is not valid JSON: {error}") from None
     if not isinstance(value, dict):
         raise InvalidRequest.field("", "the body must be an object")
+    if (found := crowded(value)) is not None:
+        place, members = found
+        raise InvalidRequest.field(place, f"has {members} fields; an object has at most {MOST_MEMBERS}")
     try:
         return model.model_validate(value)
     except ValidationError as error:
-        details = [
-            Detail(_path(e["loc"]), of_pydantic(e["type"], e.get("ctx", {}), e["msg"]))
-            for e in error.errors(include_url=False, include_input=False)
-        ]
-        text = "; ".join(
-            f"{detail.field}: {detail.message}" if detail.field else detail.message for detail in details[:5]
-        )
-        raise InvalidRequest(text, details=details) from None
+        raise _invalid(error) from None
+
+
+def _invalid(error: ValidationError) -> InvalidRequest:
+    mistakes = error.errors(include_url=False, include_input=False)
+    details = [
+        Detail(_path(e["loc"]), of_pydantic(e["type"], e.get("ctx", {}), e["msg"]))
+        for e in mistakes[:MOST_DETAILS]
+    ]
+    text = "; ".join(
+        f"{detail.field}: {detail.message}" if detail.field else detail.message for detail in details[:5]
+    )
+    if len(mistakes) > MOST_DETAILS:
+        text += f". {len(mistakes)} mistakes in all, of which the first {MOST_DETAILS} are described"
+    return InvalidRequest(text, details=details)
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    result: dict[str, Any] = {}
-    for name, value in pairs:
-        if name in result:
-            shown = name.encode("utf-8", "replace").decode()
-            raise InvalidRequest.field(shown, "stands more than once")
-        result[name] = value
-    return result
+    result = dict(pairs)
+    if len(result) == len(pairs):
+        return result
+    twice = next(name for name, count in Counter(name for name, _ in pairs).items() if count > 1)
+    raise InvalidRequest.field(twice.encode("utf-8", "replace").decode(), "stands more than once")
 
 
 def _no_constant(name: str) -> None:

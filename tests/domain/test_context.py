@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+import sys
+import unicodedata
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gateway.domain import context
 from gateway.domain.caller_fields import USUAL, CallerFields, Setting
 from gateway.domain.contact import Caller
 from gateway.domain.context import (
@@ -167,6 +171,48 @@ def test_any_text_becomes_one_clean_line(text: str) -> None:
     assert not set(line) & set("#`<>")
     assert one_line(line) == line
     lines(block(everywhere(text), words=ALL))
+
+
+def test_little_of_a_long_text_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One character can stand for eighteen."""
+    normalize, lengths, looked = unicodedata.normalize, list[int](), list[str]()
+
+    def normalized(form: Any, text: str) -> str:
+        lengths.append(len(text))
+        return normalize(form, text)
+
+    def category(character: str) -> str:
+        looked.append(character)
+        return unicodedata.category(character)
+
+    watched = SimpleNamespace(normalize=normalized, category=category)
+    monkeypatch.setattr(context, "unicodedata", watched)
+    line = one_line("\ufdfa" * 10_000)
+    assert line == normalize("NFKC", "\ufdfa" * 20)[:200].strip()
+    assert (lengths, len(looked)) == ([400], 200)
+
+
+def test_nothing_comes_apart_into_what_was_removed() -> None:
+    forms: list[Any] = ["NFC", "NFD", "NFKC", "NFKD"]
+    every = (chr(code) for code in range(sys.maxunicode + 1))
+    left = [
+        character
+        for character in every
+        if set("#`<>") & set("".join(unicodedata.normalize(form, one_line(character)) for form in forms))
+    ]
+    assert left == []
+
+
+def test_an_own_field_never_looks_like_a_line_of_the_gateways() -> None:
+    own = ("phone", "Phone", "status", "attestation", "name", "caller-name", "Line Type", "ｐhone:", "plan")
+    found = lines(block(Caller(fields=dict.fromkeys(own, "x")), words=listing(*own)))
+    assert (found["status"], found["phone"], found["attestation"]) == ("found", PHONE, "A")
+    assert [name for name in found if name.startswith("fields.")] == [
+        "fields.phone", "fields.Phone", "fields.status", "fields.attestation", "fields.name",
+        "fields.caller-name", "fields.Line Type",
+    ]  # fmt: skip
+    assert found["plan"] == "x"
+    assert "name" not in found
 
 
 def test_ordinary_names_stay_as_they_are() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -18,8 +19,12 @@ from tests.support.injections import STRINGS
 VALUES = {"status": "found", "name": "Ada", "company": "Example Ltd", "fields.plan": "gold", "phone": "+1317"}
 
 
+def of(values: dict[str, str]) -> Callable[[str], str]:
+    return lambda name: values.get(name, "")
+
+
 def render(template: str, values: dict[str, str] = VALUES, flags: Any = ("found", "inbound")) -> str:
-    return "\n".join(read_template(template).lines(values, set(flags)))
+    return "\n".join(read_template(template).lines(of(values), set(flags)))
 
 
 @pytest.mark.parametrize(
@@ -56,6 +61,8 @@ def test_what_stands_there(template: str, rendered: str) -> None:
             "a\nbc {{colour}}",
             "line 2, column 4: there is no field colour; the organization's own are fields.…",
         ),
+        ("a\u1fefb", "line 1, column 2: a backtick could end the fence that the values stand in"),
+        ("\uff40", "line 1, column 1: a backtick could end the fence that the values stand in"),
         ("{{plan}}", "line 1, column 1: there is no field plan; the organization's own are fields.…"),
         ("{{}}", "line 1, column 1: names no field"),
         ("{{fields.}}", "line 1, column 1: there is no field fields."),
@@ -153,7 +160,7 @@ def test_any_text_is_a_template_or_a_mistake_with_its_place(text: str) -> None:
     except TemplateError as problem:
         assert str(problem).startswith("line ")
     else:
-        for line in template.lines(VALUES, {"found"}):
+        for line in template.lines(of(VALUES), {"found"}):
             assert line.strip() and "\n" not in line and "`" not in line
 
 
@@ -161,6 +168,29 @@ def test_the_longest_template_is_no_work() -> None:
     """Whatever stands in the values: no more than so many characters are made of it."""
     template = read_template("{{#name}}" * 10 + "{{notes}}" * 180 + "{{/name}}" * 10)
     begun = time.process_time()
-    text = "\n".join(template.lines({"name": "x", "notes": "y" * 200}, ()))
+    text = "\n".join(template.lines(of({"name": "x", "notes": "y" * 200}), ()))
     assert len(text) == 180 * 200
     assert time.process_time() - begun < 1
+
+
+class Counting(dict[str, Any]):
+    """Own fields that count how often they are looked at."""
+
+    looked = 0
+
+    def get(self, name: str, default: Any = None) -> Any:
+        self.looked += 1
+        return super().get(name, default)
+
+
+@pytest.mark.parametrize("templated", [False, True])
+def test_values_are_made_while_there_is_room_for_them(templated: bool) -> None:
+    names = [f"fields.f{n}" for n in range(100)]
+    template = "\n".join(f"{{{{{name}}}}}" for name in names) if templated else None
+    fields = Counting({f"f{n}": "\ufdfa" * 1_000 for n in range(100)})
+    words = wording(template, CallerFields(A=names))
+    block = caller_context(
+        Caller(fields=fields), status="found", phone="+1317", setting=Setting("inbound", "A"), words=words
+    )
+    assert 1_600 < len(block) <= MOST_BLOCK
+    assert fields.looked <= MOST_BLOCK // 200 + 1

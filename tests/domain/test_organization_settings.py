@@ -4,17 +4,19 @@ wrote."""
 from __future__ import annotations
 
 import json
-from typing import get_type_hints
+from typing import Any, get_type_hints
 
 import pytest
 from pydantic import ValidationError
 
 from gateway.client import types as client_types
+from gateway.domain import organization_settings, phone
 from gateway.domain.organization_settings import (
     DEFAULTS,
     OrganizationSettings,
     OrganizationUpdate,
     loaded,
+    number_mistakes,
     patched,
 )
 from gateway.web import answers
@@ -46,10 +48,30 @@ def test_what_another_version_has_stored_is_left_alone() -> None:
     assert loaded('{"own_numbers": "all"}') == DEFAULTS
 
 
-@pytest.mark.parametrize("wrong", [["1"], ["+266696687"], ONE, [7], [f"+1317555{n:04}" for n in range(1001)]])
+@pytest.mark.parametrize(
+    "wrong", [["1"], ["+1317555010a"], ONE, [7], [f"+1317555{n:04}" for n in range(1001)]]
+)
 def test_what_cannot_be_set(wrong: object) -> None:
     with pytest.raises(ValidationError):
         change("{}", own_numbers=wrong)
+
+
+def test_numbers_are_looked_up_in_their_plans_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """When they are listed, not whenever the organization is read."""
+    looked: list[str] = []
+
+    def parsed(text: str) -> Any:
+        looked.append(text)
+        return phone.parse(text)
+
+    monkeypatch.setattr(organization_settings, "parse", parsed)
+    numbers = [f"+4930100{n:05}" for n in range(1_000)]
+    standing = loaded(change("{}", own_numbers=numbers))
+    assert (standing.own_numbers, looked) == (numbers, [])
+    more = [*numbers, "+493020123400", "+266696687", "+49"]
+    found = list(number_mistakes(more, standing))
+    assert looked == more[1_000:]
+    assert [mistake.field for mistake in found if mistake] == ["own_numbers[1001]", "own_numbers[1002]"]
 
 
 def test_every_setting_is_taken_shown_and_known_to_the_client() -> None:

@@ -70,11 +70,11 @@ async def test_a_template_and_fields_are_saved_shown_and_used(node: Node, crm: C
             "context_template",
             "line 1, column 1: the section name is never",
         ),
-        ({"context_template": 7}, "context_template", "valid string"),
+        ({"context_template": 7}, "context_template", "must be a string"),
         ({"caller_fields": {"A": ["colour"]}}, "caller_fields.A[0]", "must be one of name"),
         ({"caller_fields": {"B": ["email"]}}, "caller_fields", "must not list email at B"),
         ({"caller_fields": {"D": []}}, "caller_fields.D", "is not a field"),
-        ({"caller_fields": ["name"]}, "caller_fields", "dictionary"),
+        ({"caller_fields": ["name"]}, "caller_fields", "must be an object"),
     ],
 )
 async def test_mistakes_are_named(lite: Node, settings: dict[str, Any], field: str, message: str) -> None:

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import func, select
 
+from gateway.domain.bounds import MOST_DETAILS, MOST_MEMBERS
 from gateway.store.tables import metadata
 from tests.support.node import Node, running_node
 
@@ -156,6 +157,28 @@ async def test_every_mistake_in_a_query_is_named(any_database: str) -> None:
 async def _chunks(total: int) -> AsyncIterator[bytes]:
     for _ in range(0, total, 65_536):
         yield b" " * 65_536
+
+
+async def test_of_very_many_mistakes_the_first_are_described_and_the_others_counted(node: Node) -> None:
+    """As many as a request has room for would hold everybody up, each on its own."""
+    many = {f"a{n:x}": [] for n in range(50_000)}
+    for method, path, value, field in (
+        ("PUT", "contacts/+13175550142", {"fields": many}, "fields"),
+        ("PATCH", "contacts/+13175550142", many, ""),
+        ("POST", "contacts/search", many, ""),
+        ("POST", "callers/preview", {"contact": {"fields": many}}, "contact.fields"),
+        ("POST", "webhooks", {"url": "https://example.com/", "events": ["*"], "headers": many}, "headers"),
+    ):  # fmt: skip
+        answer = await node.call(method, f"/api/{path}", json=value)
+        assert problem(answer, 422, "invalid_request") == [field]
+        assert f"has {len(many)} fields; an object has at most {MOST_MEMBERS}" in answer.json()["message"]
+    some = {f"a{n}": 1 for n in range(MOST_MEMBERS)}
+    answer = await node.call("PATCH", "/api/contacts/+13175550142", json=some)
+    assert problem(answer, 422, "invalid_request") == [f"a{n}" for n in range(MOST_DETAILS)]
+    assert f"{MOST_MEMBERS} mistakes in all, of which the first {MOST_DETAILS}" in answer.json()["message"]
+    own = {"fields": {f"a{n}": [] for n in range(MOST_MEMBERS)}}
+    answer = await node.call("PATCH", "/api/contacts/+13175550142", json=own)
+    assert problem(answer, 422, "invalid_request") == ["fields"]
 
 
 async def test_what_is_too_large_is_refused_however_it_comes(node: Node) -> None:

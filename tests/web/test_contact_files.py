@@ -6,13 +6,16 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from typing import Any
 
 import pytest
 
-from gateway.domain.contact_files import MOST_LINES
+from gateway.clock import SystemClock
+from gateway.domain.contact_files import MOST_LINES, MOST_REPORTED, ContactFile
 from gateway.manage import contact_import
+from gateway.store import contact_writing
+from gateway.store.contact_writing import Standing
 from gateway.store.tables import contacts
 from tests.enrich.conftest import resolve, rows, settled
 from tests.support.crm import Crm
@@ -171,7 +174,7 @@ async def test_a_key_makes_a_file_come_in_once(lite: Node) -> None:
 
 NASTY = [
     "=cmd()", "+1+1", "-1", "@SUM(A1)", "'=x", "''@", "a,b", 'say "hi"', "ends;", "Zoë 名前", "plain",
-    "+13175550142", "-", "'", "'plain'",
+    "+13175550142", "-", "'", "'plain'", "＝1+1", "＠SUM(A1)",
 ]  # fmt: skip
 
 
@@ -226,3 +229,52 @@ async def test_an_export_holds_what_has_the_tag_and_goes_page_by_page(node: Node
     await node.gateway.services.payload_reads.flush()
     log = (await node.call("GET", "/api/audit", params={"action": "listContacts"})).json()["data"]
     assert log, "who takes the whole book is noted"
+
+
+async def test_the_report_counts_all_refused_lines_and_describes_the_first(lite: Node) -> None:
+    file = "phone\n" + "911\n" * (MOST_REPORTED + 500) + "+13175550142\n"
+    report = await bring_in(lite, file)
+    assert counts(report) == (MOST_REPORTED + 501, 1, 0, 0, MOST_REPORTED + 500)
+    assert [one["line"] for one in report["errors"]] == list(range(2, MOST_REPORTED + 2))
+
+
+class Slow(SystemClock):
+    """A clock on which everything takes 3 ms, as one asks it."""
+
+    def __init__(self) -> None:
+        self.time, self.slept = 0.0, list[float]()
+
+    def monotonic(self) -> float:
+        self.time += 0.003
+        return self.time
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+
+
+async def test_others_go_on_between_two_lines_and_little_is_written_at_once(
+    lite: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also when 200 lines are 10 MB."""
+    await bring_in(lite, "phone\n+13175550199\n")
+    org, portions = await lite.gateway.directory.living("acme"), list[int]()
+    write = contact_writing.write
+
+    async def watched(tx: Any, cipher: Any, org_id: str, changed: Collection[Standing], now: int) -> None:
+        await write(tx, cipher, org_id, changed, now)
+        portions.append(sum(len(str(one.value)) for each in changed for one in each.overrides.values()))
+
+    monkeypatch.setattr(contact_writing, "write", watched)
+    own = [f"fields.{n}" for n in range(50)]
+    rows = [[f"+131755501{n:02}", *["x" * 1_000] * 50] for n in range(20)] + [["911"]] * 20 + [[]] * 20
+    table = "\n".join(",".join(row) for row in [["phone", *own], *rows]) + "\n"
+    clock = Slow()
+    file = ContactFile("csv", table.encode(), "US")
+    report = await contact_import.bring_in(
+        lite.gateway.store, clock, org.organization, file, "somebody", dry_run=False
+    )
+    assert (report.created, report.refused) == (20, 20)
+    pieces = len(table) // 65_536 + 1
+    assert len(clock.slept) == pieces + 60
+    assert sum(portions) == 20 * 50_000
+    assert max(portions) <= contact_import.CHARACTERS_AT_ONCE

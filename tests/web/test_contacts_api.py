@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from gateway.manage import organizations
+from gateway.store import contacts as contact_rows
 from gateway.store.tables import connector_contacts, contact_facts, contact_phones, contacts, idempotency_keys
 from tests.enrich.conftest import resolve, rows, settled
 from tests.support import receiver as r
@@ -167,6 +169,34 @@ async def test_a_contact_is_the_organizations_own(node: Node) -> None:
     assert [one["name"] for one in (await ask(node, "GET"))["data"]] == ["Ada Example"]
     everybody = (await ask(node, "GET", org="*", params={"order": "asc"}))["data"]
     assert [(one["org_id"], one["name"]) for one in everybody] == [("acme", "Ada Example"), ("other", "Eve")]
+
+
+async def test_a_list_of_all_goes_on_while_an_organization_is_erased(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its rows stand until they are removed. The last page asked for was read before the erasure, and shown
+    after it."""
+    for org in ("acme", "other", "other", "third"):
+        phone = f"+131755501{len(await rows(node, contacts)):02}"
+        await ask(node, "PUT", f"/{phone}", 201, json={"name": "x"}, org=org)
+    lists = {"params": {"order": "asc", "limit": 2}, "org": "*"}
+    read = contact_rows.page
+
+    async def erased_meanwhile(conn: Any, *wanted: Any) -> Any:
+        found = await read(conn, *wanted)
+        async with node.gateway.store.transaction() as tx:
+            await organizations.erase(tx, "third", node.gateway.clock.now())
+        await node.gateway.directory.refresh()
+        return found
+
+    async with node.gateway.store.transaction() as tx:
+        await organizations.erase(tx, "other", node.gateway.clock.now())
+    await node.gateway.directory.refresh()
+    assert [one["org_id"] for one in (await ask(node, "GET", **lists))["data"]] == ["acme", "third"]
+    export = await node.call("GET", "/api/contacts", org="*", headers={"Accept": "application/x-ndjson"})
+    assert [json.loads(line)["org_id"] for line in export.text.splitlines()] == ["third", "acme"]
+    monkeypatch.setattr(contact_rows, "page", erased_meanwhile)
+    assert [one["org_id"] for one in (await ask(node, "GET", **lists))["data"]] == ["acme"]
 
 
 async def test_lists_go_on_where_they_were_and_know_tags_letter_by_letter(node: Node) -> None:

@@ -6,6 +6,7 @@ from typing import Annotated, TypedDict
 
 from msgspec import Meta
 
+from gateway.domain.contact_files import MOST_REPORTED
 from gateway.web.answers.callers import CallerError, CrmLink, SourceKind
 from gateway.web.answers.fields import Count, Cursor, OrgId, SearchedUntil, Time, id_of
 
@@ -108,5 +109,8 @@ class ImportReport(TypedDict):
     created: Count
     updated: Count
     unchanged: Annotated[Count, Meta(description="Those of which the book says all that already.")]
-    refused: Count
-    errors: Annotated[list[RefusedLine], Meta(description="Every refused line, with what is wrong.")]
+    refused: Annotated[Count, Meta(description="All of them, however many `errors` describes.")]
+    errors: Annotated[
+        list[RefusedLine],
+        Meta(max_length=MOST_REPORTED, description="The first refused lines, each with what is wrong."),
+    ]

@@ -21,7 +21,9 @@ class Problem(TypedDict):
 
     error: Annotated[str, Meta(pattern="^[a-z]+(_[a-z]+)*$", description="The code, for programs.")]
     message: Annotated[str, Meta(description="What went wrong, for a person.")]
-    details: Annotated[list[Mistake], Meta(description="Every mistake that was found, each with its field.")]
+    details: Annotated[
+        list[Mistake], Meta(description="The mistakes, each with its field; of very many the first.")
+    ]
     request_id: Annotated[
         Annotated[str, id_of("req")],
         Meta(description="Also in the header X-Request-Id; support finds the request by it."),

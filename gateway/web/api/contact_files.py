@@ -25,8 +25,8 @@ async def import_contacts(call: Call) -> Answer:
     services, org = call.services, call.the_org.organization
     kind = _KINDS[call.headers["content-type"].partition(";")[0].strip().lower()]
     dry_run = choice_parameter(call, "dry_run", ("true", "false")) == "true"
-    lines = contact_files.read(kind, call.body, _region(call))
-    report = await bring_in(services.store, services.clock, org, lines, who(call).actor, dry_run=dry_run)
+    file = contact_files.ContactFile(kind, call.body, _region(call))
+    report = await bring_in(services.store, services.clock, org, file, who(call).actor, dry_run=dry_run)
     call.audit.details = {"lines": report.lines, "dry_run": dry_run}
     return Answer(_shape(report, dry_run=dry_run))
 
@@ -45,8 +45,8 @@ def _shape(report: Report, *, dry_run: bool) -> answers.ImportReport:
         "created": report.created,
         "updated": report.updated,
         "unchanged": report.unchanged,
-        "refused": len(report.refused),
-        "errors": [{"line": one.line, "field": one.field, "message": one.message} for one in report.refused],
+        "refused": report.refused,
+        "errors": [{"line": one.line, "field": one.field, "message": one.message} for one in report.errors],
     }
 
 
@@ -59,6 +59,8 @@ OPERATIONS = (
         "`last_name`, `email`, `company`, `title`, `notes`, `tags` with `;` between them, `fields.<name>`), "
         "or an object for each line. Each is a merge patch: cells that are empty leave what stands. A line "
         "that cannot be taken is reported, and the others are written. Bringing the same file in again "
-        "changes nothing. At most 16 MiB and 100,000 lines.",
+        f"changes nothing. At most 16 MiB, {contact_files.MOST_LINES:,} lines, {contact_files.MOST_COLUMNS} "
+        f"columns, and {contact_files.MOST_CHARACTERS // 1024} Ki characters in a line. The report describes "
+        f"the first {contact_files.MOST_REPORTED:,} lines that were refused, and counts them all.",
     ),
 )  # fmt: skip

@@ -18,7 +18,7 @@ from gateway.domain.contact_requests import (
     ContactWrite,
 )
 from gateway.domain.resolution import Heard
-from gateway.errors import InvalidRequest, NotFound
+from gateway.errors import Gone, InvalidRequest, NotFound
 from gateway.manage import contacts as manage
 from gateway.store import contact_search
 from gateway.store import contacts as rows
@@ -180,14 +180,18 @@ def _errors(heard: Iterable[Heard]) -> list[answers.CallerError]:
 
 
 async def _shown(call: Call, conn: AsyncConnection, page: Found) -> list[answers.Contact]:
-    """The contacts of a page, which may be several organizations', in its order."""
+    """The contacts of a page, which may be several organizations', in its order; without those of an
+    organization that is being erased."""
     shown: dict[str, answers.Contact] = {}
     for org_id in dict.fromkeys(row.org_id for row in page.rows):
-        org = await call.services.directory.living(org_id)
+        try:
+            org = await call.services.directory.living(org_id)
+        except (Gone, NotFound):
+            continue
         own = [row for row in page.rows if row.org_id == org_id]
         for contact in await rows.load(conn, org.organization.cipher, org_id, own):
             shown[contact.id] = shapes_contacts.contact(org, contact, call.services.clock.now())
-    return [shown[row.id] for row in page.rows]
+    return [shown[row.id] for row in page.rows if row.id in shown]
 
 
 def _shape(call: Call, contact: Contact) -> answers.Contact:

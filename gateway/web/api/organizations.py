@@ -8,8 +8,10 @@ from typing import Any
 from sqlalchemy.engine import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gateway.domain.organization_settings import OrganizationUpdate
-from gateway.errors import NotFound
+from gateway.clock import Slices
+from gateway.domain.bounds import MOST_DETAILS
+from gateway.domain.organization_settings import OrganizationUpdate, number_mistakes
+from gateway.errors import Detail, InvalidRequest, NotFound
 from gateway.manage import organizations as manage
 from gateway.store import number_lookups
 from gateway.store import organizations as rows
@@ -37,11 +39,25 @@ async def get_organization(call: Call) -> Answer:
 
 async def update_organization(call: Call) -> Answer:
     view = _named(call)
+    await _check_numbers(call, view)
     async with call.services.transaction() as tx:
         row = await manage.update(tx, view.organization, call.model)
         [found] = await _shown(call, tx.conn, [row])
     call.audit.details = {"retention_days": row.retention_days}
     return Answer(found)
+
+
+async def _check_numbers(call: Call, view: OrgView) -> None:
+    wrong: list[Detail] = []
+    slices = Slices(call.services.clock)
+    for mistake in number_mistakes(call.model.own_numbers or (), view.organization.settings):
+        await slices.rest()
+        if mistake is not None:
+            wrong.append(mistake)
+        if len(wrong) == MOST_DETAILS:
+            break
+    if wrong:
+        raise InvalidRequest(f"{wrong[0].field}: {wrong[0].message}", details=wrong)
 
 
 async def erase_organization(call: Call) -> Answer:

@@ -1,0 +1,165 @@
+"""What one line of a file of contacts says: a contact to write, or what is wrong with it.
+
+Columns that nobody can write are passed over, and where a file says which of its values are overrides
+(`overridden`, `overrides`), only those are taken, so that what a CRM said does not become a person's word.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from gateway.domain.contact_requests import ContactWrite
+from gateway.domain.csv_cells import restored
+from gateway.domain.overrides import CUSTOM
+from gateway.domain.phone import Phone, parse
+from gateway.domain.wording import of_pydantic
+
+WRITABLE: Final = tuple(ContactWrite.model_fields)
+PASSED_OVER: Final = frozenset(
+    {
+        "id", "org_id", "phones", "other_phones", "carrier", "line_type", "caller_name", "crm", "provenance",
+        "ages", "by_person", "created_at", "updated_at",
+    }
+)  # fmt: skip
+_NO_NUMBER: Final = {
+    "withheld": "names nobody",
+    "short": "is too short to be anybody's in particular",
+    "invalid": "is no phone number",
+}
+_SPREADSHEET: Final = "is a number that a spreadsheet has shortened: make the column text"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A contact of a file: the line where it begins, its number, what is said of it, and how many characters
+    that took."""
+
+    line: int
+    phone: str
+    said: ContactWrite
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A line that is not taken: the column or field, and what is wrong."""
+
+    line: int
+    field: str
+    message: str
+
+
+class _Wrong(Exception):
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field
+        self.message = message
+
+
+def taken(line: int, size: int, make: Callable[[], tuple[str, ContactWrite]]) -> Entry | Refused:
+    """What `of_row` or `of_object` makes of the line where it begins; `size` in characters."""
+    try:
+        phone, said = make()
+    except _Wrong as wrong:
+        return Refused(line, wrong.field, wrong.message)
+    return Entry(line, phone, said, size)
+
+
+def of_row(row: Sequence[str], names: Sequence[str], region: str) -> tuple[str, ContactWrite]:
+    """The number and what is said of it, from the cells of a row."""
+    if len(row) > len(names):
+        raise _Wrong("", f"has {len(row)} cells; the first line names {len(names)} columns")
+    cells = {name: cell for name, cell in zip(names, map(restored, row), strict=False) if cell.strip()}
+    given: dict[str, Any] = {
+        name: cell if name == "notes" else cell.strip()
+        for name, cell in cells.items()
+        if name in WRITABLE and name not in ("tags", "fields")
+    }
+    own = {name.removeprefix(CUSTOM): cell for name, cell in cells.items() if name.startswith(CUSTOM)}
+    if "fields" in cells:
+        own |= _object("fields", cells["fields"])
+    if "overridden" in names:
+        overridden = set(cells.get("overridden", "").split(";"))
+        given = {name: value for name, value in given.items() if name in overridden}
+        own = {name: value for name, value in own.items() if CUSTOM + name in overridden}
+    if own:
+        given["fields"] = own
+    if "tags" in cells:
+        given["tags"] = [tag.strip() for tag in cells["tags"].split(";") if tag.strip()]
+    return _phone(cells.get("phone", "").strip(), region), _checked(given)
+
+
+def of_object(line: str, region: str) -> tuple[str, ContactWrite]:
+    """The number and what is said of it, from an object of JSON."""
+    values = _object("", line)
+    phone = values.pop("phone", None)
+    if not isinstance(phone, str):
+        raise _Wrong("phone", "is required" if phone is None else "must be a string")
+    overrides = values.pop("overrides", None)
+    given = {name: value for name, value in values.items() if name not in PASSED_OVER}
+    if overrides is not None:
+        given = _overridden(overrides) | ({"tags": values["tags"]} if "tags" in values else {})
+    return _phone(phone, region), _checked(given)
+
+
+def _overridden(overrides: Any) -> dict[str, Any]:
+    """The values of `overrides` as an export has them."""
+    if not isinstance(overrides, dict) or not all(
+        isinstance(one, dict) and "value" in one for one in overrides.values()
+    ):
+        raise _Wrong("overrides", "must be an object of objects with a value")
+    given = {name: one["value"] for name, one in overrides.items() if not name.startswith(CUSTOM)}
+    own = {
+        name.removeprefix(CUSTOM): one["value"] for name, one in overrides.items() if name.startswith(CUSTOM)
+    }
+    return given | ({"fields": own} if own else {})
+
+
+def _object(field: str, text: str) -> dict[str, Any]:
+    try:
+        value = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
+        if "\\u" in text:  # the only way to write half of a surrogate pair
+            json.dumps(value, ensure_ascii=False).encode()
+    except (ValueError, RecursionError):
+        raise _Wrong(field, "is not valid JSON") from None
+    if not isinstance(value, dict):
+        raise _Wrong(field, "must be an object")
+    return value
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a name stands more than once")
+    return found
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _phone(text: str, region: str) -> str:
+    number = parse(text, region)
+    if isinstance(number, Phone):
+        return number.e164
+    if not text:
+        raise _Wrong("phone", "is required")
+    shortened = "e+" in text.lower() and text[:1].isdigit()
+    raise _Wrong("phone", _SPREADSHEET if shortened else _NO_NUMBER[number.reason])
+
+
+def _checked(given: Mapping[str, Any]) -> ContactWrite:
+    unknown = next((name for name in given if name not in WRITABLE), None)
+    if unknown is not None:  # before each of very many becomes a mistake of its own
+        raise _Wrong(unknown, "is not a field")
+    try:
+        return ContactWrite.model_validate(given)
+    except ValidationError as problem:
+        error = problem.errors(include_url=False, include_input=False)[0]
+        field = ".".join(str(part) for part in error["loc"] if part != "[key]")
+        raise _Wrong(field, of_pydantic(error["type"], error.get("ctx", {}), error["msg"])) from None
