@@ -14,7 +14,7 @@ from gateway.web import answers
 from gateway.web.api import OPERATIONS, SIGNED
 from gateway.web.openapi import open_routes, outgoing, schemas, to_connectors
 from gateway.web.openapi.errors import CODES, examples, takes_body
-from gateway.web.openapi.fields import SendEventsItem
+from gateway.web.openapi.fields_events import SendEventsItem
 from gateway.web.openapi.operations import operation_object, request_name
 from gateway.web.operation import Operation
 from gateway.web.signed import SCHEME

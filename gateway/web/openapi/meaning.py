@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 
@@ -20,3 +20,9 @@ class Meaning:
 
 def or_null(schema: Mapping[str, Any]) -> dict[str, Any]:
     return {"anyOf": [dict(schema), {"type": "null"}]}
+
+
+def patch(meaning: Meaning | None) -> Meaning:
+    """In a merge patch a field that is missing stays as it is: no default is true of it."""
+    assert meaning is not None
+    return replace(meaning, default=False)
