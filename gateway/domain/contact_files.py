@@ -9,15 +9,17 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from itertools import chain
 from typing import Any, Final, Literal, TextIO
 
+from gateway.domain.bounds import MOST_DETAILS
 from gateway.domain.contact_lines import PASSED_OVER, WRITABLE, Entry, Refused, of_object, of_row, taken
 from gateway.domain.overrides import CUSTOM
-from gateway.errors import InvalidRequest, PayloadTooLarge
+from gateway.errors import Detail, InvalidRequest, PayloadTooLarge
 
 Kind = Literal["csv", "ndjson"]
 
@@ -29,6 +31,13 @@ MOST_REPORTED: Final = 1_000
 """Of the refused lines of one file, those that the report describes; it counts them all."""
 
 _PIECE: Final = 64 * 1024
+_SHOWN: Final = 60  # characters of a column's name
+_COLUMNS: Final = (
+    f"there are phone, {', '.join(name for name in WRITABLE if name != 'fields')}, "
+    "and fields.<name> for your own"
+)
+_ALSO: Final = {"e_mail": "email", "phone_number": "phone", "telephone": "phone"}
+_SEPARATOR: Final = re.compile(r"sep=(.)\s*", re.IGNORECASE)  # a first line of spreadsheets
 _MARKS: Final = {b"\xef\xbb\xbf": "utf-8", b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
 _NEWLINE: Final[Mapping[Kind, str]] = {"csv": "", "ndjson": "\n"}  # empty: each of the three kinds
 
@@ -54,8 +63,9 @@ class ContactFile:
             try:
                 piece = decoder.decode(self._body[at : at + _PIECE], at + _PIECE >= len(self._body))
             except UnicodeDecodeError as error:
-                name = self._encoding[:6].upper().rstrip("-")
-                message = f"the file is not {name}: byte {at - behind + error.start}"
+                name, byte = self._encoding[:6].upper().rstrip("-"), at - behind + error.start
+                line = self._body.count(b"\n", 0, byte) + 1
+                message = f"the file is not {name} (line {line}, byte {byte}): save it as CSV UTF-8"
                 raise InvalidRequest.field("", message) from None
             ends += self._ends(piece, last)
             last = piece[-1:]
@@ -92,7 +102,11 @@ def _csv(text: TextIO, region: str) -> Iterator[Entry | Refused | None]:
     lines = _Lines(text)
     try:
         first = next(lines, "")
-        reader = csv.reader(chain((first,), lines), delimiter=_delimiter(first), strict=True)
+        told = _SEPARATOR.fullmatch(first)
+        if told is not None:
+            first = next(lines, "")
+        delimiter = told[1] if told is not None else _delimiter(first)
+        reader = csv.reader(chain((first,), lines), delimiter=delimiter, strict=True)
         names = _names(next(reader, []))
     except (csv.Error, _TooLong) as error:
         raise InvalidRequest.field("", f"the first line is not CSV: {error}") from None
@@ -135,12 +149,19 @@ def _names(row: Sequence[str]) -> list[str]:
     if len(row) > MOST_COLUMNS:
         raise InvalidRequest.field("", f"the first line names {len(row)} columns; at most {MOST_COLUMNS}")
     names = [_name(cell) for cell in row]
-    for name, count in Counter(names).items():
-        known = name == "phone" or name in WRITABLE or name in PASSED_OVER or name == "overridden"
-        if not known and not (name.startswith(CUSTOM) and name != CUSTOM):
-            raise InvalidRequest.field(name, "is not a column; an own field is named fields.<name>")
-        if count > 1:
-            raise InvalidRequest.field(name, "stands more than once in the first line")
+    wrong = [
+        Detail(cell.strip()[:_SHOWN], f"is not a column: {_COLUMNS}")
+        for cell, name in zip(row, names, strict=True)
+        if not _is_column(name)
+    ]
+    wrong += [
+        Detail(name[:_SHOWN], "stands more than once in the first line")
+        for name, count in Counter(names).items()
+        if count > 1 and _is_column(name)
+    ]
+    if wrong:
+        which = ", ".join(detail.field or '""' for detail in wrong[:MOST_DETAILS])
+        raise InvalidRequest(f"{which}: {wrong[0].message}", details=wrong[:MOST_DETAILS])
     if "phone" not in names:
         raise InvalidRequest.field("phone", "the first line must name this column")
     return names
@@ -150,7 +171,14 @@ def _name(cell: str) -> str:
     text = cell.strip()
     if text.lower().startswith(CUSTOM):
         return CUSTOM + text[len(CUSTOM) :]
-    return text.lower().replace(" ", "_").replace("-", "_")
+    name = text.lower().replace(" ", "_").replace("-", "_")
+    return _ALSO.get(name, name)
+
+
+def _is_column(name: str) -> bool:
+    if name.startswith(CUSTOM):
+        return name != CUSTOM
+    return name == "phone" or name in WRITABLE or name in PASSED_OVER or name == "overridden"
 
 
 def _rows(reader: Any, lines: _Lines, names: list[str], region: str) -> Iterator[Entry | Refused | None]:

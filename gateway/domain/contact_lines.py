@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from phonenumbers import is_valid_number
+from phonenumbers import parse as phonenumber
 from pydantic import ValidationError
 
 from gateway.domain.contact_requests import ContactWrite
@@ -31,18 +33,21 @@ _NO_NUMBER: Final = {
     "short": "is too short to be anybody's in particular",
     "invalid": "is no phone number",
 }
+_COUNTRY: Final = "write the country with +, or name the region of the file"
 _SPREADSHEET: Final = "is a number that a spreadsheet has shortened: make the column text"
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
     """A contact of a file: the line where it begins, its number, what is said of it, and how many characters
-    that took."""
+    that took. `by_person` is False where an export tells what only others have said: that is nobody's word
+    about the contact, and makes none."""
 
     line: int
     phone: str
     said: ContactWrite
     size: int
+    by_person: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,17 +66,21 @@ class _Wrong(Exception):
         self.message = message
 
 
-def taken(line: int, size: int, make: Callable[[], tuple[str, ContactWrite]]) -> Entry | Refused:
+Said = tuple[str, ContactWrite, bool]
+"""The number, what is said of it, and whether a person says so."""
+
+
+def taken(line: int, size: int, make: Callable[[], Said]) -> Entry | Refused:
     """What `of_row` or `of_object` makes of the line where it begins; `size` in characters."""
     try:
-        phone, said = make()
+        phone, said, by_person = make()
     except _Wrong as wrong:
         return Refused(line, wrong.field, wrong.message)
-    return Entry(line, phone, said, size)
+    return Entry(line, phone, said, size, by_person)
 
 
-def of_row(row: Sequence[str], names: Sequence[str], region: str) -> tuple[str, ContactWrite]:
-    """The number and what is said of it, from the cells of a row."""
+def of_row(row: Sequence[str], names: Sequence[str], region: str) -> Said:
+    """What the cells of a row say."""
     if len(row) > len(names):
         raise _Wrong("", f"has {len(row)} cells; the first line names {len(names)} columns")
     cells = {name: cell for name, cell in zip(names, map(restored, row), strict=False) if cell.strip()}
@@ -91,11 +100,12 @@ def of_row(row: Sequence[str], names: Sequence[str], region: str) -> tuple[str, 
         given["fields"] = own
     if "tags" in cells:
         given["tags"] = [tag.strip() for tag in cells["tags"].split(";") if tag.strip()]
-    return _phone(cells.get("phone", "").strip(), region), _checked(given)
+    by_person = "overridden" not in names or bool(given) or cells.get("by_person", "").lower() == "true"
+    return _phone(cells.get("phone", "").strip(), region), _checked(given), by_person
 
 
-def of_object(line: str, region: str) -> tuple[str, ContactWrite]:
-    """The number and what is said of it, from an object of JSON."""
+def of_object(line: str, region: str) -> Said:
+    """What an object of JSON says."""
     values = _object("", line)
     phone = values.pop("phone", None)
     if not isinstance(phone, str):
@@ -103,8 +113,9 @@ def of_object(line: str, region: str) -> tuple[str, ContactWrite]:
     overrides = values.pop("overrides", None)
     given = {name: value for name, value in values.items() if name not in PASSED_OVER}
     if overrides is not None:
-        given = _overridden(overrides) | ({"tags": values["tags"]} if "tags" in values else {})
-    return _phone(phone, region), _checked(given)
+        given = _overridden(overrides) | ({"tags": values["tags"]} if values.get("tags") else {})
+    by_person = overrides is None or bool(given) or values.get("by_person") is True
+    return _phone(phone, region), _checked(given), by_person
 
 
 def _overridden(overrides: Any) -> dict[str, Any]:
@@ -146,11 +157,20 @@ def _no_constant(name: str) -> None:
 def _phone(text: str, region: str) -> str:
     number = parse(text, region)
     if isinstance(number, Phone):
+        if _guessed(text) and not is_valid_number(phonenumber(number.e164)):
+            raise _Wrong("phone", f"is no number of {region}; {_COUNTRY}")
         return number.e164
     if not text:
         raise _Wrong("phone", "is required")
-    shortened = "e+" in text.lower() and text[:1].isdigit()
-    raise _Wrong("phone", _SPREADSHEET if shortened else _NO_NUMBER[number.reason])
+    if "e+" in text.lower() and text[:1].isdigit():
+        raise _Wrong("phone", _SPREADSHEET)
+    hint = f" in {region}; {_COUNTRY}" if _guessed(text) and number.reason != "withheld" else ""
+    raise _Wrong("phone", _NO_NUMBER[number.reason] + hint)
+
+
+def _guessed(text: str) -> bool:
+    """Whether the number does not say its country: it is taken for one of the file's region."""
+    return (text[:1].isdigit() and not text.startswith("00")) or text[:1] == "("
 
 
 def _checked(given: Mapping[str, Any]) -> ContactWrite:

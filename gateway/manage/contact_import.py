@@ -1,7 +1,8 @@
 """Bringing files of contacts in: line by line a merge patch, many lines in one transaction.
 
-Bringing the same file in again changes nothing, so one that broke off is simply brought in again. While lines
-are read, and between two transactions, others have their turn.
+Bringing the same file in again changes nothing, so one that broke off is simply brought in again. Two lines
+of one file never become one contact: people who share a number would get each other's notes. While lines are
+read, and between two transactions, others have their turn.
 """
 
 from __future__ import annotations
@@ -34,6 +35,8 @@ class Report:
     unchanged: int = 0
     refused: int = 0
     errors: list[Refused] = field(default_factory=list)
+    seen: dict[str, int] = field(default_factory=dict, repr=False)
+    """The line of each contact that was taken, by id."""
 
     @property
     def lines(self) -> int:
@@ -97,6 +100,14 @@ def _apply(
     """Makes of what stands what the lines say; those that refuse to be joined to it are reported."""
     for entry in entries:
         found = standing[entry.phone]
+        first = report.seen.setdefault(found.id, entry.line)
+        if first != entry.line:
+            message = f"line {first} is about this contact already; each is one line"
+            report.refuse(Refused(entry.line, "phone", message))
+            continue
+        if not entry.by_person:
+            report.unchanged += 1
+            continue
         overrides = patched(found.overrides, entry.said, now, by)
         if custom_count(overrides) > MOST_FIELDS:
             message = f"a contact has at most {MOST_FIELDS} in all"

@@ -90,9 +90,9 @@ def test_the_place_of_what_is_no_text_is_told() -> None:
         (b"phone\n" + b"x" * 70_000 + b"\xc3", 70_006),
         (b"phone\n" + "é".encode() * 40_000 + b"\xff", 80_006),
     ):
-        with pytest.raises(InvalidRequest, match=f"is not UTF-8: byte {at}$"):
+        with pytest.raises(InvalidRequest, match=rf"is not UTF-8 \(line 2, byte {at}\)"):
             read(body)
-    with pytest.raises(InvalidRequest, match="is not UTF-16: byte 12"):
+    with pytest.raises(InvalidRequest, match=r"is not UTF-16 \(line 1, byte 12\)"):
         read("\ufeffphone".encode("utf-16-le") + b"x")
 
 

@@ -67,6 +67,7 @@ async def listed(node: Node, org: str = "acme") -> dict[str, dict[str, Any]]:
     return {one["phone"]: one for one in answer.json()["data"]}
 
 
+_COUNTRY = "write the country with +, or name the region of the file"
 TABLE = """\
 Phone,First Name,last-name,email,tags,fields.plan,notes
 (317) 555-0142,Ada,Example,ada@example.com,vip; slow,gold,"two
@@ -84,18 +85,19 @@ lines, and a comma"
 
 async def test_lines_are_taken_or_refused_each_by_its_number(node: Node) -> None:
     report = await bring_in(node, TABLE)
-    assert counts(report) == (8, 2, 1, 0, 5)
+    assert counts(report) == (8, 2, 0, 0, 6)
     assert {one["line"]: (one["field"], one["message"]) for one in report["errors"]} == {
-        4: ("phone", "is too short to be anybody's in particular"),
+        4: ("phone", f"is too short to be anybody's in particular in US; {_COUNTRY}"),
         5: ("email", "must be an e-mail address, such as ada@example.com"),
         7: ("phone", "is required"),
+        9: ("phone", "line 2 is about this contact already; each is one line"),
         10: ("", "has 8 cells; the first line names 7 columns"),
         11: ("phone", "is a number that a spreadsheet has shortened: make the column text"),
-    }
+    }  # fmt: skip
     book = await listed(node)
     ada = book["+13175550142"]
     assert (ada["first_name"], ada["name"], ada["tags"], ada["fields"], ada["notes"]) == (
-        "Ada", "Ada Example", ["vip", "slow"], {"plan": "gold"}, "later",
+        "Ada", "Ada Example", ["vip", "slow"], {"plan": "gold"}, "two\nlines, and a comma",
     )  # fmt: skip
     assert book["+13175550144"]["first_name"] == "=1+1"
     assert ada["by_person"] and set(ada["overrides"]) == {
@@ -149,6 +151,44 @@ async def test_a_file_that_cannot_be_read_is_refused_as_a_whole(lite: Node) -> N
         await bring_in(lite, "phone\n", status=422, **wrong)
     cut = await bring_in(lite, 'phone,notes\n+13175550142,good\n+13175550143,"never closed\n+13175550144,x\n')
     assert (cut["created"], cut["errors"][0]["line"]) == (1, 3)
+
+
+@pytest.mark.parametrize("dry_run", ["true", "false"])
+async def test_people_who_share_a_number_do_not_get_each_others_notes(lite: Node, dry_run: str) -> None:
+    file = "phone,name,notes\n+13175550142,Jan,Allergy: penicillin\n(317) 555-0142,Lea,\n"
+    report = await bring_in(lite, file, dry_run=dry_run)
+    assert (counts(report), report["errors"][0]["line"]) == ((2, 1, 0, 0, 1), 3)
+    assert [one["name"] for one in (await listed(lite)).values()] == (["Jan"] if dry_run == "false" else [])
+
+
+@pytest.mark.parametrize("kind", [CSV, LINES])
+async def test_whom_only_a_crm_knows_stays_so(lite: Node, kind: str) -> None:
+    async with Receiver() as receiver:
+        crm = Crm(receiver)
+        await crm.join(lite)
+        crm.knows("+13175550101", name="Of the CRM")
+        await resolve(lite, "+13175550101")
+        await settled(lite)
+        await bring_in(lite, "phone\n+13175550102\n")  # a person's, of whom nothing is said
+        before = await listed(lite)
+        file = await export(lite, kind)
+    assert counts(await bring_in(lite, file, kind)) == (2, 0, 0, 2, 0)
+    assert await listed(lite) == before
+    assert counts(await bring_in(lite, file, kind, org="copy")) == (2, 1, 0, 1, 0)
+    assert list(await listed(lite, "copy")) == ["+13175550102"]
+
+
+async def test_columns_are_told_all_at_once(lite: Node) -> None:
+    wrong = await bring_in(lite, "Patient ID;Phone;E-Mail;Birthday\n", status=422)
+    assert [one["field"] for one in wrong["details"]] == ["Patient ID", "Birthday"]
+    assert "fields.<name>" in wrong["message"]
+    assert counts(await bring_in(lite, "sep=;\nPhone;E-Mail\n+13175550142;a@example.com\n"))[1] == 1
+
+
+async def test_a_number_without_its_country_is_one_of_the_region(lite: Node) -> None:
+    file = "phone,name\n06 12 34 56 78,Zoë\n"
+    assert counts(await bring_in(lite, file))[1] == 0
+    assert counts(await bring_in(lite, file, region="FR"))[1] == 1
 
 
 async def test_what_spreadsheets_write(lite: Node) -> None:

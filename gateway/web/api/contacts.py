@@ -44,6 +44,7 @@ COLUMNS: Final = {
     "tags": lambda row: ";".join(row["tags"]),
     "fields": lambda row: msgspec.json.encode(row["fields"]).decode() if row["fields"] else None,
     "overridden": lambda row: ";".join(row["overrides"]),
+    "by_person": lambda row: row["by_person"],
     "other_phones": lambda row: ";".join(row["phones"][1:]),
 } | {
     name: (lambda row, name=name: row[name])
