@@ -21,8 +21,9 @@ MARGIN_MS: Final = 500  # for the way to the gateway and back
 
 class CallerCalls:
     @call
-    def resolve_caller(self, phone: str, **details: Unpack[CallDetails]) -> Request[Resolution]:
-        """Who has this number, answered within `deadline_ms` (900) whatever happens. A phone rings meanwhile:
+    def resolve_caller(self, phone: str | None, **details: Unpack[CallDetails]) -> Request[Resolution]:
+        """Who has this number (None: the network gave none), answered within `deadline_ms` (900) whatever
+        happens. A phone rings meanwhile:
         there is one try, and half a second after the deadline it is over with an UnreachableError, unless the
         client was made with a `retry` or a `timeout`. It is sent without an idempotency key: repeating it
         makes nothing twice.

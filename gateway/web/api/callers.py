@@ -26,7 +26,7 @@ async def resolve_caller(call: Call) -> Answer:
     asked: CallerResolve = call.model
     found = await call.services.callers.resolve(
         call.the_org,
-        Inquiry(asked.phone, asked.call_id, asked.direction, asked.attestation),
+        Inquiry(asked.phone or "", asked.call_id, asked.direction, asked.attestation),
         begun=call.arrived,
         deadline_ms=asked.deadline_ms,
     )
@@ -133,7 +133,7 @@ OPERATIONS = (
         "write", "Who is calling, answered within the deadline.", model=CallerResolve, org="one", waits=True,
         answers={200: answers.Resolution}, audited=False,
         note="Every source is asked at once; what is known when `deadline_ms` is nearly over is the answer, "
-        "and it is always 200, for any text as `phone`. A source that has not answered, or failed, stands in "
+        "and it is always 200, for any text as `phone`, and for null. A source that has not answered, or failed, stands in "
         "`errors`, and then nobody is `not_found`. Whoever is still being asked stands in `pending`: what "
         "comes of that is under the `resolution_id`, is told as the event `caller.resolved`, and answers the "
         "next call. The deadline counts from the arrival of the request; an `Idempotency-Key` is taken, but "
