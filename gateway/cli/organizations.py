@@ -212,8 +212,20 @@ def erasures() -> None:
 def erase_person(
     client: GatewayClient, as_json: bool, phone: str, reason: str, dry_run: bool, force: bool, yes: bool
 ) -> None:
-    """Erase what names a number (E.164): payloads, receivers' answers, pending deliveries, the contact, and
-    what connectors have said."""
+    """Erase what names a number: payloads, receivers' answers, pending deliveries, the contact, and what
+    connectors have said.
+
+    PHONE is a number in E.164, or the id of a contact. National notation is not taken: who is erased for good
+    is not left to a guess of the country.
+    """
+    if phone.startswith("ctc_"):
+        phone = client.get_contact(phone)["phone"]
     confirm(f"Erase what names {phone}? It cannot be brought back.", yes or dry_run)
-    found = dict(client.erase_person(phone=phone, reason=reason, dry_run=dry_run, force=force))
-    show_json(found) if as_json else show_fields(found)
+    found = client.erase_person(phone=phone, reason=reason, dry_run=dry_run, force=force)
+    if as_json:
+        show_json(found)
+        return
+    show_fields({**found}, skip=["found"])
+    click.echo()
+    kinds = [{"kind": kind, "found": count} for kind, count in sorted(found["found"].items())]
+    show_table(kinds, [Column("what", member("kind")), Column("found", member("found"))])

@@ -144,8 +144,10 @@ def test_a_file_comes_in_and_refused_lines_are_told(run: Run, gateway: FakeGatew
     assert kinds == ["text/csv", "application/x-ndjson", "application/x-ndjson"]
     assert dict(gateway.requests[0].url.params) == {"region": "DE", "dry_run": "true"}
     assert [one.content for one in gateway.requests] == [table.read_bytes(), lines.read_bytes(), b"{}"]
-    gateway.on("POST /api/contacts/import", httpx.Response(200, json=REPORT | {"refused": 0, "errors": []}))
-    assert run("contacts", "import", str(table)).exit_code == 0
+    one = {"lines": 1, "created": 1, "updated": 0, "refused": 0, "errors": []}
+    gateway.on("POST /api/contacts/import", httpx.Response(200, json=REPORT | one))
+    result = run("contacts", "import", str(table))
+    assert (result.exit_code, result.stdout.partition(",")[0]) == (0, "1 contact: 1 created")
 
 
 def test_the_book_goes_out(run: Run, gateway: FakeGateway) -> None:

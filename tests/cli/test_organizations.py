@@ -105,3 +105,22 @@ def test_a_level_that_is_none_is_told_which_there_are(update: Run, gateway: Fake
     assert result.exit_code == 2
     assert "levels are A, B, C, none" in result.stderr
     assert not gateway.requests
+
+
+ERASURE: Any = samples.responses()["erasePerson"][200]
+
+
+def test_what_was_found_of_a_person_is_a_table(run: Run, gateway: FakeGateway) -> None:
+    gateway.on(
+        "POST /api/erasures", httpx.Response(200, json=ERASURE | {"found": {"events": 12, "answers": 3}})
+    )
+    lines = run("erasures", "create", "+13175550142", "--dry-run").stdout.splitlines()
+    assert [line.split() for line in lines[-2:]] == [["answers", "3"], ["events", "12"]]
+    assert "{" not in "".join(lines)
+
+
+def test_a_contact_is_erased_under_its_number(run: Run, gateway: FakeGateway) -> None:
+    gateway.on("GET /api/contacts/ctc_1", httpx.Response(200, json={"phone": "+13175550142"}))
+    gateway.on("POST /api/erasures", httpx.Response(200, json=ERASURE))
+    assert run("erasures", "create", "ctc_1", "--yes").exit_code == 0
+    assert body_of(gateway.requests[1])["phone"] == "+13175550142"

@@ -56,7 +56,8 @@ class CallerCalls:
 
     @call
     def caller_dial(self, *, window: str | None = None) -> Request[CallerDial]:
-        """How many callers would be known at which deadline, over `window`: "1h", "24h", "7d" or "30d".
+        """How many callers would be known at which deadline, over `window`: "1h", "24h", "7d" (where none is
+        given) or "30d".
 
         [(at["deadline_ms"], at["share"]) for at in client.caller_dial(window="7d")["deadlines"]]
         """
