@@ -11,7 +11,8 @@ A command is one function in a module named after its noun. Modules import click
     contact_files, backfills, organizations, audit           (through `connection`: the HTTP API)
     signatures   sign, verify          listen   a local receiver
     output       tables and JSON       failures   errors, hints, exit statuses
-    values       durations, headers, secrets       reference   docs/cli.md
+    values       durations, headers, secrets       sources    connectors by name
+    reference    docs/cli.md
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ import click
 
 from gateway.cli.connection import client_command
 from gateway.cli.output import Column, cell, member, show_fields, show_json, show_table
+from gateway.cli.sources import Sources
 from gateway.cli.values import pairs
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def resolve(client: GatewayClient, as_json: bool, phone: str, context: bool, **d
     elif context:
         click.echo(found["context"], nl=False)
     else:
-        _show(found)
+        _show(found, Sources(client))
     if found["status"] == "unknown":
         raise SystemExit(1)
 
@@ -90,7 +91,7 @@ def resolution(
     elif context:
         click.echo(found["context"], nl=False)
     else:
-        _show(found)
+        _show(found, Sources(client))
 
 
 @callers.command("preview")
@@ -115,7 +116,9 @@ def preview(
     **details: Any,
 ) -> None:
     """Print what an agent would be told of a number, or of somebody with these values, without asking
-    anybody. Which known fields that leaves out goes to standard error."""
+    anybody. Which known fields that leaves out, and who would be asked in a call, goes to standard error."""
+    if phone is None and not values:
+        raise click.UsageError("name a PHONE, or give --value FIELD=VALUE, or both")
     asked: dict[str, Any] = {name: value for name, value in details.items() if value is not None}
     if phone is not None:
         asked["phone"] = phone
@@ -130,6 +133,9 @@ def preview(
     click.echo(found["context"], nl=False)
     if found["withheld"]:
         click.echo(f"known and not told: {', '.join(found['withheld'])}", err=True)
+    silent = [error["source"] for error in found["errors"] if error["error"] == "not_asked"]
+    if silent:
+        click.echo(f"would be asked in a call: {Sources(client).all_called(silent)}", err=True)
 
 
 @callers.command("dial")
@@ -177,7 +183,7 @@ def _contact(values: tuple[str, ...]) -> dict[str, Any]:
     return contact
 
 
-def _show(found: Resolution) -> None:
+def _show(found: Resolution, sources: Sources) -> None:
     """What is known, with the age and kind of source behind each value; then what is missing."""
     shown: dict[str, Any] = {
         "status": f"{found['status']} ({found['source']}, {found['elapsed_ms']} ms)",
@@ -188,11 +194,12 @@ def _show(found: Resolution) -> None:
         values: dict[str, Any] = {**contact}
         shown |= {name: _with_source(found, name, values[name]) for name in _PLAIN if values[name]}
         for link in contact["crm"]:
-            shown[link["connector_id"]] = link["url"] or link["contact_id"]
+            shown[sources.called(link["connector_id"])] = link["url"] or link["contact_id"]
     for error in found["errors"]:
-        shown[f"no answer: {error['source']}"] = error["error"]
+        shown[f"no answer: {sources.called(error['source'])}"] = error["error"]
     if found["pending"]:
-        shown["still asked"] = f"{', '.join(found['pending'])}  (callers resolution {found['resolution_id']})"
+        pending = sources.all_called(found["pending"])
+        shown["still asked"] = f"{pending}  (callers resolution {found['resolution_id']})"
     show_fields(shown)
 
 

@@ -49,7 +49,8 @@ def import_file(
             click.echo(f"line {line['line']}  {clean(what)}", err=True)
         names = ("created", "updated", "unchanged", "refused")
         counts = ", ".join(f"{report[name]} {name}" for name in names)  # type: ignore[literal-required]
-        click.echo(f"{report['lines']} contacts: {counts}" + (" (dry run)" if dry_run else ""))
+        what = "contact" if report["lines"] == 1 else "contacts"
+        click.echo(f"{report['lines']} {what}: {counts}" + (" (dry run)" if dry_run else ""))
     if report["refused"]:
         raise SystemExit(1)
 

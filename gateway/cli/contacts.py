@@ -12,6 +12,7 @@ from gateway.cli.backfills import backfill
 from gateway.cli.connection import client_command
 from gateway.cli.contact_files import export, import_file
 from gateway.cli.output import Column, Json, cell, member, show_fields, show_json, show_table
+from gateway.cli.sources import Sources
 from gateway.cli.values import confirm, pairs
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def search(client: GatewayClient, as_json: bool, q: str, limit: int) -> None:
 @client_command()
 def get(client: GatewayClient, as_json: bool, contact: str) -> None:
     """Show a contact: what is known, from where, and how old it is."""
-    _show(client.get_contact(contact), as_json)
+    _show_either(client, client.get_contact(contact), as_json)
 
 
 def word_options(function: Callable[..., None]) -> Callable[..., None]:
@@ -100,7 +101,7 @@ def set_contact(client: GatewayClient, as_json: bool, contact: str, replacing: b
     if not body and not replacing:
         raise click.UsageError("say what is to be set, such as --name or --tag; or what to --forget")
     write = client.replace_contact if replacing else client.update_contact
-    _show(write(contact, **body), as_json)
+    _show_either(client, write(contact, **body), as_json)
 
 
 @contacts.command("delete")
@@ -124,14 +125,16 @@ def delete(client: GatewayClient, as_json: bool, contact: str, yes: bool) -> Non
 def refresh(client: GatewayClient, as_json: bool, contact: str, deadline_ms: int | None) -> None:
     """Ask every source about a contact now. Exits with 1 when one of them did not answer."""
     found = client.refresh_contact(contact, deadline_ms=deadline_ms)
+    sources = Sources(client)
     if as_json:
         show_json(found)
     elif found["contact"] is not None:
-        _show(found["contact"], as_json=False)
+        _show(found["contact"], sources)
     else:
         click.echo("nobody knows this number", err=True)
     for error in found["errors"]:
-        click.echo(f"no answer: {error['source']}  {error['error']}", err=True)
+        source = error["source"] if as_json else sources.called(error["source"])
+        click.echo(f"no answer: {source}  {error['error']}", err=True)
     if found["errors"]:
         raise SystemExit(1)
 
@@ -139,10 +142,33 @@ def refresh(client: GatewayClient, as_json: bool, contact: str, deadline_ms: int
 @contacts.command("merge")
 @click.argument("contact")
 @click.argument("other")
+@click.option("--yes", is_flag=True, help="Do not ask; needed where nobody can be asked.")
 @client_command()
-def merge(client: GatewayClient, as_json: bool, contact: str, other: str) -> None:
-    """Make OTHER, a contact or a number that is nobody's yet, part of CONTACT, whose word counts."""
-    _show(client.merge_contact(contact, other), as_json)
+def merge(client: GatewayClient, as_json: bool, contact: str, other: str, yes: bool) -> None:
+    """Make OTHER, a contact or a number that is nobody's yet, part of CONTACT, whose word counts. What people
+    have said of both is shown first, for of OTHER it goes; a merge cannot be undone."""
+    if not (yes and as_json):
+        for line in _both_say(client, contact, other):
+            click.echo(line, err=True)
+    confirm(f"Make {other} part of {contact}? It cannot be undone.", yes)
+    _show_either(client, client.merge_contact(contact, other), as_json)
+
+
+def _both_say(client: GatewayClient, contact: str, other: str) -> list[str]:
+    """What would stay and what would go, a field a line."""
+    from gateway.client import NotFoundError
+    from gateway.domain.overrides import dropped
+
+    stays = client.get_contact(contact)["overrides"]
+    try:
+        goes = client.get_contact(other)["overrides"]
+    except NotFoundError:
+        return [f"{other} is nobody's yet"]
+    lines = []
+    for name in dropped(stays, goes):
+        kept = cell(stays[name]["value"]) if name in stays else "the rest of the name"
+        lines.append(f"{name}: {cell(goes[name]['value'])} goes, {kept} stays")
+    return lines or ["nothing is lost: of no field have people said something different of both"]
 
 
 def _words(
@@ -175,11 +201,15 @@ def _show_many(found: list[Json], as_json: bool) -> None:
     show_table(found, [Column(name, member(name), rank, name in elastic) for name, rank in _COLUMNS.items()])
 
 
-def _show(contact: Contact, as_json: bool) -> None:
-    """What is known, with the age and kind of source behind each value."""
+def _show_either(client: GatewayClient, contact: Contact, as_json: bool) -> None:
     if as_json:
         show_json(contact)
-        return
+    else:
+        _show(contact, Sources(client))
+
+
+def _show(contact: Contact, sources: Sources) -> None:
+    """What is known, with the age and kind of source behind each value."""
     values: Json = {**contact}
     shown = {name: values[name] for name in _SHOWN if name != "phones" or len(values["phones"]) > 1}
     for name in _KNOWN:
@@ -189,7 +219,7 @@ def _show(contact: Contact, as_json: bool) -> None:
     shown |= {name: values[name] for name in ("notes", "tags") if values[name]}
     shown |= {f"fields.{name}": value for name, value in sorted(contact["fields"].items())}
     for link in contact["crm"]:
-        shown[link["connector_id"]] = link["url"] or link["contact_id"]
+        shown[sources.called(link["connector_id"])] = link["url"] or link["contact_id"]
     for name, override in contact["overrides"].items():
         shown[f"said of {name}"] = f"by {override['by']} at {override['at']}"
     show_fields(shown)

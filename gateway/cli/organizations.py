@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final, TextIO, cast
 
 import click
@@ -23,6 +24,7 @@ RESETTABLE: Final = (
     "retention-days", "own-numbers", "context-template", "caller-fields", "lookup-budget",
     "lookup-credentials",
 )  # fmt: skip
+_LEVELS: Final = ("A", "B", "C", "none")
 
 
 @click.group()
@@ -58,8 +60,7 @@ def _show(organization: Organization, as_json: bool) -> None:
     shown: dict[str, Any] = {**organization}
     levels = shown.pop("caller_fields")
     lookups = shown.pop("lookups_today")
-    for level, fields in levels.items():
-        shown[f"caller_fields {level}"] = "the usual ones" if fields is None else ", ".join(fields) or "none"
+    shown |= {f"caller_fields {level}": text for level, text in _effective(levels).items()}
     shown["lookups today"] = f"{lookups['used']:,} of {lookups['budget']:,}"
     if not lookups["budget"] and shown["lookup_budget"] != 0:
         shown["lookups today"] += " (there is no account to charge)"
@@ -68,6 +69,20 @@ def _show(organization: Organization, as_json: bool) -> None:
     if shown["context_template"] is None:
         shown["context_template"] = "one line for each field"
     show_fields(shown)
+
+
+def _effective(levels: Mapping[str, list[str] | None]) -> dict[str, str]:
+    """What is told at each level, from the highest down, and why where nobody has chosen it."""
+    from gateway.domain.caller_fields import LEVELS, USUAL, shown
+
+    listed = {level: levels.get(level) for level in LEVELS}
+    texts: dict[str, str] = {}
+    for level in LEVELS:
+        names = tuple(shown(listed, level))
+        texts[level] = ", ".join(names) or "none"
+        if listed[level] is None:
+            texts[level] += f"  ({'the usual ones' if names == USUAL else 'as the level above allows'})"
+    return texts
 
 
 @organizations.command("update")
@@ -101,7 +116,8 @@ def _show(organization: Organization, as_json: bool) -> None:
     "levels",
     multiple=True,
     metavar="LEVEL=FIELD,…",
-    help="Which fields agents are told at attestation A, B, C or none; a level not named: the usual ones.",
+    help="Which fields agents are told at attestation A, B, C or none; repeatable. A level that is not named "
+    "stays as it is; --reset caller-fields takes all back.",
 )
 @client_command()
 def update_organization(
@@ -109,12 +125,17 @@ def update_organization(
 ) -> None:
     """Change how long payloads, attempts and deliveries are kept, and what the organization has set."""
     changes: dict[str, Any] = {name.replace("-", "_"): None for name in taken_back}
+    named: tuple[str, ...] = given.pop("levels")
+    given["levels"] = _caller_fields(named)
     for name, value in _changes(**given).items():
         if name in changes:
             raise click.UsageError(f"either set {name.replace('_', '-')}, or --reset it")
         changes[name] = value
     if not changes:
         raise click.UsageError("nothing to change")
+    if named:
+        # The API replaces all levels at once.
+        changes["caller_fields"] = {**client.get_organization(org_id)["caller_fields"], **given["levels"]}
     _show(client.update_organization(org_id, **cast("OrganizationSettings", changes)), as_json)
 
 
@@ -124,7 +145,7 @@ def _changes(
     own_numbers: tuple[str, ...],
     no_own_numbers: bool,
     context_template: TextIO | None,
-    levels: tuple[str, ...],
+    levels: ChosenFields,
     lookup_budget: int | None,
     lookup_account_sid: str | None,
     lookup_token_env: str | None,
@@ -138,7 +159,7 @@ def _changes(
     if context_template is not None:
         changes["context_template"] = context_template.read().rstrip("\n") or None
     if levels:
-        changes["caller_fields"] = _caller_fields(levels)
+        changes["caller_fields"] = levels
     if lookup_budget is not None:
         changes["lookup_budget"] = lookup_budget
     if lookup_account_sid is not None or lookup_token_env is not None:
@@ -153,11 +174,12 @@ def _account(sid: str | None, token_env: str | None) -> LookupCredentials:
 
 
 def _caller_fields(levels: tuple[str, ...]) -> ChosenFields:
-    """`("A=name,notes", "none=")`."""
-    fields: dict[str, Any] = {
-        level: [name.strip() for name in names.split(",") if name.strip()]
-        for level, names in pairs(levels, "=")
-    }
+    """`("A=name,notes", "none=")`. Raises click.BadParameter."""
+    fields: dict[str, Any] = {}
+    for level, names in pairs(levels, "="):
+        if level not in _LEVELS:
+            raise click.BadParameter(f"{level!r} is no level: levels are {', '.join(_LEVELS)}")
+        fields[level] = [name.strip() for name in names.split(",") if name.strip()]
     return cast("ChosenFields", fields)
 
 
@@ -190,8 +212,20 @@ def erasures() -> None:
 def erase_person(
     client: GatewayClient, as_json: bool, phone: str, reason: str, dry_run: bool, force: bool, yes: bool
 ) -> None:
-    """Erase what names a number (E.164): payloads, receivers' answers, pending deliveries, the contact, and
-    what connectors have said."""
+    """Erase what names a number: payloads, receivers' answers, pending deliveries, the contact, and what
+    connectors have said.
+
+    PHONE is a number in E.164, or the id of a contact. National notation is not taken: who is erased for good
+    is not left to a guess of the country.
+    """
+    if phone.startswith("ctc_"):
+        phone = client.get_contact(phone)["phone"]
     confirm(f"Erase what names {phone}? It cannot be brought back.", yes or dry_run)
-    found = dict(client.erase_person(phone=phone, reason=reason, dry_run=dry_run, force=force))
-    show_json(found) if as_json else show_fields(found)
+    found = client.erase_person(phone=phone, reason=reason, dry_run=dry_run, force=force)
+    if as_json:
+        show_json(found)
+        return
+    show_fields({**found}, skip=["found"])
+    click.echo()
+    kinds = [{"kind": kind, "found": count} for kind, count in sorted(found["found"].items())]
+    show_table(kinds, [Column("what", member("kind")), Column("found", member("found"))])

@@ -14,7 +14,7 @@ import httpx
 from gateway.client.call import Awaiting
 from gateway.client.calls import Calls
 from gateway.client.errors import Answer, error_of
-from gateway.client.exchange import TIMEOUT, Options, connection, downloading, judge, on_the_wire
+from gateway.client.exchange import Options, connection, downloading, judge, on_the_wire
 from gateway.client.jobs import Job, Waiting
 from gateway.client.request import Download, Listing, Request
 from gateway.client.retry import Retry, Tries
@@ -47,7 +47,7 @@ class AsyncClient(Calls, Awaiting):
         org: str | None = None,
         *,
         retry: Retry | None = None,
-        timeout: float = TIMEOUT,
+        timeout: float | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
         notice: Callable[[str], None] | None = None,
         sleep: Callable[[float], Awaitable[None]] = _sleep,
@@ -56,9 +56,7 @@ class AsyncClient(Calls, Awaiting):
     ) -> None:
         settings = connection(url, key, org)
         self.url = url.rstrip("/")
-        self._options = Options(
-            self.url, timeout, retry or Retry(), notice or (lambda text: None), monotonic, chance
-        )
+        self._options = Options(self.url, timeout, retry, notice or (lambda text: None), monotonic, chance)
         self._sleep = sleep
         self._http = httpx.AsyncClient(**settings, transport=transport)
 
@@ -99,7 +97,7 @@ class AsyncClient(Calls, Awaiting):
 
     async def pieces(self, download: Download) -> AsyncIterator[bytes]:
         """As `Client.pieces`."""
-        request = self._http.build_request(**downloading(download), timeout=self._options.timeout)
+        request = self._http.build_request(**downloading(download), timeout=self._options.phase)
         try:
             response = await self._http.send(request, stream=True)
             async with aclosing(response):
@@ -128,8 +126,9 @@ class AsyncClient(Calls, Awaiting):
         return found
 
     async def _once(self, wire: dict[str, Any], tries: Tries) -> Answer:
-        limit = tries.begin(self._options.timeout)
-        request = self._http.build_request(**wire, timeout=limit)
+        tries.begin()
+        request = self._http.build_request(**wire)
+        request.extensions["timeout"] = self._options.limits(tries)
         response = await self._http.send(request, stream=True)
         body = bytearray()
         try:

@@ -13,7 +13,7 @@ import httpx
 
 from gateway.client.errors import Answer, GatewayError, UnreachableError, error_of, unreachable
 from gateway.client.request import Download, Request, query_of
-from gateway.client.retry import NO_RETRY, Retry, Tries
+from gateway.client.retry import NO_RETRY, Limits, Retry, Tries, one_try
 
 PATIENCE: Final = 1.0  # seconds; a longer wait is announced
 TIMEOUT: Final = 30.0  # seconds, for connecting and between two pieces of an answer
@@ -24,18 +24,35 @@ _HEADER_VALUE = re.compile(r"[!-~]+\Z")
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How a client was made, without what is blocking or asynchronous in it."""
+    """How a client was made, without what is blocking or asynchronous in it. `timeout` and `retry` are None
+    where whoever made it did not say."""
 
     url: str
-    timeout: float
-    retry: Retry
+    timeout: float | None
+    retry: Retry | None
     notice: Callable[[str], None]
     monotonic: Callable[[], float]
     chance: Callable[[], float] = random.random
 
+    @property
+    def phase(self) -> float:
+        """Seconds that each phase of an exchange may take."""
+        return TIMEOUT if self.timeout is None else self.timeout
+
     def tries(self, request: Request[Any]) -> Tries:
-        policy = self.retry if request.repeat else NO_RETRY
+        policy = self._policy(request)
         return Tries(policy, request.method, monotonic=self.monotonic, chance=self.chance)
+
+    def limits(self, tries: Tries) -> Limits:
+        """What httpx is to know of time in the next try."""
+        return Limits(tries, self.phase)
+
+    def _policy(self, request: Request[Any]) -> Retry:
+        if not request.repeat:
+            return NO_RETRY
+        if request.budget is not None and self.retry is None:
+            return one_try(request.budget if self.timeout is None else self.timeout)
+        return self.retry or Retry()
 
     def unreachable(self, cause: httpx.TransportError) -> UnreachableError:
         return unreachable(self.url, cause)

@@ -36,7 +36,9 @@ def data_of(answer: bytes) -> Any:
 class Request(Generic[T]):
     """One exchange. `json` is a value to encode, or bytes that are JSON already and stay so; parameters that
     are None are left out. `answers` are statuses that are an answer as good as a 2xx. A POST is `keyed`
-    unless it makes nothing. `media` is the type of a body that is no JSON."""
+    unless it makes nothing. `media` is the type of a body that is no JSON. `budget` is for an answer that is
+    of use only at once: so many seconds for everything, and one try, where the client was not made with a
+    `retry` or `timeout` of its own."""
 
     method: str
     path: str
@@ -48,6 +50,7 @@ class Request(Generic[T]):
     repeat: bool = True
     keyed: bool = True
     media: str = "application/json"
+    budget: float | None = None
 
     @property
     def content(self) -> bytes | None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import httpx
@@ -43,6 +44,11 @@ class Retry:
 NO_RETRY: Final = Retry(tries=1, connect_tries=1)
 
 
+def one_try(seconds: float) -> Retry:
+    """One try, which is over after so many seconds."""
+    return Retry(tries=1, connect_tries=1, deadline=seconds)
+
+
 class Tries:
     """The tries of one call."""
 
@@ -61,9 +67,12 @@ class Tries:
         self._end = monotonic() + policy.deadline
         self._made = 0
 
-    def begin(self, timeout: float) -> float:
-        """Counts a try; how long each phase of it may take, in seconds."""
+    def begin(self) -> None:
+        """Counts a try."""
         self._made += 1
+
+    def left(self, timeout: float) -> float:
+        """How long a phase that begins at this moment may take, in seconds."""
         return max(0.001, min(timeout, self._end - self._monotonic()))
 
     def check(self) -> None:
@@ -93,3 +102,14 @@ class Tries:
             return error.retry_after * (1 + self._chance() / 10)
         longest: float = self._policy.first_wait * 2 ** (self._made - 1)
         return min(longest, self._policy.longest_wait) * (1 - self._chance() / 2)
+
+
+class Limits:
+    """The timeouts of one try, in seconds, in the place of httpx's own: it asks when a phase begins, so that
+    connecting, sending and reading together take no longer than the call may."""
+
+    def __init__(self, tries: Tries, timeout: float) -> None:
+        self._left = partial(tries.left, timeout)
+
+    def get(self, phase: str, default: object = None) -> float:
+        return self._left()

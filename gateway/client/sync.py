@@ -14,7 +14,7 @@ import httpx
 from gateway.client.call import Blocking
 from gateway.client.calls import Calls
 from gateway.client.errors import Answer, error_of
-from gateway.client.exchange import TIMEOUT, Options, connection, downloading, judge, on_the_wire
+from gateway.client.exchange import Options, connection, downloading, judge, on_the_wire
 from gateway.client.jobs import Job, Waiting
 from gateway.client.request import Download, Listing, Request
 from gateway.client.retry import Retry, Tries
@@ -30,8 +30,9 @@ class Client(Calls, Blocking):
         with Client("https://gateway.example", key) as client:
             client.send_event("call.completed", b'{"call_id": "call_1", "score": 1.10}')
 
-    `timeout` is in seconds, for connecting and between two pieces of an answer; `retry` says how often and
-    how long a call is tried. `notice` is told in one line what is waited for, when it takes longer than a
+    `timeout` is in seconds (30), for connecting and between two pieces of an answer; `retry` says how often
+    and how long a call is tried. Who is calling is asked once, within its deadline, unless one of the two is
+    given. `notice` is told in one line what is waited for, when it takes longer than a
     second. A Unix socket: `transport=httpx.HTTPTransport(uds=path)`.
     """
 
@@ -42,7 +43,7 @@ class Client(Calls, Blocking):
         org: str | None = None,
         *,
         retry: Retry | None = None,
-        timeout: float = TIMEOUT,
+        timeout: float | None = None,
         transport: httpx.BaseTransport | None = None,
         notice: Callable[[str], None] | None = None,
         sleep: Callable[[float], None] = time.sleep,
@@ -51,9 +52,7 @@ class Client(Calls, Blocking):
     ) -> None:
         settings = connection(url, key, org)
         self.url = url.rstrip("/")
-        self._options = Options(
-            self.url, timeout, retry or Retry(), notice or (lambda text: None), monotonic, chance
-        )
+        self._options = Options(self.url, timeout, retry, notice or (lambda text: None), monotonic, chance)
         self._sleep = sleep
         self._http = httpx.Client(**settings, transport=transport)
 
@@ -95,7 +94,7 @@ class Client(Calls, Blocking):
     def pieces(self, download: Download) -> Iterator[bytes]:
         """The bytes of an answer that may be too long to hold. One that breaks off raises: what came is not
         all; it is not tried again."""
-        request = self._http.build_request(**downloading(download), timeout=self._options.timeout)
+        request = self._http.build_request(**downloading(download), timeout=self._options.phase)
         try:
             response = self._http.send(request, stream=True)
             with closing(response):
@@ -126,8 +125,9 @@ class Client(Calls, Blocking):
 
     def _once(self, wire: dict[str, Any], tries: Tries) -> Answer:
         """One exchange, cut off at the deadline even when the answer drips."""
-        limit = tries.begin(self._options.timeout)
-        request = self._http.build_request(**wire, timeout=limit)
+        tries.begin()
+        request = self._http.build_request(**wire)
+        request.extensions["timeout"] = self._options.limits(tries)
         response = self._http.send(request, stream=True)
         body = bytearray()
         try:

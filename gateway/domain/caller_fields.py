@@ -92,13 +92,18 @@ class CallerFields(BaseModel):
 
     def shown(self, level: Attestation) -> Sequence[str]:
         """The names that are shown at this level, in their order."""
-        above: Sequence[str] = USUAL
-        for one in LEVELS:
-            listed: list[str] | None = getattr(self, one)
-            above = listed if listed is not None else [name for name in USUAL if name in above]
-            if one == level:
-                break
-        return above
+        return shown({one: getattr(self, one) for one in LEVELS}, level)
+
+
+def shown(listed: Mapping[Attestation, Sequence[str] | None], level: Attestation) -> Sequence[str]:
+    """The names that are shown at this level, out of what is listed at each (None: nothing was chosen)."""
+    above: Sequence[str] = USUAL
+    for one in LEVELS:
+        chosen = listed.get(one)
+        above = chosen if chosen is not None else [name for name in USUAL if name in above]
+        if one == level:
+            break
+    return above
 
 
 def by_level(fields: CallerFields) -> Mapping[Attestation, tuple[str, ...]]:

@@ -1,7 +1,8 @@
 """Templates of what an agent is told: text with the values of the caller in it, and no logic.
 
     Caller: {{name}}{{#company}} of {{company}}{{/company}}
-    {{^found}}Nobody knows this number.{{/found}}
+    {{#not_found}}Nobody knows this number.{{/not_found}}
+    {{#unknown}}Who this is could not be found out.{{/unknown}}
     {{! a comment }}
 
 `{{name}}` is a value, `{{#name}}…{{/name}}` stands there if there is one (or if it is so, of the words in

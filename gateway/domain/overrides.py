@@ -7,7 +7,7 @@ not even its age. Tags are the address book's own, and no override: nobody else 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -68,6 +68,14 @@ def joined(first: Overrides, second: Overrides) -> dict[str, Override]:
     if any(name in first for name in NAMES):
         others = {name: one for name, one in others.items() if name not in NAMES}
     return {**others, **first}
+
+
+def dropped(first: Mapping[str, Mapping[str, Any]], second: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Fields of which the second one's word goes in `joined`, unless it is the same: names of overrides, as
+    they are shown, with the `value` of each."""
+    name_stands = any(name in first for name in NAMES)
+    gone = [name for name in second if name in first or (name_stands and name in NAMES)]
+    return [name for name in gone if name not in first or first[name]["value"] != second[name]["value"]]
 
 
 def custom_count(overrides: Overrides) -> int:

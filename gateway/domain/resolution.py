@@ -31,11 +31,11 @@ CallId = Annotated[str, StringConstraints(min_length=1, max_length=256)]
 
 
 class CallerResolve(BaseModel):
-    """`POST /api/callers/resolve`. `phone` is whatever the network gave, number or not."""
+    """`POST /api/callers/resolve`. `phone` is whatever the network gave, number or not; None: nothing."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    phone: str
+    phone: str | None
     call_id: CallId | None = None
     direction: Direction = "inbound"
     to: str | None = None

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import Select, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.domain.call import TYPES, call_id_of
@@ -18,6 +18,8 @@ from gateway.store.removal import release_external_ids
 from gateway.store.tables import attempts, deliveries, event_people, events, jobs
 from gateway.store.transaction import Transaction
 
+_PAGE: Final = 500
+
 
 @dataclass(slots=True)
 class Forgotten:
@@ -27,32 +29,48 @@ class Forgotten:
     cancelled: int = 0
 
 
-async def count(conn: AsyncConnection, org_id: str, person: bytes) -> int:
-    """How many events with a payload name the person."""
-    query = (
-        select(func.count())
-        .select_from(event_people.join(events, events.c.id == event_people.c.event_id))
-        .where(
-            event_people.c.org_id == org_id,
-            event_people.c.person == person,
-            events.c.payload.is_not(None),
-        )
-    )
-    return int((await conn.execute(query)).scalar_one())
+@dataclass(slots=True)
+class Reached:
+    """How much an erasure would reach: events with a payload, pending deliveries."""
+
+    events: int = 0
+    deliveries: int = 0
 
 
-async def count_pending(conn: AsyncConnection, org_id: str, person: bytes) -> int:
-    """How many deliveries of the person's events are pending."""
-    query = (
-        select(func.count())
-        .select_from(event_people.join(deliveries, deliveries.c.event_id == event_people.c.event_id))
-        .where(
-            event_people.c.org_id == org_id,
-            event_people.c.person == person,
-            deliveries.c.status == Status.PENDING,
-        )
+async def reached(
+    conn: AsyncConnection, cipher: Cipher, org_id: str, people: Sequence[bytes], most: int
+) -> Reached:
+    """What names one of these people, or belongs to a call of theirs; each event counts once. When `most`
+    events have been found, those that are left count by the index alone, without the rest of their calls."""
+    found, ids = Reached(), set[str]()
+    for person in people:
+        after = ""
+        while len(ids) < most:
+            page = await some_events(conn, org_id, person, _PAGE, after=after)
+            if not page:
+                break
+            ids.update(await of_their_calls(conn, cipher, org_id, page))
+            after = page[-1]
+        else:
+            named = select(event_people.c.event_id).where(
+                event_people.c.org_id == org_id,
+                event_people.c.person == person,
+                event_people.c.event_id > after,
+            )
+            await _add(conn, found, named)
+    listed = sorted(ids)
+    for start in range(0, len(listed), _PAGE):
+        await _add(conn, found, listed[start : start + _PAGE])
+    return found
+
+
+async def _add(conn: AsyncConnection, found: Reached, event_ids: Select[tuple[str]] | Sequence[str]) -> None:
+    alive = select(func.count()).where(events.c.id.in_(event_ids), events.c.payload.is_not(None))
+    pending = select(func.count()).where(
+        deliveries.c.event_id.in_(event_ids), deliveries.c.status == Status.PENDING
     )
-    return int((await conn.execute(query)).scalar_one())
+    found.events += int((await conn.execute(alive)).scalar_one())
+    found.deliveries += int((await conn.execute(pending)).scalar_one())
 
 
 async def newest_events(conn: AsyncConnection, org_id: str, person: bytes, limit: int) -> Sequence[Any]:
@@ -69,10 +87,12 @@ async def newest_events(conn: AsyncConnection, org_id: str, person: bytes, limit
     return (await conn.execute(query.order_by(event_people.c.event_id.desc()).limit(limit))).all()
 
 
-async def some_events(conn: AsyncConnection, org_id: str, person: bytes, limit: int) -> list[str]:
+async def some_events(
+    conn: AsyncConnection, org_id: str, person: bytes, limit: int, *, after: str = ""
+) -> list[str]:
     """The next events of the person; those that are gone already too, of which only the entry is left."""
     query = select(event_people.c.event_id).where(
-        event_people.c.org_id == org_id, event_people.c.person == person
+        event_people.c.org_id == org_id, event_people.c.person == person, event_people.c.event_id > after
     )
     return list((await conn.execute(query.order_by(event_people.c.event_id).limit(limit))).scalars())
 

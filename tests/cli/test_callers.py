@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,14 @@ from tests.cli.conftest import FakeGateway, body_of
 Run = Callable[..., Result]
 FOUND: Any = samples.responses()["resolveCaller"][200]
 RESOLVE = "POST /api/callers/resolve"
+CONNECTORS = "GET /api/connectors"
+
+
+@pytest.fixture(autouse=True)
+def connectors(gateway: FakeGateway) -> None:
+    named = {FOUND["contact"]["crm"][0]["connector_id"]: "HubSpot", "cnr_1": "Slow \x1b[2JCRM"}
+    data = [{"id": connector_id, "name": name} for connector_id, name in named.items()]
+    gateway.on(CONNECTORS, httpx.Response(200, json={"data": data, "next_cursor": None}))
 
 
 def test_who_it_is_and_how_that_is_known(run: Run, gateway: FakeGateway) -> None:
@@ -28,10 +37,10 @@ def test_who_it_is_and_how_that_is_known(run: Run, gateway: FakeGateway) -> None
         "deadline_ms": 900,
     }  # fmt: skip
     assert "Idempotency-Key" not in gateway.requests[0].headers
-    lines = dict(line.split(maxsplit=1) for line in result.stdout.splitlines())
+    lines = dict(re.split(r"  +", line, maxsplit=1) for line in result.stdout.splitlines())
     assert lines["status"] == "found (fresh, 41 ms)"
     assert lines["name"] == "Ada Example  (crm, 12 s old)"
-    assert lines["cnr_01k9h3x1y2z3a4b5c6d7e8f9g0"] == "https://crm.example.com/contacts/7351"
+    assert lines["HubSpot (cnr_01k9h3x1y2z3a4b5c6d7e8f9g0)"] == "https://crm.example.com/contacts/7351"
     assert json.loads(run("callers", "resolve", "1", "--json").stdout) == FOUND
     assert run("callers", "resolve", "1", "--context").stdout == FOUND["context"]
 
@@ -43,7 +52,21 @@ def test_how_it_ends(run: Run, gateway: FakeGateway, status: str, exit_code: int
     gateway.on(RESOLVE, httpx.Response(200, json=answer))
     result = run("callers", "resolve", "anonymous")
     assert result.exit_code == exit_code
-    assert "no answer: cnr_1  timeout" in result.stdout
+    assert "no answer: Slow \\x1b[2JCRM (cnr_1)  timeout" in result.stdout
+
+
+def test_connectors_are_listed_once_and_a_key_that_may_not_shows_their_ids(
+    run: Run, gateway: FakeGateway
+) -> None:
+    errors = [{"source": f"cnr_{number}", "error": "timeout"} for number in (1, 2)]
+    gateway.on(RESOLVE, httpx.Response(200, json=FOUND | {"errors": errors}))
+    assert "no answer: cnr_2 " in run("callers", "resolve", "1").stdout
+    assert [one.url.path for one in gateway.requests].count("/api/connectors") == 1
+    run("callers", "resolve", "1", "--json")
+    assert [one.url.path for one in gateway.requests].count("/api/connectors") == 1
+    gateway.on(CONNECTORS, httpx.Response(403, json={"error": "insufficient_scope", "message": "no"}))
+    result = run("callers", "resolve", "1")
+    assert (result.exit_code, "no answer: cnr_1 " in result.stdout) == (0, True)
 
 
 def test_no_value_steers_the_terminal(run: Run, gateway: FakeGateway) -> None:
@@ -111,6 +134,22 @@ def test_a_preview_of_values_with_a_template_from_a_file(
     assert run("callers", "preview", "--value", "name").exit_code == 2
 
 
+def test_a_preview_of_nobody_says_what_to_give(run: Run, gateway: FakeGateway) -> None:
+    result = run("callers", "preview")
+    assert result.exit_code == 2
+    assert result.stderr.count("--value FIELD=VALUE") == 1
+    assert not gateway.requests
+
+
+def test_a_preview_names_who_would_be_asked(run: Run, gateway: FakeGateway) -> None:
+    errors = [{"source": source, "error": "not_asked"} for source in ("cnr_9", "lookup")]
+    errors.append({"source": "phone", "error": "short"})
+    gateway.on(
+        "POST /api/callers/preview", httpx.Response(200, json=PREVIEW | {"withheld": [], "errors": errors})
+    )
+    assert run("callers", "preview", "1").stderr == "would be asked in a call: cnr_9, lookup\n"
+
+
 def test_the_dial_shows_shares_together_and_for_each_connector(run: Run, gateway: FakeGateway) -> None:
     gateway.on("GET /api/callers/dial", httpx.Response(200, json=DIAL))
     result = run("callers", "dial")
@@ -134,6 +173,9 @@ def test_an_organizations_words(run: Run, gateway: FakeGateway, tmp_path: Path) 
         "PATCH /api/organizations/acme",
         httpx.Response(200, json=samples.responses()["updateOrganization"][200]),
     )
+    none: Any = dict.fromkeys(("A", "B", "C", "none"))
+    acme = {**samples.responses()["getOrganization"][200], "caller_fields": none}
+    gateway.on("GET /api/organizations/acme", httpx.Response(200, json=acme))
     template = tmp_path / "template.txt"
     template.write_text("{{name}}\n{{company}}\n", "utf-8")
     result = run(
@@ -141,9 +183,10 @@ def test_an_organizations_words(run: Run, gateway: FakeGateway, tmp_path: Path) 
         "A=name, notes", "--caller-fields", "none=",
     )  # fmt: skip
     assert result.exit_code == 0, result.output
-    assert body_of(gateway.requests[0]) == {
-        "context_template": "{{name}}\n{{company}}", "caller_fields": {"A": ["name", "notes"], "none": []},
-    }  # fmt: skip
+    assert body_of(gateway.requests[1]) == {
+        "context_template": "{{name}}\n{{company}}",
+        "caller_fields": none | {"A": ["name", "notes"], "none": []},
+    }
     template.write_text("", "utf-8")
     run("organizations", "update", "acme", "--context-template", str(template))
-    assert body_of(gateway.requests[1]) == {"context_template": None}
+    assert body_of(gateway.requests[2]) == {"context_template": None}

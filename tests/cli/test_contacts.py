@@ -17,16 +17,25 @@ from tests.cli.conftest import FakeGateway, body_of
 Run = Callable[..., Result]
 CONTACT: Any = samples.responses()["getContact"][200]
 REPORT: Any = samples.responses()["importContacts"][200]
+CONNECTORS = httpx.Response(
+    200,
+    json={
+        "data": [{"id": link["connector_id"], "name": "HubSpot"} for link in CONTACT["crm"]],
+        "next_cursor": None,
+    },
+)
 PHONE = "+13175550142"
 HERE = f"/api/contacts/{PHONE}"
 
 
 def test_a_contact_is_shown_with_the_source_and_age_of_each_value(run: Run, gateway: FakeGateway) -> None:
     gateway.on(f"GET {HERE}", httpx.Response(200, json=CONTACT))
+    gateway.on("GET /api/connectors", CONNECTORS)
     result = run("contacts", "get", PHONE)
     assert result.exit_code == 0, result.output
     lines = dict(line.split("  ", 1) for line in result.stdout.splitlines() if "  " in line)
     assert lines["name"].strip() == "Ada Example  (override, 86400 s old)"
+    assert lines[f"HubSpot ({CONTACT['crm'][0]['connector_id']})"] == CONTACT["crm"][0]["url"]
     assert lines["fields.plan"].strip() == "gold"
     assert "by jo@example.com" in lines["said of name"]
     assert json.loads(run("contacts", "get", PHONE, "--json").stdout) == CONTACT
@@ -34,8 +43,8 @@ def test_a_contact_is_shown_with_the_source_and_age_of_each_value(run: Run, gate
 
 
 def test_what_is_said_is_sent_and_what_is_forgotten_is_null(run: Run, gateway: FakeGateway) -> None:
-    gateway.on(f"PATCH {HERE}", httpx.Response(200, json=CONTACT))
-    gateway.on(f"PUT {HERE}", httpx.Response(201, json=CONTACT))
+    gateway.on(f"PATCH {HERE}", httpx.Response(200, json=CONTACT | {"crm": []}))
+    gateway.on(f"PUT {HERE}", httpx.Response(201, json=CONTACT | {"crm": []}))
     run("contacts", "set", PHONE, "--name", "Ada", "--field", "plan=gold=x", "--tag", "vip", "--tag", "b")
     run("contacts", "set", PHONE, "--forget", "name", "--forget", "fields.plan", "--no-tags")
     run("contacts", "set", PHONE, "--replace", "--first-name", "Ada")
@@ -72,6 +81,7 @@ def test_a_refresh_says_who_did_not_answer(
     run: Run, gateway: FakeGateway, errors: Any, contact: Any, exit_code: int
 ) -> None:
     answer = httpx.Response(200, json={"contact": contact, "errors": errors})
+    gateway.on("GET /api/connectors", httpx.Response(403, json={"error": "insufficient_scope"}))
     gateway.on(f"POST {HERE}/refresh", answer)
     result = run("contacts", "refresh", PHONE, "--deadline-ms", "900")
     assert result.exit_code == exit_code
@@ -83,11 +93,40 @@ def test_a_refresh_says_who_did_not_answer(
 def test_merging_and_deleting(run: Run, gateway: FakeGateway) -> None:
     gateway.on(f"POST {HERE}/merge", httpx.Response(200, json=CONTACT))
     gateway.on(f"DELETE {HERE}", httpx.Response(204))
-    assert run("contacts", "merge", PHONE, "ctc_1").exit_code == 0
+    assert run("contacts", "merge", PHONE, "ctc_1", "--yes", "--json").exit_code == 0
     assert body_of(gateway.requests[0]) == {"from": "ctc_1"}
     assert run("contacts", "delete", PHONE).exit_code == 1
     assert run("contacts", "delete", PHONE, "--yes").exit_code == 0
     assert [one.method for one in gateway.requests] == ["POST", "DELETE"]
+
+
+def said(**values: Any) -> Any:
+    overrides = {name: {"value": value, "at": "…", "by": "jo"} for name, value in values.items()}
+    return httpx.Response(200, json=CONTACT | {"overrides": overrides})
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "told"),
+    [
+        (
+            {"name": "Ada", "company": "One"}, {"first_name": "Bob", "company": "Two", "email": "b@x"},
+            ["first_name: Bob goes, the rest of the name stays", "company: Two goes, One stays"],
+        ),
+        ({"company": "One"}, {"company": "One", "name": "Bob"}, ["nothing is lost"]),
+        ({"company": "One"}, None, ["ctc_1 is nobody's yet"]),
+    ],
+)  # fmt: skip
+def test_a_merge_says_what_would_go_and_asks(
+    run: Run, gateway: FakeGateway, first: Any, second: Any, told: list[str]
+) -> None:
+    missing = httpx.Response(404, json={"error": "not_found", "message": "no"})
+    gateway.on(f"GET {HERE}", said(**first))
+    gateway.on("GET /api/contacts/ctc_1", missing if second is None else said(**second))
+    result = run("contacts", "merge", PHONE, "ctc_1")
+    assert (result.exit_code, [one.method for one in gateway.requests]) == (1, ["GET", "GET"])
+    lines = result.stderr.splitlines()
+    assert [line[: len(begins)] for line, begins in zip(lines, told, strict=False)] == told
+    assert "cannot be undone" in lines[-1] and len(lines) == len(told) + 1
 
 
 def test_a_file_comes_in_and_refused_lines_are_told(run: Run, gateway: FakeGateway, tmp_path: Path) -> None:
@@ -105,8 +144,10 @@ def test_a_file_comes_in_and_refused_lines_are_told(run: Run, gateway: FakeGatew
     assert kinds == ["text/csv", "application/x-ndjson", "application/x-ndjson"]
     assert dict(gateway.requests[0].url.params) == {"region": "DE", "dry_run": "true"}
     assert [one.content for one in gateway.requests] == [table.read_bytes(), lines.read_bytes(), b"{}"]
-    gateway.on("POST /api/contacts/import", httpx.Response(200, json=REPORT | {"refused": 0, "errors": []}))
-    assert run("contacts", "import", str(table)).exit_code == 0
+    one = {"lines": 1, "created": 1, "updated": 0, "refused": 0, "errors": []}
+    gateway.on("POST /api/contacts/import", httpx.Response(200, json=REPORT | one))
+    result = run("contacts", "import", str(table))
+    assert (result.exit_code, result.stdout.partition(",")[0]) == (0, "1 contact: 1 created")
 
 
 def test_the_book_goes_out(run: Run, gateway: FakeGateway) -> None:

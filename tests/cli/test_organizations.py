@@ -34,7 +34,7 @@ def test_the_settings_are_shown_one_a_line(run: Run, gateway: FakeGateway) -> No
     assert shown["lookups today"] == "12 of 1,000"
     assert shown["lookup_budget"] == "the default"
     assert shown["caller_fields A"] == "name, notes, fields.plan"
-    assert shown["caller_fields B"] == "the usual ones"
+    assert shown["caller_fields B"] == "name  (as the level above allows)"
     assert shown["own_numbers"] == "+13175550100"
     assert json.loads(run("organizations", "get", "acme", "--json").stdout) == ACME
     for budget, why in ((None, " (there is no account to charge)"), (0, "")):
@@ -72,3 +72,55 @@ def test_each_setting_can_be_taken_back(update: Run, gateway: FakeGateway) -> No
     assert update("--reset", "lookup-budget", "--lookup-budget", "5").exit_code == 2
     assert update().exit_code == 2
     assert len(gateway.requests) == 1
+
+
+def test_only_the_levels_that_are_named_change(update: Run, gateway: FakeGateway) -> None:
+    had = {"A": ["name", "notes"], "B": ["name"], "C": None, "none": []}
+    gateway.on(f"GET {HERE}", httpx.Response(200, json=ACME | {"caller_fields": had}))
+    assert update("--caller-fields", "A=name, email", "--caller-fields", "C=").exit_code == 0
+    assert [one.method for one in gateway.requests] == ["GET", "PATCH"]
+    assert body_of(gateway.requests[1]) == {
+        "caller_fields": {"A": ["name", "email"], "B": ["name"], "C": [], "none": []}
+    }
+    assert update("--reset", "caller-fields").exit_code == 0
+    assert body_of(gateway.requests[2]) == {"caller_fields": None}
+    assert update("--reset", "caller-fields", "--caller-fields", "A=name").exit_code == 2
+
+
+def test_what_is_told_at_a_level_that_nobody_chose_is_shown(run: Run, gateway: FakeGateway) -> None:
+    for chosen, at_b in (
+        ({}, "name, company, title, caller_name, line_type, carrier, tags  (the usual ones)"),
+        ({"A": ["company", "notes", "name"]}, "name, company  (as the level above allows)"),
+        ({"A": []}, "none  (as the level above allows)"),
+    ):
+        levels = dict.fromkeys(("A", "B", "C", "none")) | chosen
+        gateway.on(f"GET {HERE}", httpx.Response(200, json=ACME | {"caller_fields": levels}))
+        lines = run("organizations", "get", "acme").stdout.splitlines()
+        (line,) = (line for line in lines if line.startswith("caller_fields B"))
+        assert line.removeprefix("caller_fields B").strip() == at_b
+
+
+def test_a_level_that_is_none_is_told_which_there_are(update: Run, gateway: FakeGateway) -> None:
+    result = update("--caller-fields", "D=name")
+    assert result.exit_code == 2
+    assert "levels are A, B, C, none" in result.stderr
+    assert not gateway.requests
+
+
+ERASURE: Any = samples.responses()["erasePerson"][200]
+
+
+def test_what_was_found_of_a_person_is_a_table(run: Run, gateway: FakeGateway) -> None:
+    gateway.on(
+        "POST /api/erasures", httpx.Response(200, json=ERASURE | {"found": {"events": 12, "answers": 3}})
+    )
+    lines = run("erasures", "create", "+13175550142", "--dry-run").stdout.splitlines()
+    assert [line.split() for line in lines[-2:]] == [["answers", "3"], ["events", "12"]]
+    assert "{" not in "".join(lines)
+
+
+def test_a_contact_is_erased_under_its_number(run: Run, gateway: FakeGateway) -> None:
+    gateway.on("GET /api/contacts/ctc_1", httpx.Response(200, json={"phone": "+13175550142"}))
+    gateway.on("POST /api/erasures", httpx.Response(200, json=ERASURE))
+    assert run("erasures", "create", "ctc_1", "--yes").exit_code == 0
+    assert body_of(gateway.requests[1])["phone"] == "+13175550142"

@@ -26,6 +26,8 @@ from gateway.client import (
     UnreachableError,
     event_body,
 )
+from gateway.client.calls import callers
+from gateway.domain.resolution import DEFAULT_DEADLINE_MS
 from tests.cli.conftest import FakeGateway
 from tests.client.conftest import Connect, Driver, Waits
 
@@ -431,3 +433,52 @@ def test_a_job_that_takes_too_long(client: Driver, gateway: FakeGateway, waits: 
     with pytest.raises(TimeoutError, match="3 done so far"):
         client.do(lambda c: c.wait("job_1", timeout=2.5))
     assert waits.seconds == [1.0, 1.0]
+
+
+RESOLVE = "POST /api/callers/resolve"
+NOBODY_LISTENS = httpx.ConnectError("refused")
+
+
+@pytest.mark.parametrize("answer", [NOBODY_LISTENS, httpx.ReadTimeout("slow"), httpx.Response(503)])
+def test_a_ringing_call_is_asked_for_once(
+    client: Driver, gateway: FakeGateway, waits: Waits, answer: Any
+) -> None:
+    gateway.on(RESOLVE, answer)
+    with pytest.raises(GatewayError):
+        client.do(lambda c: c.resolve_caller("+13175550142"))
+    assert (len(gateway.requests), waits.seconds) == (1, [])
+
+
+@pytest.mark.parametrize(("details", "seconds"), [({}, 1.4), ({"deadline_ms": 2_000}, 2.5)])
+def test_a_ringing_call_waits_for_its_deadline_and_no_longer(
+    client: Driver, gateway: FakeGateway, waits: Waits, details: Any, seconds: float
+) -> None:
+    """All phases together: what connecting took is gone for reading."""
+    gateway.on(RESOLVE, httpx.Response(200, json={}))
+    client.do(lambda c: c.resolve_caller("+13175550142", **details))
+    limits = gateway.requests[0].extensions["timeout"]
+    assert limits.get("connect") == pytest.approx(seconds)
+    waits(1.0)
+    assert limits.get("read") == pytest.approx(seconds - 1.0)
+    waits(5.0)
+    assert 0 < limits.get("read") < 0.1
+
+
+@pytest.mark.parametrize(
+    ("options", "tries", "seconds"),
+    [({"timeout": 7.0}, 1, 7.0), ({"retry": Retry(connect_tries=3)}, 3, 30.0)],
+)
+def test_a_client_that_says_so_waits_longer(
+    connect: Connect, gateway: FakeGateway, waits: Waits, options: Any, tries: int, seconds: float
+) -> None:
+    gateway.on(RESOLVE, NOBODY_LISTENS)
+    client = connect("http://gw.example/", "k", transport=gateway.transport, waits=waits, **options)
+    with pytest.raises(UnreachableError):
+        client.do(lambda c: c.resolve_caller("+13175550142"))
+    assert len(gateway.requests) == tries
+    waits.now = 1000.0
+    assert gateway.requests[0].extensions["timeout"].get("read") == pytest.approx(seconds)
+
+
+def test_the_clients_idea_of_the_deadline_is_the_gateways() -> None:
+    assert callers.DEADLINE_MS == DEFAULT_DEADLINE_MS

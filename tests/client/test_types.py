@@ -223,7 +223,7 @@ def test_help_shows_what_a_call_takes_and_answers(client: type) -> None:
         name: pydoc.plain(pydoc.render_doc(getattr(client, name)))
         for name in ("resolve_caller", "get_webhook", "list_connectors", "delete_connector")
     }
-    assert "resolve_caller(self, phone: 'str', **details" in shown["resolve_caller"]
+    assert "resolve_caller(self, phone: 'str | None', **details" in shown["resolve_caller"]
     assert "get_webhook(self, webhook_id: 'str') -> Webhook\n" in shown["get_webhook"]
     assert (
         "list_connectors(self, *, limit: 'int | None' = None) -> Rows[Connector]\n"

@@ -92,7 +92,18 @@ def test_the_template_says_what_the_page_says_of_it(served: Served) -> None:
     ]  # fmt: skip
     assert told(contact={"name": "Ada"}) == ["Caller: Ada"]
     assert "Nobody knows this number." in told(phone="+13175550199")
+    assert told(phone="anonymous") == ["We could not find out who this is."]
     call(served, "PATCH", "/api/organizations/acme", context_template=None, caller_fields=None)
+
+
+@pytest.mark.parametrize(
+    "place", [README, DOCS / "callers.md", DOCS.parent / "gateway" / "web" / "openapi" / "samples.py"]
+)
+def test_no_example_calls_a_caller_unknown_to_nobody_a_stranger(place: Path) -> None:
+    """`{{^found}}` with words in it stands there too when a CRM hung; only the explanation names it."""
+    text = place.read_text("utf-8")
+    assert set(re.findall(r"\{\{\^found\}\}(.*?)\{\{/found", text)) <= {"…"}
+    assert text.count("{{#unknown}}We could not find out who this is.{{/unknown}}") == 1
 
 
 def test_every_word_of_templates_is_in_the_table() -> None:

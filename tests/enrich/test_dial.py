@@ -94,7 +94,7 @@ async def test_an_organization_that_nobody_has_called(lite: Node, crm: Crm) -> N
     await resolve(lite, org="umbrella")
     await resolve(lite, "anonymous")
     found = await dial(lite)
-    assert (found["window"], found["callers"], found["known"], found["connectors"]) == ("24h", 0, 0, [])
+    assert (found["window"], found["callers"], found["known"], found["connectors"]) == ("7d", 0, 0, [])
     assert found["deadlines"][0] == {"deadline_ms": 300, "known": 0, "share": None}
 
 

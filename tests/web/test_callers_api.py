@@ -61,7 +61,6 @@ async def test_the_organization_is_named(node: Node) -> None:
     ("body", "field"),
     [
         ({}, "phone"),
-        ({"phone": None}, "phone"),
         ({"phone": 13175550142}, "phone"),
         ({"phone": PHONE, "deadline_ms": 49}, "deadline_ms"),
         ({"phone": PHONE, "deadline_ms": 10_001}, "deadline_ms"),
@@ -98,6 +97,14 @@ async def test_any_text_is_answered(node: Node, crm: Crm) -> None:
         else:
             assert found["status"] == "not_found"
     assert set(crm.phones_asked()) == {PHONE}
+
+
+async def test_no_number_at_all_is_a_withheld_one(node: Node, crm: Crm) -> None:
+    await crm.join(node)
+    answer = await ask(node, {"phone": None})
+    assert (answer.status_code, answer.json()["status"]) == (200, "unknown")
+    assert answer.json()["errors"] == [{"source": "phone", "error": "withheld"}]
+    assert not crm.phones_asked()
 
 
 async def test_an_idempotency_key_is_taken(node: Node, crm: Crm) -> None:

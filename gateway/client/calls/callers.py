@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Unpack
+from typing import Any, Final, Literal, Unpack
 
 from gateway.client.call import call
 from gateway.client.jobs import BackfillEstimate, Job
@@ -15,16 +15,24 @@ from gateway.client.types import (
     Resolution,
 )
 
+DEADLINE_MS: Final = 900  # the gateway's, where none is given
+MARGIN_MS: Final = 500  # for the way to the gateway and back
+
 
 class CallerCalls:
     @call
-    def resolve_caller(self, phone: str, **details: Unpack[CallDetails]) -> Request[Resolution]:
-        """Who has this number, answered within `deadline_ms` whatever happens. It is sent without an
-        idempotency key: repeating it makes nothing twice.
+    def resolve_caller(self, phone: str | None, **details: Unpack[CallDetails]) -> Request[Resolution]:
+        """Who has this number (None: the network gave none), answered within `deadline_ms` (900) whatever
+        happens. A phone rings meanwhile:
+        there is one try, and half a second after the deadline it is over with an UnreachableError, unless the
+        client was made with a `retry` or a `timeout`. It is sent without an idempotency key: repeating it
+        makes nothing twice.
 
             client.resolve_caller("+13175550142", deadline_ms=900)["status"]
         """
-        return Request("POST", "/api/callers/resolve", json={"phone": phone, **details}, keyed=False)
+        budget = (details.get("deadline_ms", DEADLINE_MS) + MARGIN_MS) / 1000
+        body = {"phone": phone, **details}
+        return Request("POST", "/api/callers/resolve", json=body, keyed=False, budget=budget)
 
     @call
     def get_resolution(
@@ -48,7 +56,8 @@ class CallerCalls:
 
     @call
     def caller_dial(self, *, window: str | None = None) -> Request[CallerDial]:
-        """How many callers would be known at which deadline, over `window`: "1h", "24h", "7d" or "30d".
+        """How many callers would be known at which deadline, over `window`: "1h", "24h", "7d" (where none is
+        given) or "30d".
 
         [(at["deadline_ms"], at["share"]) for at in client.caller_dial(window="7d")["deadlines"]]
         """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import cast
+from typing import Final, cast
 
 from gateway.clock import format_time
 from gateway.domain.dial import DEADLINES, Curve
@@ -20,13 +20,14 @@ from gateway.web.operation import Operation
 
 MOST_WAIT_MS = 20_000
 MOST_REVISION = 1_000
+DIAL_WINDOW: Final = "7d"  # without one
 
 
 async def resolve_caller(call: Call) -> Answer:
     asked: CallerResolve = call.model
     found = await call.services.callers.resolve(
         call.the_org,
-        Inquiry(asked.phone, asked.call_id, asked.direction, asked.attestation),
+        Inquiry(asked.phone or "", asked.call_id, asked.direction, asked.attestation),
         begun=call.arrived,
         deadline_ms=asked.deadline_ms,
     )
@@ -49,7 +50,7 @@ async def preview_caller(call: Call) -> Answer:
 
 
 async def get_dial(call: Call) -> Answer:
-    window = cast(Window, choice_parameter(call, "window", WINDOWS) or "24h")
+    window = cast(Window, choice_parameter(call, "window", WINDOWS) or DIAL_WINDOW)
     async with call.reading() as conn:
         found = await manage_dial.of_organization(conn, call.the_org, window, call.services.clock.now())
     return Answer(shape_dial(found))
@@ -133,11 +134,11 @@ OPERATIONS = (
         "write", "Who is calling, answered within the deadline.", model=CallerResolve, org="one", waits=True,
         answers={200: answers.Resolution}, audited=False,
         note="Every source is asked at once; what is known when `deadline_ms` is nearly over is the answer, "
-        "and it is always 200, for any text as `phone`. A source that has not answered, or failed, stands in "
-        "`errors`, and then nobody is `not_found`. Whoever is still being asked stands in `pending`: what "
-        "comes of that is under the `resolution_id`, is told as the event `caller.resolved`, and answers the "
-        "next call. The deadline counts from the arrival of the request; an `Idempotency-Key` is taken, but "
-        "repeating is safe without one, and takes less time.",
+        "and it is always 200, for any text as `phone`, and for null. A source that has not answered, or "
+        "failed, stands in `errors`, and then nobody is `not_found`. Whoever is still being asked stands in "
+        "`pending`: what comes of that is under the `resolution_id`, is told as the event `caller.resolved`, "
+        "and answers the next call. The deadline counts from the arrival of the request; an "
+        "`Idempotency-Key` is taken, but repeating is safe without one, and takes less time.",
     ),
     Operation(
         "GET", "/api/callers/resolutions/{id}", "getResolution", get_resolution, "viewer", "callers:resolve",

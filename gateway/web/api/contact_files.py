@@ -27,12 +27,15 @@ async def import_contacts(call: Call) -> Answer:
     dry_run = choice_parameter(call, "dry_run", ("true", "false")) == "true"
     file = contact_files.ContactFile(kind, call.body, _region(call))
     report = await bring_in(services.store, services.clock, org, file, who(call).actor, dry_run=dry_run)
-    call.audit.details = {"lines": report.lines, "dry_run": dry_run}
+    call.audit.details = {
+        "lines": report.lines, "created": report.created, "updated": report.updated,
+        "unchanged": report.unchanged, "refused": report.refused, "dry_run": dry_run,
+    }  # fmt: skip
     return Answer(_shape(report, dry_run=dry_run))
 
 
 def _region(call: Call) -> str:
-    region = call.query.get("region", DEFAULT_REGION)
+    region = call.query.get("region", DEFAULT_REGION).upper()
     if region not in phonenumbers.SUPPORTED_REGIONS:
         raise InvalidRequest.field("region", "must be a country's two letters, such as US or DE")
     return region

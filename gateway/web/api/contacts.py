@@ -83,6 +83,7 @@ async def _export(call: Call, tag: str | None, kind: str) -> Answer:
             return await _shown(call, conn, page), page.next_cursor
 
     call.audit.payload = True
+    call.audit.details = {"export": kind} | ({} if tag is None else {"tag": tag})
     return Answer(stream=exports.stream(kind, COLUMNS, pages), media_type=kind)
 
 

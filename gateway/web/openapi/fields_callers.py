@@ -44,7 +44,8 @@ SETTINGS: Final[dict[str, Meaning | None]] = {
 
 CALLER: Final[dict[str, Meaning | None]] = {
     "phone": Meaning(
-        "Whatever the telephone network gave: a number in any notation, a SIP URI, `anonymous`, nothing.",
+        "Whatever the telephone network gave: a number in any notation, a SIP URI, `anonymous`, nothing. "
+        "Null is a number that is withheld.",
         {"examples": ["+13175550142"]},
     ),
     "call_id": Meaning(

@@ -12,7 +12,7 @@ from gateway.domain.exchange import RECORDED_ERRORS
 from gateway.domain.phone import DEFAULT_REGION
 from gateway.manage.stats import WINDOWS
 from gateway.store.connector_requests import Kind as RequestKind
-from gateway.web.api.callers import MOST_REVISION, MOST_WAIT_MS
+from gateway.web.api.callers import DIAL_WINDOW, MOST_REVISION, MOST_WAIT_MS
 from gateway.web.lists import DEFAULT, MOST
 from gateway.web.operation import Operation
 from gateway.web.search import LONGEST as SEARCH_LONGEST
@@ -101,6 +101,11 @@ _NOUNS: Final = {
     "contacts": "contact, or one of its numbers in E.164",
 }
 
+DEFAULTS: Final[Mapping[tuple[str, str], Mapping[str, Any]]] = {
+    ("getCallerDial", "window"): {"default": DIAL_WINDOW},
+}
+"""Of one operation, other than of all that take the parameter."""
+
 TRACEPARENT: Final = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 HEADERS: Final[Mapping[str, tuple[dict[str, Any], str]]] = {
     "X-HUM-Org": (
@@ -128,7 +133,7 @@ HEADERS: Final[Mapping[str, tuple[dict[str, Any], str]]] = {
 def parameters_of(operation: Operation) -> list[dict[str, Any]]:
     """Path, query and headers of an operation, in this order."""
     path = [_path(operation)] if "{id}" in operation.path else []
-    query = [_parameter("query", name, *QUERY[name]) for name in operation.query]
+    query = [_parameter("query", name, *_query(operation, name)) for name in operation.query]
     return [*path, *query, *(_header(operation, name) for name in _header_names(operation))]
 
 
@@ -138,6 +143,11 @@ def header_parameter(name: str, schema: Mapping[str, Any], text: str) -> dict[st
 
 def _parameter(where: str, name: str, schema: Mapping[str, Any], text: str) -> dict[str, Any]:
     return {"name": name, "in": where, "required": False, "description": text, "schema": dict(schema)}
+
+
+def _query(operation: Operation, name: str) -> tuple[Mapping[str, Any], str]:
+    schema, text = QUERY[name]
+    return {**schema, **DEFAULTS.get((operation.id, name), {})}, text
 
 
 def _path(operation: Operation) -> dict[str, Any]:

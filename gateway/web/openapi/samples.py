@@ -252,8 +252,9 @@ def requests() -> Mapping[str, Mapping[str, Any]]:
             "retention": {"retention_days": 90},
             "numbers": {"own_numbers": ["+13175550100"]},
             "context": {
-                "context_template": "Caller: {{name}}{{#company}} of {{company}}{{/company}}\n"
-                "{{^found}}Nobody knows this number.{{/found}}",
+                "context_template": "{{#name}}Caller: {{name}}{{/name}}\n"
+                "{{#not_found}}Nobody knows this number.{{/not_found}}"
+                "{{#unknown}}We could not find out who this is.{{/unknown}}",
                 "caller_fields": {"A": ["name", "company", "notes", "fields.plan"], "none": ["name"]},
             },
             "lookups": {
