@@ -150,8 +150,8 @@ class Gateway:
         self.later = Later(store, self.directory, self.dispatcher, self.claims, clock)
         prices = Prices(settings.twilio_price_line_type, settings.twilio_price_caller_name)
         self.backfills = Backfills(
-            store, self.directory, Filling(self.lookups, self.connectors), prices, self.lookups.lifetimes,
-            clock,
+            store, self.directory, Filling(self.lookups, self.connectors, store), prices,
+            self.lookups.lifetimes, clock,
         )  # fmt: skip
         ranges = {kind.value: RangeJobs(store, self.directory, kind, self.later.see) for kind in JobKind}
         self.jobs = Jobs(

@@ -168,7 +168,7 @@ class Callers:
         open_until = asked_at + LATEST_MS if answer.pending else None
         self.resolutions.put(Told(org, asked_at, person, answer, open_until, answer.revision > 0, counts))
         if answer.status == "not_found":
-            self.creates.after_miss(org, inquiry)
+            self.creates.after_miss(org, inquiry, asked_at)
 
     def _moment(self, question: Question) -> Moment:
         return Moment(self.clock.now(), round((self.clock.monotonic() - question.begun) * 1000))

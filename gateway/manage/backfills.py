@@ -18,6 +18,7 @@ from sqlalchemy.engine import Row
 
 from gateway.clock import Clock
 from gateway.domain.backfill import KIND, Backfill, BackfillSource, Estimate, Filled, Order, amount_text
+from gateway.domain.errand import Errand
 from gateway.domain.ids import new_id
 from gateway.domain.number_lookup import Lifetimes, Prices, missing
 from gateway.errors import Conflict, InvalidRequest, Overloaded
@@ -34,22 +35,24 @@ PER_SECOND: Final = 10.0
 HIGHEST: Final = 2**63 - 1
 MICROS: Final = 1_000_000
 
-Fill = Callable[[OrgView, str, str, int | None], Any]
+Fill = Callable[[OrgView, str, Errand], Any]
 
 
 class Filling(Protocol):
     """Who asks: handed in by `app`."""
 
-    async def at_provider(self, org: OrgView, phone: str, job_id: str, since: int | None) -> Filled: ...
+    async def at_provider(self, org: OrgView, phone: str, errand: Errand) -> Filled: ...
 
-    async def at_connectors(self, org: OrgView, phone: str, job_id: str, since: int | None) -> Filled: ...
+    async def at_connectors(self, org: OrgView, phone: str, errand: Errand) -> Filled: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A contact's place, and what is to be asked for of its numbers at which price."""
+    """A contact's place, as it was read at `read_at` (ms), and what is to be asked for of its numbers at
+    which price."""
 
     position: int
+    read_at: int
     prices: dict[str, Decimal]
 
     @property
@@ -71,6 +74,7 @@ class Wanting:
 
     async def slices(self, after: int) -> AsyncGenerator[list[Wanted], None]:
         while True:
+            read_at = self.store.clock.now()
             async with self.store.looking_up() as conn:
                 some = await backfills.contacts_after(conn, self.org.id, after, self.below, READ_AT_ONCE)
                 own = self.org.organization.settings
@@ -78,10 +82,7 @@ class Wanting:
                 prices = await self._prices(conn, phones) if phones else {}
             if not some:
                 return
-            yield [
-                Wanted(one.position, {phone: prices[phone] for phone in one.phones if phone in prices})
-                for one in some
-            ]
+            yield [Wanted(one.position, read_at, _only(prices, one.phones)) for one in some]
             after = some[-1].position
 
     async def estimate(self) -> Estimate:
@@ -140,10 +141,12 @@ class BackfillWork:
     async def _fill(self, group: Sequence[Wanted], spent: Decimal) -> Part:
         clock, begun = self._parent.clock, self._parent.clock.monotonic()
         fill, org = self._parent.fill(self._wanting.source), self._wanting.org
-        phones = [phone for one in group for phone in one.prices]
-        filled: list[Filled] = await asyncio.gather(
-            *(fill(org, phone, self._job.id, self._wanting.since) for phone in phones)
-        )
+        errands = [
+            (phone, Errand(one.read_at, self._job.id, self._wanting.since))
+            for one in group
+            for phone in one.prices
+        ]
+        filled: list[Filled] = await asyncio.gather(*(fill(org, *errand) for errand in errands))
         hopeless = next((one.error for one in filled if one.hopeless), None)
         if hopeless is not None:
             raise Conflict(f"nothing can be asked for: {hopeless}", code=f"backfill_{hopeless}")
@@ -151,9 +154,9 @@ class BackfillWork:
         if later is not None:
             raise Overloaded(f"the backfill waits: {later}")
         failed = sum(1 for one in filled if one.error is not None)
-        await clock.sleep(max(len(phones) / self._parent.per_second - (clock.monotonic() - begun), 0))
+        await clock.sleep(max(len(filled) / self._parent.per_second - (clock.monotonic() - begun), 0))
         cursor = f"{group[-1].position} {int(spent * MICROS)}"
-        return Part(cursor, (), len(phones) - failed, failed)
+        return Part(cursor, (), len(filled) - failed, failed)
 
 
 class Backfills:
@@ -224,6 +227,10 @@ class Backfills:
 
     def _since(self, request: Backfill) -> int | None:
         return None if request.only_missing else self.clock.now()
+
+
+def _only(prices: dict[str, Decimal], phones: Sequence[str]) -> dict[str, Decimal]:
+    return {phone: prices[phone] for phone in phones if phone in prices}
 
 
 def _groups(some: Sequence[Wanted]) -> list[list[Wanted]]:
