@@ -41,7 +41,7 @@ CODES: Final[Mapping[str, Code]] = {
         Code("request_timeout", 408, "The body did not arrive in time."),
         Code("conflict", 409, "It does not fit the present state."),
         Code("external_id_conflict", 409, "This `external_id` was used with another body."),
-        Code("idempotency_conflict", 409, "This `Idempotency-Key` was used with another body."),
+        Code("idempotency_conflict", 409, "This `Idempotency-Key` was used with another body or query."),
         Code(
             "idempotency_in_progress", 409, "The first request with this key is still being worked on.", True
         ),
@@ -106,7 +106,7 @@ def codes_of(operation: Operation) -> list[Code]:
         names.update(_OF_AN_ORGANIZATION)
     if takes_body(operation):
         names.update(_OF_A_BODY)
-    if operation.method == "POST":
+    if operation.may_take_key:
         names.update(_OF_A_REPEAT)
     if "{" in operation.path and not operation.signed:
         names.add("not_found")
