@@ -17,6 +17,7 @@ import msgspec
 from sqlalchemy.engine import Row
 
 from gateway.clock import Clock
+from gateway.domain import lookup_account
 from gateway.domain.backfill import KIND, Backfill, BackfillSource, Estimate, Filled, Order, amount_text
 from gateway.domain.errand import Errand
 from gateway.domain.ids import new_id
@@ -183,6 +184,12 @@ class Backfills:
     def fill(self, source: BackfillSource) -> Fill:
         return self._filling.at_provider if source == "twilio" else self._filling.at_connectors
 
+    def refuse(self, org: OrgView, source: BackfillSource, *, platform: bool) -> None:
+        """Raises Forbidden or Conflict when it would be charged to an account that is not to be charged."""
+        if source == "twilio":
+            budget = org.organization.settings.lookup_budget
+            lookup_account.refuse_backfill(budget, own_account=_pays(org), platform=platform)
+
     async def estimate(self, org: OrgView, request: Backfill) -> Estimate:
         """What a job ordered now would be about. Reads in slices, outside of any transaction."""
         return await self._wanting(org, request.source, self._since(request)).estimate()
@@ -201,7 +208,9 @@ class Backfills:
         if other is not None:
             raise Conflict(f"the job {other} is at work on the address book", code="job_running")
         at = self.clock.now()
-        job_id, order = new_id("job", at), Order(request.source, self._since(request), str(now.amount))
+        job_id, order = new_id("job", at), Order(
+            request.source, self._since(request), str(now.amount), _pays(org)
+        )  # fmt: skip
         job = await jobs.add(
             tx, id=job_id, org_id=org.id, kind=KIND, object_id=None, matched=now.matched,
             params=org.organization.cipher.seal(job_id, "params", msgspec.json.encode(order)),
@@ -214,6 +223,9 @@ class Backfills:
         org = await self._directory.living(job.org_id)
         sealed = org.organization.cipher.open(job.id, "params", job.params)
         order = msgspec.json.decode(sealed, type=Order)
+        if order.own_account and not _pays(org):
+            raise Conflict("what was to be paid by the organization would not be", code=lookup_account.CODE)
+        self.refuse(org, order.source, platform=True)  # who ordered it was asked then
         wanting = self._wanting(org, order.source, order.since, job.position)
         return BackfillWork(wanting, job, Decimal(order.amount), self)
 
@@ -227,6 +239,11 @@ class Backfills:
 
     def _since(self, request: Backfill) -> int | None:
         return None if request.only_missing else self.clock.now()
+
+
+def _pays(org: OrgView) -> bool:
+    """Whether lookups are charged to an account of the organization's own."""
+    return org.organization.lookup_credentials is not None
 
 
 def _only(prices: dict[str, Decimal], phones: Sequence[str]) -> dict[str, Decimal]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gateway.domain import lookup_account
 from gateway.domain.organization_settings import OrganizationUpdate
 from gateway.errors import NotFound
 from gateway.manage import organizations as manage
@@ -30,7 +31,7 @@ async def get_organization(call: Call) -> Answer:
 async def update_organization(call: Call) -> Answer:
     view = _named(call)
     async with call.services.transaction() as tx:
-        row = await manage.update(tx, view.organization, call.model)
+        row = await manage.update(tx, view.organization, call.model, platform=call.principal.platform)
     call.audit.details = {"retention_days": row.retention_days}
     return Answer(shapes.organization(row))
 
@@ -65,8 +66,10 @@ OPERATIONS = (
         "PATCH", "/api/organizations/{id}", "updateOrganization", update_organization, "admin", "manage",
         "write", "Change how long an organization's things are kept, and its settings.",
         model=OrganizationUpdate, org="one", answers={200: answers.Organization},
+        errors=(lookup_account.CODE,),
         note="What is not named stays; null gives a field its default back. What is older than the new "
-        "retention goes within the hour. What is gone does not come back.",
+        "retention goes within the hour. What is gone does not come back. "
+        "Without an own account only a platform key may raise `lookup_budget` above 1,000.",
     ),
     Operation(
         "DELETE", "/api/organizations/{id}", "eraseOrganization", erase_organization, "admin", "manage",

@@ -60,6 +60,12 @@ CODES: Final[Mapping[str, Code]] = {
         Code("too_many_numbers", 409, "The contact would have more numbers than it may."),
         Code("job_running", 409, "Another job is at work on the same."),
         Code("cost_changed", 409, "The backfill costs another amount than was confirmed."),
+        Code(
+            "own_account_required",
+            403,
+            "This would be charged to the installation's account, which only a platform key may allow.",
+        ),
+        Code("lookups_off", 409, "The organization's `lookup_budget` is 0."),
         Code("job_over", 409, "The job has failed, or is done and of a kind that stays done."),
         Code("organization_erased", 410, "The organization was erased, for good."),
         Code("payload_too_large", 413, "The body is larger than it may be."),
