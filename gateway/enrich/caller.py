@@ -102,6 +102,7 @@ class Callers:
             hearing.stop()
             task.cancel()
         await asyncio.gather(*self._late, return_exceptions=True)
+        await self.resolutions.stop()
         self.resolutions.flush()
 
     @property
