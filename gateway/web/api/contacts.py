@@ -88,7 +88,7 @@ async def _export(call: Call, tag: str | None, kind: str) -> Answer:
 async def search_contacts(call: Call) -> Answer:
     asked: ContactSearch = call.model
     org = call.the_org
-    async with call.reading() as conn:
+    async with call.searching() as conn:
         ids, more = await contact_search.find(conn, org.id, wording.wanted(asked.q), asked.limit)
         found = await rows.rows_of(conn, org.id, ids)
         loaded = await rows.load(conn, org.organization.cipher, org.id, found)
