@@ -25,6 +25,7 @@ from gateway.domain.number_lookup import (
     Record,
     Report,
     added,
+    failed,
     missing,
     values_of,
 )
@@ -233,7 +234,7 @@ class Lookups:
             try:
                 async with self._store.transaction() as tx:
                     if isinstance(answer, Failed):
-                        await self._give_up(tx, question, claim, answer, asked_at)
+                        await self._fail(tx, question, claim, answer, asked_at)
                     else:
                         await self._keep(tx, question, claim, record, asked_at)
                 break
@@ -244,12 +245,26 @@ class Lookups:
             return question.seen(answer.error, charged=answer.charged)
         return Seen(record)
 
+    async def _fail(
+        self, tx: Transaction, question: _Question, claim: Claim, answer: Failed, asked_at: int
+    ) -> None:
+        """What is paid and cannot be read is remembered, or the next call would pay it again; unless it would
+        take the place of something that is of use."""
+        record, packages = question.standing.record, question.packages
+        if not answer.unreadable or self.lifetimes.usable(record, asked_at).keys() & set(packages):
+            await self._give_up(tx, question, claim, answer, asked_at)
+            return
+        record = failed(record, packages, answer.error, asked_at)
+        org, expires_at = question.org, self.lifetimes.expires_at(record)
+        if org.id in await organizations.erasures(tx.conn, [org.id]):
+            await rows.keep(tx.conn, org.organization.cipher, claim, record, asked_at, expires_at)
+
     async def _give_up(
-        self, tx: Transaction, question: _Question, claim: Claim, failed: Failed, asked_at: int
+        self, tx: Transaction, question: _Question, claim: Claim, answer: Failed, asked_at: int
     ) -> None:
         job = question.errand.job_id is not None
-        await rows.give_up(tx.conn, claim, stays=job and failed.charged)
-        if not job and not failed.charged:
+        await rows.give_up(tx.conn, claim, stays=job and answer.charged)
+        if not job and not answer.charged:
             await rows.refund(tx.conn, question.org.id, asked_at)
 
     async def _keep(

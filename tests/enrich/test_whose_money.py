@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from gateway.demo.twilio import ACCOUNT_SID, AUTH_TOKEN, TwilioDouble
+from tests.enrich.conftest import errors, resolve
 from tests.enrich.test_backfill import ask, finished, people, quick
-from tests.enrich.test_numbers import account, held
+from tests.enrich.test_numbers import HOUR, account, age, held, instead, over, used
 from tests.support.clock import until
 from tests.support.node import Node, running_node
 
@@ -86,6 +87,38 @@ async def test_the_operator_confirms_one_on_the_installations_account(
     await people(node, *PHONES[:3])
     job = await order(node, 202)
     assert (await finished(node, job))["done"] == 3
+
+
+@pytest.mark.parametrize(
+    ("answer", "word"),
+    [([], "invalid_answer"), ({"phone_number": "+1999", "valid": True}, "wrong_number")],
+)
+async def test_what_is_paid_and_cannot_be_read_is_not_paid_again(
+    node: Node, twilio: TwilioDouble, answer: Any, word: str
+) -> None:
+    twilio.instead = instead(200, answer)
+    for _ in range(3):
+        found = await resolve(node, PHONES[0], deadline_ms=5_000)
+        assert (found["status"], errors(found)) == ("unknown", [word])
+        await over(node)
+    assert (len(twilio.asked), await used(node)) == (1, 1)
+    twilio.instead = None
+    await age(node, HOUR + 1)
+    assert (await resolve(node, PHONES[0], deadline_ms=5_000))["status"] == "found"
+    assert len(twilio.asked) == 2
+
+
+async def test_what_cannot_be_read_takes_nothing_away(node: Node, twilio: TwilioDouble) -> None:
+    """A job that asks for everything anew; what was known before stays known."""
+    await resolve(node, PHONES[0], deadline_ms=5_000)
+    await over(node)
+    twilio.instead = instead(200, [])
+    shown = await ask(node, dry_run=True, only_missing=False)
+    job = await ask(node, 202, only_missing=False, confirm_cost=shown["cost"]["amount"])
+    assert (await finished(node, job))["failed"] == 1
+    found = await resolve(node, PHONES[0], deadline_ms=5_000)
+    assert (found["status"], errors(found)) == ("found", [])
+    assert len(twilio.asked) == 2
 
 
 async def test_a_job_does_not_go_on_at_anothers_cost(
