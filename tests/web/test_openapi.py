@@ -433,7 +433,7 @@ async def test_every_answer_is_as_described(node: Node) -> None:
         "conflict", "idempotency_in_progress", "internal_error", "method_not_allowed",
         "overloaded", "payload_too_large", "rate_limited", "request_timeout", "storage_full",
         "database_unavailable", "webhook_limit_reached", "connector_limit_reached", "payload_expired",
-        "test_delivery", "job_running", "job_over",
+        "test_delivery", "job_running", "job_over", "lookups_off", "own_account_required",
     }  # fmt: skip
     assert tour.errors - {""} == set(CODES) - elsewhere
 
