@@ -150,15 +150,19 @@ class Gateway:
         self.later = Later(store, self.directory, self.dispatcher, self.claims, clock)
         prices = Prices(settings.twilio_price_line_type, settings.twilio_price_caller_name)
         self.backfills = Backfills(
-            store, self.directory, Filling(self.lookups, self.connectors), prices, self.lookups.lifetimes,
-            clock,
+            store, self.directory, Filling(self.lookups, self.connectors, store), prices,
+            self.lookups.lifetimes, clock,
         )  # fmt: skip
         ranges = {kind.value: RangeJobs(store, self.directory, kind, self.later.see) for kind in JobKind}
         self.jobs = Jobs(
-            store, clock, self._lease_for_work, {**ranges, backfill.KIND: self.backfills},
+            store, clock, self._lease_for_work, ranges,
             look_every=LOOK_EVERY_ALONE if alone else POLL_SECONDS,
         )  # fmt: skip
-        self.backfills.wake_jobs = self.jobs.wake
+        self.backfill_jobs = Jobs(
+            store, clock, self._lease_for_work, {backfill.KIND: self.backfills},
+            look_every=LOOK_EVERY_ALONE if alone else POLL_SECONDS,
+        )  # fmt: skip
+        self.backfills.wake_jobs = self.backfill_jobs.wake
         self.own_events = OwnEvents(self.directory, self.dispatcher, clock, several_nodes=not alone)
         self.accept = Accept(self.directory, self.dispatcher, clock, several_nodes=not alone)
         accepts = Kind(self.accept.apply, patience=ACCEPT_PATIENCE_SECONDS)
@@ -187,7 +191,7 @@ class Gateway:
             connector_rules=connectors.Rules(allowed, settings.connector_limit, self._listens_at),
             pings=Pings(store, calls),
             changes=Changes(store),
-            redeliveries=Redeliveries(store, self.directory, self.dispatcher, self.jobs.wake),
+            redeliveries=Redeliveries(store, self.directory, self.dispatcher, self._wake_jobs),
             waits_here=self.dispatcher.waits,
             bodies=BodyBudget(),
             repeats=Repeats(store),
@@ -218,6 +222,7 @@ class Gateway:
             ("claims", self.claims.run()),
             ("later", self.later.run()),
             ("jobs", self.jobs.run()),
+            ("backfills", self.backfill_jobs.run()),
             ("slow", self.dispatcher.part_the_slow()),
             ("creates", self.creates.run()),
             ("housekeeping", housekeeping.run(self.store, self.clock, self._announce_all)),
@@ -243,7 +248,7 @@ class Gateway:
     async def stop(self, patience: float = STOP_PATIENCE_SECONDS) -> None:
         """Lets what is on the wire finish for `patience` seconds, gives everything else back, closes."""
         self.drain()
-        await self.jobs.stop()
+        await asyncio.gather(self.jobs.stop(), self.backfill_jobs.stop())
         await self.dispatcher.stop(patience)
         for asking in (self.callers, self.creates, self.connectors, self.lookups, self.keeping):
             await asking.stop()
@@ -296,6 +301,11 @@ class Gateway:
 
     def _listens_at(self, address: Address, port: int) -> bool:
         return is_own(address, port, self.listeners)
+
+    def _wake_jobs(self) -> None:
+        """There is a job, or one to end, whichever loop it belongs to."""
+        self.jobs.wake()
+        self.backfill_jobs.wake()
 
     def _lease_for_work(self) -> str | None:
         """The lease under which this node may work on jobs at this moment."""

@@ -33,11 +33,13 @@ class Backfill(BaseModel):
 
 class Order(msgspec.Struct, frozen=True, array_like=True):
     """What a job was ordered to do: `since` (ms) is from when on an answer is new enough, None when any that
-    is of use will do; `amount` what it may cost at most."""
+    is of use will do; `amount` what it may cost at most, and `own_account` whether the
+    organization pays it itself."""
 
     source: BackfillSource
     since: int | None
     amount: str
+    own_account: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -155,6 +155,11 @@ def added(record: Record, asked: Collection[Package], report: Report, at: int) -
     return Record(packages)
 
 
+def failed(record: Record, asked: Collection[Package], error: str, at: int) -> Record:
+    """The record when nothing could be learned from an answer to a question of `at` (ms)."""
+    return Record(record.packages | {package: Told(at, error=error) for package in asked})
+
+
 def values_of(told: Iterable[Told]) -> tuple[dict[str, str], dict[str, int]]:
     """The values in what was told, and since when (ms) each is known. The name that the network gives is the
     caller's, where nobody has a better one."""

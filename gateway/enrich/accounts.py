@@ -3,6 +3,7 @@ node has learned."""
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from dataclasses import dataclass, field
 from typing import Final
@@ -57,16 +58,18 @@ class Account:
 
 
 class Accounts:
-    """All of them, by their names."""
+    """All of them, by name and token: whoever names another's account without its token shares nothing with
+    it."""
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
-        self._known: dict[str, Account] = {}
+        self._known: dict[tuple[str, bytes], Account] = {}
 
     def of(self, credentials: Credentials) -> Account:
-        account = self._known.get(credentials.account_sid)
+        key = (credentials.account_sid, hashlib.sha256(credentials.auth_token.encode()).digest())
+        account = self._known.get(key)
         if account is None:
             if len(self._known) >= REMEMBERED:
                 self._known = {name: one for name, one in self._known.items() if not one.breaker.closed}
-            account = self._known[credentials.account_sid] = Account(self._metrics)
+            account = self._known[key] = Account(self._metrics)
         return account

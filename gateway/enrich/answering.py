@@ -20,6 +20,8 @@ from gateway.domain.resolution import (
     knowledge_of,
     status_of,
 )
+from gateway.enrich.book import SOURCE as BOOK
+from gateway.enrich.lookups import UNAVAILABLE
 from gateway.store.directory import OrgView
 
 PHONE: Final = "phone"
@@ -68,6 +70,20 @@ def unusable(question: Question, reason: str, moment: Moment) -> Resolution:
         new_id("res", moment.now), moment.now, None, "unknown", "none", moment.elapsed_ms, None,
         _context(question, None, "unknown", reason), (Problem(PHONE, reason),),
         call_id=question.inquiry.call_id,
+    )  # fmt: skip
+
+
+def unasked(inquiry: Inquiry, number: str, moment: Moment) -> Resolution:
+    """The answer when nobody could be asked about the number (E.164, or the reason why it is none): not even
+    the organization's own words are known. Nothing is kept of it."""
+    usable = number.startswith("+")
+    problem = Problem(BOOK, UNAVAILABLE) if usable else Problem(PHONE, number)
+    context = caller_context(
+        None, status="unknown", phone=number, setting=Setting(inquiry.direction, inquiry.attestation)
+    )
+    return Resolution(
+        new_id("res", moment.now), moment.now, number if usable else None, "unknown", "none",
+        moment.elapsed_ms, None, context, (problem,), call_id=inquiry.call_id,
     )  # fmt: skip
 
 

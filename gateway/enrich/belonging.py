@@ -37,27 +37,24 @@ class Belonging:
         if org.organization.settings.is_own(phone):
             return None
         inquiry, person = Inquiry(phone, call_id), org.organization.cipher.person(phone)
-        known = await self._known(connector, org, inquiry, person)
+        subject = Subject(org, connector, inquiry, person, self._clock.now())
+        known = await self._known(subject)
         if known is None and connector.create_contacts:
-            return await self._made(connector, org, inquiry, person)
+            return await self._made(subject)
         return known
 
-    async def _known(
-        self, connector: Connector, org: OrgView, inquiry: Inquiry, person: bytes
-    ) -> str | Exchange | None:
-        recalled = await self._keeping.recall(org, inquiry.phone, person)
-        kept = recalled.answers.get(connector.id)
+    async def _known(self, subject: Subject) -> str | Exchange | None:
+        recalled = await self._keeping.recall(subject.org, subject.inquiry.phone, subject.person)
+        kept = recalled.answers.get(subject.connector.id)
         if kept is not None and self._will_do(kept):
             return None if kept.stored is None else kept.stored.contact.id
-        said = await self._connectors.ask(Subject(org, connector, inquiry, person), None)
+        said = await self._connectors.ask(subject, None)
         if isinstance(said.answer, Failed):
             return said.exchange or self._nothing(said.answer)
         return said.answer.contact.id if isinstance(said.answer, Found) else None
 
-    async def _made(
-        self, connector: Connector, org: OrgView, inquiry: Inquiry, person: bytes
-    ) -> str | Exchange | None:
-        made = await self._creates.make(org, connector, inquiry, person)
+    async def _made(self, subject: Subject) -> str | Exchange | None:
+        made = await self._creates.make(subject)
         if made is None:
             return None
         if isinstance(made, Failed):

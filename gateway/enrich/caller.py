@@ -14,7 +14,7 @@ from typing import Final
 from gateway.clock import Clock
 from gateway.domain.phone import Phone, parse
 from gateway.domain.resolution import Heard, Inquiry, Resolution
-from gateway.enrich.answering import Moment, Question, answer_of, unusable
+from gateway.enrich.answering import Moment, Question, answer_of, unasked, unusable
 from gateway.enrich.book import SOURCE as BOOK
 from gateway.enrich.creating import Creates
 from gateway.enrich.hearing import Hearing
@@ -42,6 +42,12 @@ LATEST_MS: Final = 65_000
 """After so long nothing more comes: a connector's own time limit, twice, and something for the way."""
 
 
+def ends_of(begun: float, deadline_ms: int) -> float:
+    """Until when (monotonic seconds) a question of `begun` may be waited for."""
+    seconds = deadline_ms / 1000
+    return begun + seconds - min(RESERVE_SECONDS, seconds * RESERVE_SHARE)
+
+
 @dataclass(slots=True)
 class Callers:
     """Resolves callers. `sources` are asked in no order: who counts is decided by the rules of merging."""
@@ -57,8 +63,7 @@ class Callers:
 
     async def resolve(self, org: OrgView, inquiry: Inquiry, *, begun: float, deadline_ms: int) -> Resolution:
         """Answers within `deadline_ms` of `begun` (monotonic seconds), whatever the inquiry's `phone` is."""
-        seconds = deadline_ms / 1000
-        ends = begun + seconds - min(RESERVE_SECONDS, seconds * RESERVE_SHARE)
+        seconds, ends = deadline_ms / 1000, ends_of(begun, deadline_ms)
         number, now = parse(inquiry.phone), self.clock.now()
         if not isinstance(number, Phone):
             question = Question(org, inquiry, None, begun, now)
@@ -72,6 +77,14 @@ class Callers:
         self._in_time(question, answer, seconds, self.tally.sources(org.id, now, hearing))
         if hearing.waiting:
             self._leave(hearing, self._later(question, hearing, answer))
+        return answer
+
+    def unheard(self, inquiry: Inquiry, *, begun: float, deadline_ms: int) -> Resolution:
+        """The answer when even the organization could not be found in time: nobody was asked."""
+        number, seconds = parse(inquiry.phone), self.clock.monotonic() - begun
+        moment = Moment(self.clock.now(), round(seconds * 1000))
+        answer = unasked(inquiry, number.e164 if isinstance(number, Phone) else number.reason, moment)
+        self.tally.answer(answer, seconds, deadline_ms / 1000)
         return answer
 
     async def refresh(
@@ -89,6 +102,7 @@ class Callers:
             hearing.stop()
             task.cancel()
         await asyncio.gather(*self._late, return_exceptions=True)
+        await self.resolutions.stop()
         self.resolutions.flush()
 
     @property
@@ -168,7 +182,7 @@ class Callers:
         open_until = asked_at + LATEST_MS if answer.pending else None
         self.resolutions.put(Told(org, asked_at, person, answer, open_until, answer.revision > 0, counts))
         if answer.status == "not_found":
-            self.creates.after_miss(org, inquiry)
+            self.creates.after_miss(org, inquiry, asked_at)
 
     def _moment(self, question: Question) -> Moment:
         return Moment(self.clock.now(), round((self.clock.monotonic() - question.begun) * 1000))

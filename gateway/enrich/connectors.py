@@ -43,9 +43,9 @@ class Connectors:
         enabled = [connector for connector in org.connectors.values() if connector.enabled]
         if not enabled:
             return [NoneEnabled()] if org.connectors else []
-        person = org.organization.cipher.person(inquiry.phone)
+        person, now = org.organization.cipher.person(inquiry.phone), self.clock.now()
         return [
-            ConnectorAsk(self, org, connector, inquiry, person, rank, ends)
+            ConnectorAsk(self, org, connector, inquiry, person, now, rank, ends)
             for rank, connector in enumerate(by_precedence(enabled))
         ]
 
@@ -87,14 +87,15 @@ class NoneEnabled:
 
 @dataclass(slots=True, eq=False)
 class ConnectorAsk:
-    """The question of one connector about one caller (`sources.Ask`). `kept` is what it has said before, as
-    far as that is still of use."""
+    """The question of one connector about one caller (`sources.Ask`). `begun_at` as in `Subject`; `kept` is
+    what it has said before, as far as that is still of use."""
 
     parent: Connectors = field(repr=False)
     org: OrgView = field(repr=False)
     connector: Connector = field(repr=False)
     inquiry: Inquiry = field(repr=False)
     person: bytes = field(repr=False)
+    begun_at: int
     rank: int
     ends: float
     kept: Kept | None = field(default=None, repr=False)
@@ -107,7 +108,7 @@ class ConnectorAsk:
 
     @property
     def subject(self) -> Subject:
-        return Subject(self.org, self.connector, self.inquiry, self.person)
+        return Subject(self.org, self.connector, self.inquiry, self.person, self.begun_at)
 
     def known(self, recalled: Recalled) -> Heard | None:
         kept = recalled.answers.get(self.connector.id)

@@ -26,6 +26,7 @@ from gateway.domain.freshness import expires_at
 from gateway.domain.ids import new_id
 from gateway.domain.resolution import Inquiry
 from gateway.enrich.keeping import Keeping, Note, with_answer
+from gateway.enrich.questions import Subject
 from gateway.enrich.recalls import Kept, Stored
 from gateway.errors import Problem
 from gateway.metrics import Metrics
@@ -77,8 +78,8 @@ class Creates:
         self._open: Counter[str] = Counter()
         self._asked: dict[tuple[str, str, bytes], float] = {}
 
-    def after_miss(self, org: OrgView, inquiry: Inquiry) -> None:
-        """Every source has said that it does not know the caller."""
+    def after_miss(self, org: OrgView, inquiry: Inquiry, begun_at: int) -> None:
+        """Every source has said that it does not know the caller who was asked for at `begun_at` (ms)."""
         if org.organization.settings.is_own(inquiry.phone):
             return
         person = org.organization.cipher.person(inquiry.phone)
@@ -91,14 +92,13 @@ class Creates:
             for connector in wanted:
                 self._asked.pop(_name(connector, person), None)
         elif wanted:
-            self._spawn(self._create(org, wanted, inquiry, person))
+            self._spawn(self._create(org, wanted, inquiry, person, begun_at))
 
-    async def make(
-        self, org: OrgView, connector: Connector, inquiry: Inquiry, person: bytes
-    ) -> CreateResult | Failed | None:
+    async def make(self, subject: Subject) -> CreateResult | Failed | None:
         """Makes the contact now. `UNDER_WAY` when somebody else is at it; None when it was given up, or when
         the connector made one that it does not know any more."""
-        claimed = await self._claim(org, [(connector, True)], inquiry, person)
+        org, connector, inquiry, person, begun_at = subject
+        claimed = await self._claim(org, [(connector, True)], inquiry, person, begun_at)
         if claimed:
             return await self._try(org, connector, claimed[0][1])
         async with self._store.looking_up() as conn:
@@ -162,12 +162,12 @@ class Creates:
         return True
 
     async def _create(
-        self, org: OrgView, connectors: list[Connector], inquiry: Inquiry, person: bytes
+        self, org: OrgView, connectors: list[Connector], inquiry: Inquiry, person: bytes, begun_at: int
     ) -> None:
         """Claims, and makes the first tries; where there is no room they wait with those that are due."""
         entered = [(connector, self._enter(connector.id)) for connector in connectors]
         try:
-            claimed = await self._claim(org, entered, inquiry, person)
+            claimed = await self._claim(org, entered, inquiry, person, begun_at)
             tries = [self._try(org, connector, one) for connector, one in claimed if one.tries]
             await asyncio.gather(*tries)
         except Problem as problem:
@@ -180,7 +180,12 @@ class Creates:
                     self._leave(connector.id)
 
     async def _claim(
-        self, org: OrgView, connectors: Iterable[tuple[Connector, bool]], inquiry: Inquiry, person: bytes
+        self,
+        org: OrgView,
+        connectors: Iterable[tuple[Connector, bool]],
+        inquiry: Inquiry,
+        person: bytes,
+        begun_at: int,
     ) -> list[tuple[Connector, Pending]]:
         """What could be claimed; beside each connector stands whether its try is made at once."""
         now = self._clock.now()
@@ -188,7 +193,8 @@ class Creates:
         claimed = []
         async with self._store.transaction() as tx:
             await organizations.lock_living(tx.conn, org.id)
-            if now <= (await erased_people.among(tx.conn, [(org.id, person)])).get((org.id, person), -1):
+            until = await erased_people.among(tx.conn, [(org.id, person)])
+            if begun_at <= until.get((org.id, person), -1):
                 return []
             for connector, at_once in connectors:
                 wanted = Pending(connector.id, person, org.id, new_id("dlv", now), int(at_once), question)

@@ -6,10 +6,13 @@ from typing import Final
 
 from gateway.crm.answers import Failed
 from gateway.domain.backfill import Filled
+from gateway.domain.errand import Errand
 from gateway.domain.resolution import Inquiry
 from gateway.enrich.connectors import ConnectorAsk, Connectors
-from gateway.enrich.lookups import Errand, Lookups
+from gateway.enrich.lookups import GONE, Lookups
+from gateway.store import contacts
 from gateway.store.directory import OrgView
+from gateway.store.store import Store
 
 # Nothing was asked, and it may be soon.
 _LATER: Final = frozenset(
@@ -24,13 +27,14 @@ _HOPELESS: Final = frozenset({"refused", "no_credentials", "target_denied", "tls
 class Filling:
     """What jobs ask for."""
 
-    def __init__(self, lookups: Lookups, connectors: Connectors) -> None:
+    def __init__(self, lookups: Lookups, connectors: Connectors, store: Store) -> None:
         self._lookups = lookups
         self._connectors = connectors
+        self._store = store
 
-    async def at_provider(self, org: OrgView, phone: str, job_id: str, since: int | None) -> Filled:
+    async def at_provider(self, org: OrgView, phone: str, errand: Errand) -> Filled:
         """Has the provider asked for what is missing of the number (E.164): once in the whole job."""
-        person, errand = org.organization.cipher.person(phone), Errand(job_id, since)
+        person, since = org.organization.cipher.person(phone), errand.since
         seen = await self._lookups.look(org, phone, person, errand)
         if self._lookups.missing(seen.record, phone, since) and (seen.error in (None, "budget")):
             # That was a call's question, which wants less, or may not cost anything any more.
@@ -39,8 +43,8 @@ class Filling:
             return Filled()
         return _filled(seen.error or "unavailable")
 
-    async def at_connectors(self, org: OrgView, phone: str, job_id: str, since: int | None) -> Filled:
-        """Asks every enabled connector for the number."""
+    async def at_connectors(self, org: OrgView, phone: str, errand: Errand) -> Filled:
+        """Asks every enabled connector for the number, as long as it stands in the address book."""
         asks = [
             ask for ask in self._connectors.asks(org, Inquiry(phone), 0.0) if isinstance(ask, ConnectorAsk)
         ]
@@ -48,13 +52,20 @@ class Filling:
             return Filled("none_enabled", hopeless=True)
         errors = []
         for ask in asks:
-            answer = (await self._connectors.ask(ask.subject, None)).answer
+            if not await self._in_book(org, phone):
+                return Filled(GONE)
+            subject = ask.subject._replace(begun_at=errand.begun_at)
+            answer = (await self._connectors.ask(subject, None)).answer
             if isinstance(answer, Failed):
                 errors.append(answer.error)
         spared = [error for error in errors if error in ("busy", "breaker_open")]
         if errors:
             return Filled(errors[0], later=bool(spared))
         return Filled()
+
+    async def _in_book(self, org: OrgView, phone: str) -> bool:
+        async with self._store.looking_up() as conn:
+            return await contacts.id_of(conn, org.id, phone) is not None
 
 
 def _filled(error: str) -> Filled:

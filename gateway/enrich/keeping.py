@@ -43,12 +43,13 @@ AnswerKey = tuple[str, bytes, str]
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """One call that is to be written down: `asked_at` (ms), whom it was about, the rows of its log, what it
+    """One call that is to be written down: `begun_at` (ms), when whoever wanted it began, which may be long
+    before the question was put; whom it was about, the rows of its log, what it
     said of the person for the next question and for the address book, and what it taught of a rotation.
     `created`: a claim that is fulfilled."""
 
     org_id: str
-    asked_at: int
+    begun_at: int
     person: bytes
     rows: Sequence[requests.Request] = ()
     answer: tuple[AnswerKey, int, tuple[Any, ...]] | None = None
@@ -156,28 +157,24 @@ async def apply(tx: Transaction, notes: list[Any]) -> list[None]:
 
 
 async def _counting(tx: Transaction, notes: list[Any], erased: dict[str, int | None]) -> list[Note]:
-    """Those of living organizations, and not of people who were erased after they were asked for."""
+    """Those of living organizations, and not of people who were erased after they were wanted."""
     notes = [note for note in notes if note.org_id in erased]
-    doubtful = {
-        (note.org_id, note.person)
-        for note in notes
-        if (at := erased[note.org_id]) is not None and note.asked_at <= at + erased_people.SLACK_MS
-    }
-    until = await erased_people.among(tx.conn, doubtful)
-    return [note for note in notes if note.asked_at > until.get((note.org_id, note.person), -1)]
+    asked = [(note.org_id, note.person, note.begun_at) for note in notes]
+    until = await erased_people.among_asked(tx.conn, asked, erased)
+    return [note for note in notes if note.begun_at > until.get((note.org_id, note.person), -1)]
 
 
 async def _write_answers(tx: Transaction, notes: Sequence[Note]) -> None:
     """Of each person and connector the latest. In one order on all nodes, so that none waits for another in a
     circle."""
-    latest: dict[AnswerKey, Note] = {}
+    latest: dict[AnswerKey, tuple[int, Note]] = {}
     for note in notes:
         if note.answer is not None:
             key, fetched_at, _ = note.answer
-            if key not in latest or fetched_at >= latest[key].asked_at:
-                latest[key] = note
-    ordered = [latest[key] for key in sorted(latest)]
+            if key not in latest or fetched_at >= latest[key][0]:
+                latest[key] = (fetched_at, note)
+    ordered = [latest[key][1] for key in sorted(latest)]
     await contacts.insert_answers(tx.conn, [note.answer[2] for note in ordered if note.answer is not None])
     heard = [note.heard for note in ordered if note.heard is not None]
     if heard:
-        await contact_facts.write_heard(tx, heard, max(note.asked_at for note in ordered))
+        await contact_facts.write_heard(tx, heard, max(fact.at for fact in heard))

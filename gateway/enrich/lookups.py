@@ -7,12 +7,14 @@ asked while the database is away: nobody could know whether it was asked already
 from __future__ import annotations
 
 import logging
+from collections.abc import Coroutine
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from gateway.checkpoints import reached
 from gateway.clock import Clock
 from gateway.domain.contact import Knowledge
+from gateway.domain.errand import Errand
 from gateway.domain.ids import new_id
 from gateway.domain.number_lookup import (
     EMPTY,
@@ -23,6 +25,7 @@ from gateway.domain.number_lookup import (
     Report,
     added,
     daily_budget,
+    failed,
     missing,
     values_of,
 )
@@ -32,7 +35,7 @@ from gateway.enrich.flights import Flights
 from gateway.errors import Problem
 from gateway.lookup.provider import Failed, Provider
 from gateway.metrics import Metrics
-from gateway.store import contact_facts, contacts, organizations
+from gateway.store import contact_facts, contacts, erased_people, organizations
 from gateway.store import number_lookups as rows
 from gateway.store.directory import OrgView
 from gateway.store.number_lookups import BudgetSpentError, Claim, Standing
@@ -48,19 +51,8 @@ KEEP_AGAIN_SECONDS: Final = 0.5
 
 UNAVAILABLE: Final = "unavailable"
 LEFT_BEHIND: Final = "left_behind"
-
-
-@dataclass(frozen=True, slots=True)
-class Errand:
-    """Why a number is wanted. For a call: nothing but the number. For a job: its id, and since when (ms) an
-    answer is new enough (None: whatever is of use); it has no budget, for its cost was confirmed, and what it
-    has asked for once it does not ask for again."""
-
-    job_id: str | None = None
-    since: int | None = None
-
-
-CALL: Final = Errand()
+ERASED: Final = "erased"
+GONE: Final = "gone"
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,9 +114,19 @@ class Lookups:
         """What is to be asked of the number (`domain.number_lookup.missing`)."""
         return missing(record, phone, self.clock.now(), self.lifetimes, since)
 
-    async def look(self, org: OrgView, phone: str, person: bytes, errand: Errand = CALL) -> Seen:
+    async def look(self, org: OrgView, phone: str, person: bytes, errand: Errand) -> Seen:
         """What is known of the number (E.164) when what was missing has been asked for."""
-        return await self._flights.join((org.id, person), lambda: self._look(org, phone, person, errand))
+        mine = False
+
+        def start() -> Coroutine[Any, Any, Seen]:
+            nonlocal mine
+            mine = True
+            return self._look(org, phone, person, errand)
+
+        while True:
+            seen = await self._flights.join((org.id, person), start)
+            if mine or seen.error != ERASED:  # said to another, who may have begun before the erasure
+                return seen
 
     async def stop(self) -> None:
         """Breaks off what is under way."""
@@ -185,12 +187,16 @@ class Lookups:
         return await self._settle(question, claim, answer, asked_at)
 
     async def _claim(self, question: _Question) -> Claim | Seen | None:
-        """The claim; why there is none; None when somebody else has it."""
+        """The claim; why there is none; None when somebody else has it. An erasure that is under way is
+        waited for; one that comes later finds the claim, and takes it away."""
         org, errand, now = question.org, question.errand, self.clock.now()
         claim = Claim(org.id, question.person, errand.job_id or new_id("lkp", now), question.standing)
         budget = self.budget(org) if errand.job_id is None else None
         try:
             async with self._store.transaction() as tx:
+                refused = await self._refused(tx, question)
+                if refused is not None:
+                    return Seen(error=refused)
                 claimed = await rows.claim(tx.conn, claim, now, budget)
         except BudgetSpentError:
             return question.seen("budget")
@@ -198,6 +204,20 @@ class Lookups:
             log.warning("a number is not asked for: %s", problem.message)
             return question.seen(UNAVAILABLE)
         return claim if claimed else None
+
+    async def _refused(self, tx: Transaction, question: _Question) -> str | None:
+        """Why nobody may ask for the number any more. Locks the organization."""
+        org, person, errand = question.org, question.person, question.errand
+        living = await organizations.erasures(tx.conn, [org.id])
+        if org.id not in living:
+            return GONE
+        asked = [(org.id, person, errand.begun_at)]
+        until = await erased_people.among_asked(tx.conn, asked, living)
+        if errand.begun_at <= until.get((org.id, person), -1):
+            return ERASED
+        # A job asks for what stands in the address book, and not for what was deleted from it.
+        in_book = errand.job_id is None or await contacts.id_of(tx.conn, org.id, question.phone) is not None
+        return None if in_book else GONE
 
     async def _settle(
         self, question: _Question, claim: Claim, answer: Report | Failed, asked_at: int
@@ -212,7 +232,7 @@ class Lookups:
             try:
                 async with self._store.transaction() as tx:
                     if isinstance(answer, Failed):
-                        await self._give_up(tx, question, claim, answer, asked_at)
+                        await self._fail(tx, question, claim, answer, asked_at)
                     else:
                         await self._keep(tx, question, claim, record, asked_at)
                 break
@@ -223,12 +243,26 @@ class Lookups:
             return question.seen(answer.error, charged=answer.charged)
         return Seen(record)
 
+    async def _fail(
+        self, tx: Transaction, question: _Question, claim: Claim, answer: Failed, asked_at: int
+    ) -> None:
+        """What is paid and cannot be read is remembered, or the next call would pay it again; unless it would
+        take the place of something that is of use."""
+        record, packages = question.standing.record, question.packages
+        if not answer.unreadable or self.lifetimes.usable(record, asked_at).keys() & set(packages):
+            await self._give_up(tx, question, claim, answer, asked_at)
+            return
+        record = failed(record, packages, answer.error, asked_at)
+        org, expires_at = question.org, self.lifetimes.expires_at(record)
+        if org.id in await organizations.erasures(tx.conn, [org.id]):
+            await rows.keep(tx.conn, org.organization.cipher, claim, record, asked_at, expires_at)
+
     async def _give_up(
-        self, tx: Transaction, question: _Question, claim: Claim, failed: Failed, asked_at: int
+        self, tx: Transaction, question: _Question, claim: Claim, answer: Failed, asked_at: int
     ) -> None:
         job = question.errand.job_id is not None
-        await rows.give_up(tx.conn, claim, stays=job and failed.charged)
-        if not job and not failed.charged:
+        await rows.give_up(tx.conn, claim, stays=job and answer.charged)
+        if not job and not answer.charged:
             await rows.refund(tx.conn, question.org.id, asked_at)
 
     async def _keep(

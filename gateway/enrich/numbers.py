@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from gateway.domain.contact import Kind, Knowledge
+from gateway.domain.errand import Errand
 from gateway.domain.number_lookup import EMPTY, NAME, Record, values_of
 from gateway.domain.resolution import Heard, Inquiry
 from gateway.enrich.lookups import SOURCE, UNAVAILABLE, Lookups
@@ -33,7 +34,7 @@ class Numbers:
         numbers."""
         if self.lookups.budget(org) < 1 or org.organization.settings.is_own(inquiry.phone):
             return []
-        return [NumberAsk(self.lookups, org, inquiry.phone)]
+        return [NumberAsk(self.lookups, org, inquiry.phone, Errand(self.lookups.clock.now()))]
 
 
 @dataclass(slots=True, eq=False)
@@ -43,6 +44,7 @@ class NumberAsk:
     lookups: Lookups = field(repr=False)
     org: OrgView = field(repr=False)
     phone: str = field(repr=False)
+    errand: Errand
     record: Record = field(default=EMPTY, repr=False)
     source: str = SOURCE
     kind: Kind = "lookup"
@@ -57,7 +59,8 @@ class NumberAsk:
         known = self.known(await asyncio.shield(memory))
         if known is not None:
             return known
-        seen = await self.lookups.look(self.org, self.phone, self.org.organization.cipher.person(self.phone))
+        person = self.org.organization.cipher.person(self.phone)
+        seen = await self.lookups.look(self.org, self.phone, person, self.errand)
         self.record = seen.record
         return self._heard(seen.error)
 

@@ -42,12 +42,15 @@ the way was."""
 
 
 class Subject(NamedTuple):
-    """Who is asked about whom: `inquiry.phone` in E.164, `person` its keyed hash."""
+    """Who is asked about whom: `inquiry.phone` in E.164, `person` its keyed hash. `begun_at` (ms): when
+    whoever wants to know it began; what is said of people erased since is not kept, however late the question
+    is put."""
 
     org: OrgView
     connector: Connector
     inquiry: Inquiry
     person: bytes
+    begun_at: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +138,7 @@ class Questions:
         return said if isinstance(other.answer, Failed) else other
 
     async def _once(self, subject: Subject, endpoint: Endpoint, ends: float | None) -> Said:
-        org, connector, inquiry, _ = subject
+        org, connector, inquiry, *_ = subject
         asked_at, begun = self._clock.now(), self._clock.monotonic()
         one = endpoint.breaker.admit(begun)
         if one is None:
@@ -210,7 +213,7 @@ class Questions:
             kept = Kept("not_found", None, asked_at, expires_at("not_found", asked_at, self._chance()))
         failed = answer if isinstance(answer, Failed) else None
         note = Note(
-            org.id, asked_at, subject.person, accepted=result.said.accepted,
+            org.id, subject.begun_at, subject.person, accepted=result.said.accepted,
             rows=crm_log.rows(org.organization.cipher, connector, result.said, failed, subject.person),
         )  # fmt: skip
         if kept is not None:

@@ -20,6 +20,7 @@ import msgspec
 from gateway.clock import Clock
 from gateway.domain.ids import first_id
 from gateway.domain.resolution import Resolution
+from gateway.enrich.polling import NoRoom, Polling
 from gateway.enrich.told import KIND, Told
 from gateway.errors import Overloaded
 from gateway.store import resolutions as rows
@@ -38,6 +39,9 @@ POLL_SECONDS: Final = 0.2
 
 UNWRITTEN_MS: Final = 2_000
 """For how long an answer may not be in the database yet."""
+
+CLOCKS_DIFFER_MS: Final = 500
+"""By how much another node's clock may be ahead; what is of later still is made up."""
 
 _decode: Final = msgspec.msgpack.Decoder(Resolution).decode
 
@@ -60,6 +64,7 @@ class Resolutions:
         self._open: dict[str, _Open] = {}
         self._gathered: list[Told] = []
         self._timer: asyncio.TimerHandle | None = None
+        self._polling: Polling[Resolution | None] = Polling(clock)
         self.waiting = 0
 
     def put(self, told: Told) -> None:
@@ -89,24 +94,33 @@ class Resolutions:
 
     async def find(self, org: OrgView, resolution_id: str, *, wait: float, after: int) -> Resolution | None:
         """The resolution; None when there is none. Waits up to `wait` seconds for one that says more than
-        revision `after`, unless all sources have answered."""
-        ends = self._clock.monotonic() + wait
+        revision `after`, unless all sources have answered; and a moment, whatever `wait` is, for one that
+        another node may not have written yet. Where too many are waited for, it does not."""
+        ends, seen = self._clock.monotonic() + wait, False
+        found: Resolution | None = None
         while True:
             held = self._held(org, resolution_id)
-            found = held.told.resolution if held is not None else await self._read(org, resolution_id)
+            if held is not None:
+                found = held.told.resolution
+            elif not seen:
+                found, seen = await self._read(org, resolution_id), True
             left = ends - self._clock.monotonic()
-            if found is None:
-                if not self._may_come(resolution_id):
-                    return None
-                await self._clock.sleep(POLL_SECONDS / 2)
-            elif not found.pending or found.revision > after or left <= 0:
+            if (found is not None and left <= 0) or not self._may_say_more(resolution_id, found, after):
                 return found
-            elif held is not None and held.changed is not None:
+            if held is not None and held.changed is not None:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(left):
                         await held.changed.wait()
-            else:
-                await self._clock.sleep(min(POLL_SECONDS, left))
+                continue
+            try:
+                patience = POLL_SECONDS / 2 if found is None else min(POLL_SECONDS, left)
+                found = await self._next(org, resolution_id, patience)
+            except NoRoom:
+                return found
+
+    async def stop(self) -> None:
+        """Breaks off what is under way."""
+        await self._polling.stop()
 
     def _write(self, some: Sequence[Told]) -> None:
         if self.waiting + len(some) > MOST_WAITING:
@@ -143,7 +157,7 @@ class Resolutions:
 
     async def _read(self, org: OrgView, resolution_id: str) -> Resolution | None:
         now = self._clock.now()
-        async with self._store.looking_up() as conn:
+        async with self._store.reading(org.id) as conn:
             found = await rows.find(conn, org.organization.cipher, org.id, resolution_id, now)
         if found is None:
             return None
@@ -153,7 +167,15 @@ class Resolutions:
             return replace(resolution, pending=())
         return resolution
 
-    def _may_come(self, resolution_id: str) -> bool:
-        """Whether it is so young that another node may not have written it yet."""
+    async def _next(self, org: OrgView, resolution_id: str, seconds: float) -> Resolution | None:
+        return await self._polling.next(
+            org.id, resolution_id, seconds, lambda: self._read(org, resolution_id)
+        )
+
+    def _may_say_more(self, resolution_id: str, found: Resolution | None, after: int) -> bool:
+        """Whether a later form than this may come; of one that is not there, whether it is so young that
+        another node may not have written it yet."""
+        if found is not None:
+            return bool(found.pending) and found.revision <= after
         now = self._clock.now()
-        return first_id("res", now - UNWRITTEN_MS) <= resolution_id < first_id("res", now + UNWRITTEN_MS)
+        return first_id("res", now - UNWRITTEN_MS) <= resolution_id < first_id("res", now + CLOCKS_DIFFER_MS)

@@ -61,14 +61,8 @@ async def apply(tx: Transaction, batches: list[Any], *, announce: AnnounceAll) -
 
 async def _counting(tx: Transaction, told: Sequence[Told], erased: Mapping[str, int | None]) -> list[Told]:
     """Those of living organizations, and not of people who were erased after they were asked for."""
-    doubtful = {
-        (one.org.id, one.person)
-        for one in told
-        if one.person is not None
-        and (at := erased.get(one.org.id)) is not None
-        and one.asked_at <= at + erased_people.SLACK_MS
-    }
-    until = await erased_people.among(tx.conn, doubtful)
+    asked = [(one.org.id, one.person, one.asked_at) for one in told if one.person is not None]
+    until = await erased_people.among_asked(tx.conn, asked, erased)
     return [
         one
         for one in told

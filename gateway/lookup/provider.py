@@ -13,13 +13,18 @@ from gateway.domain.number_lookup import Credentials, Package, Report
 class Failed:
     """No answer that is one: a word for programs, a sentence for a person that repeats nothing of what was
     said. `status`: the HTTP status, if there was one. `charged`: the provider may have done the work all the
-    same, so that asking again may cost again. `wait_ms`: how long it asks to be left alone."""
+    same, so that asking again may cost again. `unreadable`: it has answered, and so charged for certain, but
+    not as it should. `wait_ms`: how long it asks to be left alone."""
 
     error: str
     detail: str
     status: int | None = None
     charged: bool = False
     wait_ms: int | None = None
+
+    @property
+    def unreadable(self) -> bool:
+        return self.charged and self.status == 200
 
 
 class Provider(Protocol):

@@ -17,7 +17,9 @@ import msgspec
 from sqlalchemy.engine import Row
 
 from gateway.clock import Clock
+from gateway.domain import lookup_account
 from gateway.domain.backfill import KIND, Backfill, BackfillSource, Estimate, Filled, Order, amount_text
+from gateway.domain.errand import Errand
 from gateway.domain.ids import new_id
 from gateway.domain.number_lookup import Lifetimes, Prices, missing
 from gateway.errors import Conflict, InvalidRequest, Overloaded
@@ -34,22 +36,24 @@ PER_SECOND: Final = 10.0
 HIGHEST: Final = 2**63 - 1
 MICROS: Final = 1_000_000
 
-Fill = Callable[[OrgView, str, str, int | None], Any]
+Fill = Callable[[OrgView, str, Errand], Any]
 
 
 class Filling(Protocol):
     """Who asks: handed in by `app`."""
 
-    async def at_provider(self, org: OrgView, phone: str, job_id: str, since: int | None) -> Filled: ...
+    async def at_provider(self, org: OrgView, phone: str, errand: Errand) -> Filled: ...
 
-    async def at_connectors(self, org: OrgView, phone: str, job_id: str, since: int | None) -> Filled: ...
+    async def at_connectors(self, org: OrgView, phone: str, errand: Errand) -> Filled: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A contact's place, and what is to be asked for of its numbers at which price."""
+    """A contact's place, as it was read at `read_at` (ms), and what is to be asked for of its numbers at
+    which price."""
 
     position: int
+    read_at: int
     prices: dict[str, Decimal]
 
     @property
@@ -71,6 +75,7 @@ class Wanting:
 
     async def slices(self, after: int) -> AsyncGenerator[list[Wanted], None]:
         while True:
+            read_at = self.store.clock.now()
             async with self.store.looking_up() as conn:
                 some = await backfills.contacts_after(conn, self.org.id, after, self.below, READ_AT_ONCE)
                 own = self.org.organization.settings
@@ -78,10 +83,7 @@ class Wanting:
                 prices = await self._prices(conn, phones) if phones else {}
             if not some:
                 return
-            yield [
-                Wanted(one.position, {phone: prices[phone] for phone in one.phones if phone in prices})
-                for one in some
-            ]
+            yield [Wanted(one.position, read_at, _only(prices, one.phones)) for one in some]
             after = some[-1].position
 
     async def estimate(self) -> Estimate:
@@ -140,10 +142,12 @@ class BackfillWork:
     async def _fill(self, group: Sequence[Wanted], spent: Decimal) -> Part:
         clock, begun = self._parent.clock, self._parent.clock.monotonic()
         fill, org = self._parent.fill(self._wanting.source), self._wanting.org
-        phones = [phone for one in group for phone in one.prices]
-        filled: list[Filled] = await asyncio.gather(
-            *(fill(org, phone, self._job.id, self._wanting.since) for phone in phones)
-        )
+        errands = [
+            (phone, Errand(one.read_at, self._job.id, self._wanting.since))
+            for one in group
+            for phone in one.prices
+        ]
+        filled: list[Filled] = await asyncio.gather(*(fill(org, *errand) for errand in errands))
         hopeless = next((one.error for one in filled if one.hopeless), None)
         if hopeless is not None:
             raise Conflict(f"nothing can be asked for: {hopeless}", code=f"backfill_{hopeless}")
@@ -151,9 +155,9 @@ class BackfillWork:
         if later is not None:
             raise Overloaded(f"the backfill waits: {later}")
         failed = sum(1 for one in filled if one.error is not None)
-        await clock.sleep(max(len(phones) / self._parent.per_second - (clock.monotonic() - begun), 0))
+        await clock.sleep(max(len(filled) / self._parent.per_second - (clock.monotonic() - begun), 0))
         cursor = f"{group[-1].position} {int(spent * MICROS)}"
-        return Part(cursor, (), len(phones) - failed, failed)
+        return Part(cursor, (), len(filled) - failed, failed)
 
 
 class Backfills:
@@ -180,6 +184,12 @@ class Backfills:
     def fill(self, source: BackfillSource) -> Fill:
         return self._filling.at_provider if source == "twilio" else self._filling.at_connectors
 
+    def refuse(self, org: OrgView, source: BackfillSource, *, platform: bool) -> None:
+        """Raises Forbidden or Conflict when it would be charged to an account that is not to be charged."""
+        if source == "twilio":
+            budget = org.organization.settings.lookup_budget
+            lookup_account.refuse_backfill(budget, own_account=_pays(org), platform=platform)
+
     async def estimate(self, org: OrgView, request: Backfill) -> Estimate:
         """What a job ordered now would be about. Reads in slices, outside of any transaction."""
         return await self._wanting(org, request.source, self._since(request)).estimate()
@@ -198,7 +208,9 @@ class Backfills:
         if other is not None:
             raise Conflict(f"the job {other} is at work on the address book", code="job_running")
         at = self.clock.now()
-        job_id, order = new_id("job", at), Order(request.source, self._since(request), str(now.amount))
+        job_id, order = new_id("job", at), Order(
+            request.source, self._since(request), str(now.amount), _pays(org)
+        )  # fmt: skip
         job = await jobs.add(
             tx, id=job_id, org_id=org.id, kind=KIND, object_id=None, matched=now.matched,
             params=org.organization.cipher.seal(job_id, "params", msgspec.json.encode(order)),
@@ -211,6 +223,9 @@ class Backfills:
         org = await self._directory.living(job.org_id)
         sealed = org.organization.cipher.open(job.id, "params", job.params)
         order = msgspec.json.decode(sealed, type=Order)
+        if order.own_account and not _pays(org):
+            raise Conflict("what was to be paid by the organization would not be", code=lookup_account.CODE)
+        self.refuse(org, order.source, platform=True)  # who ordered it was asked then
         wanting = self._wanting(org, order.source, order.since, job.position)
         return BackfillWork(wanting, job, Decimal(order.amount), self)
 
@@ -224,6 +239,15 @@ class Backfills:
 
     def _since(self, request: Backfill) -> int | None:
         return None if request.only_missing else self.clock.now()
+
+
+def _pays(org: OrgView) -> bool:
+    """Whether lookups are charged to an account of the organization's own."""
+    return org.organization.lookup_credentials is not None
+
+
+def _only(prices: dict[str, Decimal], phones: Sequence[str]) -> dict[str, Decimal]:
+    return {phone: prices[phone] for phone in phones if phone in prices}
 
 
 def _groups(some: Sequence[Wanted]) -> list[list[Wanted]]:

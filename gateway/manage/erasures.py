@@ -24,7 +24,7 @@ from gateway.clock import Clock
 from gateway.domain.ids import new_id
 from gateway.errors import Overloaded
 from gateway.manage.own_numbers import refuse_own
-from gateway.store import contacts, erased_people, kept_of_people, organizations, people
+from gateway.store import contacts, erased_people, idempotency, kept_of_people, organizations, people
 from gateway.store.organizations import Organization
 from gateway.store.people import Forgotten
 from gateway.store.store import Store
@@ -108,6 +108,9 @@ async def erase(
         contact = await contacts.find(tx.conn, org.cipher, org.id, request.phone)
         if contact is not None:
             await contacts.remove(tx.conn, org.cipher, contact)
+        # Until here one could be told of, and the answer kept for the request to be repeated.
+        await idempotency.forget_people(tx.conn, org.id)
+        await organizations.people_erased(tx, org.id, now)
         params = {"person": person_of(org, request), "reason": request.reason}
         matched = found["events"]
         await people.keep_record(tx, org, job_id, params, matched=matched, found=total, actor=actor, now=now)
@@ -147,6 +150,7 @@ async def _what_is_kept(
         gone = await kept_of_people.forget(tx.conn, org.id, hashes)
         now = clock.now()
         await erased_people.remember(tx.conn, org.id, hashes, now)
+        await idempotency.forget_people(tx.conn, org.id)
         await organizations.people_erased(tx, org.id, now)
     return gone
 

@@ -82,7 +82,9 @@ class _Fault(Exception):
 
 
 class Jobs:
-    """The loop of a node. `lease()` is the node's lease, None while it may take nothing up."""
+    """A loop of a node, for the kinds of jobs that it knows: those that wait for somebody outside have one of
+    their own, so that nobody else waits with them. `lease()` is the node's lease, None while it may take
+    nothing up."""
 
     def __init__(
         self,
@@ -156,10 +158,10 @@ class Jobs:
         if lease is None or self._stopping:
             return None
         async with self._store.looking_up() as conn:
-            if not await jobs.any_running(conn):
+            if not await jobs.any_running(conn, list(self._kinds)):
                 return None
         async with self._store.transaction() as tx:
-            return await jobs.take(tx.conn, lease, self._clock.now())
+            return await jobs.take(tx.conn, lease, self._clock.now(), list(self._kinds))
 
     async def _work(self, job: Row[Any]) -> None:
         """Works on the job for its turn. Whatever goes wrong ends it, except that the database is away."""

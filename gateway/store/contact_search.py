@@ -18,6 +18,9 @@ from gateway.store.tables import contact_phones as phones
 MOST_LOOKED_AT: Final = 100_000
 """Of so many entries, in their order, each is held against what it is to hold; there is no index for that."""
 
+SHORTEST_STRIDE: Final = 200
+LONGER: Final = 8
+
 _HIGHEST: Final = "\U0010ffff"
 
 
@@ -41,14 +44,14 @@ async def find(conn: AsyncConnection, org_id: str, wanted: Wanted, limit: int) -
 
 async def _collect(conn: AsyncConnection, query: Select[Any], found: dict[str, None], enough: int) -> None:
     """Adds what the query finds. A contact may be found under each of its facts: it is read on until there
-    are enough different ones."""
-    offset, stride = 0, enough
+    are enough different ones, in ever longer strides, for each looks at everything before it again."""
+    offset, stride = 0, max(enough, SHORTEST_STRIDE)
     while len(found) < enough:
         ids = (await conn.execute(query.offset(offset).limit(stride))).scalars().all()
         found.update(dict.fromkeys(ids))
         if len(ids) < stride:
             return
-        offset += stride
+        offset, stride = offset + stride, stride * LONGER
 
 
 def _queries(org_id: str, wanted: Wanted) -> Iterator[Select[Any]]:

@@ -9,7 +9,7 @@ everything else is found is gone.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Final
 
 from sqlalchemy import delete, select, tuple_
@@ -50,6 +50,19 @@ async def among(conn: AsyncConnection, people: Collection[PersonKey]) -> dict[Pe
     return {
         marks[row.org_id, bytes(row.person)]: row.erased_at + SLACK_MS for row in await conn.execute(query)
     }
+
+
+async def among_asked(
+    conn: AsyncConnection, asked: Collection[tuple[str, bytes, int]], erased: Mapping[str, int | None]
+) -> dict[PersonKey, int]:
+    """As `among`, for people (organization, person) who were asked for at some time (ms). `erased`: when
+    anybody of these organizations was erased last; where that was before, nobody need be looked up."""
+    doubtful = {
+        (org_id, person)
+        for org_id, person, at in asked
+        if (last := erased.get(org_id)) is not None and at <= last + SLACK_MS
+    }
+    return await among(conn, doubtful)
 
 
 async def forget_expired(conn: AsyncConnection, now: int, limit: int) -> int:

@@ -21,6 +21,8 @@ KEPT_MS: Final = 24 * 3_600_000
 KEPT_WITH_SECRET_MS: Final = 10 * 60_000
 RUNNING_MS: Final = 60_000
 EXTERNAL_ID: Final = "external_id"
+OF_PEOPLE: Final = "people "
+"""How scopes begin whose answers name people: with an erasure all of the organization's go."""
 
 Name = tuple[str, str, str]
 
@@ -77,11 +79,13 @@ async def find(conn: AsyncConnection, name: Name) -> Row[Any] | None:
     return (await _read(conn, {name})).get(name)
 
 
-async def answer(conn: AsyncConnection, name: Name, *, status: int, sealed: bytes, expires_at: int) -> None:
-    """Keeps the answer that the key replays."""
+async def answer(
+    conn: AsyncConnection, name: Name, token: str, *, status: int, sealed: bytes, expires_at: int
+) -> None:
+    """Keeps the answer that the key replays, if the claim with this token still stands."""
     await conn.execute(
         update(idempotency_keys)
-        .where(_names() == name)
+        .where(_names() == name, idempotency_keys.c.event_id == token)
         .values(state="done", answer_status=status, answer=sealed, expires_at=expires_at)
     )
 
@@ -99,6 +103,19 @@ async def keep_answers(conn: AsyncConnection, kept: Sequence[tuple[Claim, bytes]
 async def release(conn: AsyncConnection, name: Name, token: str) -> None:
     """Gives up a claim whose work failed, so that the request can be made again."""
     await conn.execute(delete(idempotency_keys).where(_names() == name, idempotency_keys.c.event_id == token))
+
+
+async def hold(conn: AsyncConnection, name: Name, token: str, until: int) -> None:
+    """The work goes on: the claim stands until then (ms)."""
+    mine = (_names() == name, idempotency_keys.c.event_id == token, idempotency_keys.c.state == "running")
+    await conn.execute(update(idempotency_keys).where(*mine).values(expires_at=until))
+
+
+async def forget_people(conn: AsyncConnection, org_id: str) -> None:
+    """Drops the organization's answers that name people: whom, they do not tell. What was answered is done
+    anew when it is asked for again."""
+    of_people = idempotency_keys.c.scope.startswith(OF_PEOPLE)
+    await conn.execute(delete(idempotency_keys).where(idempotency_keys.c.org_id == org_id, of_people))
 
 
 async def forget_expired(conn: AsyncConnection, now: int) -> int:

@@ -51,15 +51,23 @@ async def running_on(conn: AsyncConnection, object_id: str) -> str | None:
     return (await conn.execute(query.limit(1))).scalar_one_or_none()
 
 
-async def any_running(conn: AsyncConnection) -> bool:
-    return (await conn.execute(select(jobs.c.id).where(_RUNNING).limit(1))).first() is not None
+async def any_running(conn: AsyncConnection, kinds: Collection[str]) -> bool:
+    """Whether there is a job of these kinds to work on."""
+    query = select(jobs.c.id).where(_RUNNING, jobs.c.kind.in_(kinds))
+    return (await conn.execute(query.limit(1))).first() is not None
 
 
-async def take(conn: AsyncConnection, lease: str, clock_now: int) -> Row[Any] | None:
-    """The job that has waited longest of those that no other living node works on; it is this node's then."""
+async def take(conn: AsyncConnection, lease: str, clock_now: int, kinds: Collection[str]) -> Row[Any] | None:
+    """The job of these kinds that has waited longest of those that no other living node works on; it is this
+    node's then."""
     others = (await leases.live(conn, clock_now)) - {lease}
     free = or_(jobs.c.lease.is_(None), jobs.c.lease.not_in(others))
-    pick = select(jobs.c.id).where(_RUNNING, free).order_by(jobs.c.updated_at, jobs.c.id).limit(1)
+    pick = (
+        select(jobs.c.id)
+        .where(_RUNNING, free, jobs.c.kind.in_(kinds))
+        .order_by(jobs.c.updated_at, jobs.c.id)
+        .limit(1)
+    )
     found = (await conn.execute(pick.with_for_update(skip_locked=True))).scalar_one_or_none()
     if found is None:
         return None

@@ -21,11 +21,11 @@ from starlette.types import Receive, Scope, Send
 
 from gateway.domain.ids import new_id
 from gateway.errors import Forbidden, InvalidRequest, NotFound, Problem
-from gateway.store.organizations import PLATFORM
 from gateway.web import audit, auth, signed
 from gateway.web.auth import OPERATOR, Principal
 from gateway.web.body import SMALL, check_json_type, check_type, parse
 from gateway.web.call import Answer, Call, Services
+from gateway.web.finding import Finding
 from gateway.web.problems import problem_response
 from gateway.web.repeats import check_key
 
@@ -46,6 +46,11 @@ class Operation:
     outside, or reads as people do, and holds no transaction meanwhile; all other writing is done inside one,
     where no second connection is to be had (`store.engine`). The role `platform` is no role of
     organizations' keys: only platform keys may.
+
+    `repeatable`: a POST that makes nothing takes no Idempotency-Key, since it may be repeated without one.
+    `names_people`: its answer does, and is not repeated any more once a person of the organization is erased.
+    `in_time`: until when (monotonic seconds) a request waits for its organization to be found or made; later
+    the handler does without (`call.org` is None).
 
     `audited`: a write leaves an entry in the audit log. `signed`: the request carries no API key; who asks
     is proved by its signature (`web.signed`), and is the connector that the path names. `admit`: held around
@@ -77,6 +82,9 @@ class Operation:
     note: str = ""
     exports: tuple[str, ...] = ()
     takes: tuple[str, ...] = ()
+    repeatable: bool = False
+    names_people: bool = False
+    in_time: Callable[[Call], float] | None = None
     audited: bool = True
     signed: bool = False
     admit: Callable[[Call], AbstractContextManager[None]] = lambda call: nullcontext()
@@ -84,7 +92,12 @@ class Operation:
     @property
     def takes_key(self) -> bool:
         """Whether a repeated request can be told by its Idempotency-Key."""
-        return self.method == "POST" and (self.model is not None or bool(self.takes))
+        return self.may_take_key and (self.model is not None or bool(self.takes))
+
+    @property
+    def may_take_key(self) -> bool:
+        """Whether the header is one of its own, though without a body nothing comes of it."""
+        return self.method == "POST" and not self.repeatable
 
     @property
     def names_organization(self) -> bool:
@@ -104,6 +117,7 @@ class Endpoint:
         self._operation = operation
         self._services = services
         self._limit = operation.limit(services)
+        self._finding = Finding(services)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         services = self._services
@@ -163,7 +177,7 @@ class Endpoint:
             self._check_query(call)
             if operation.model is not None:
                 call.model = parse(operation.model, body)
-            created = {"X-HUM-Org-Created": "true"} if await self._find_organization(call) else {}
+            created = {"X-HUM-Org-Created": "true"} if await self._finding.find(operation, call) else {}
             try:
                 with operation.admit(call):
                     answer = await self._handle(call)
@@ -198,30 +212,6 @@ class Endpoint:
             return await audit.perform(self._operation, call)
         repeats = self._services.repeats
         return await (repeats.apart if self._operation.waits else repeats.once)(self._operation, call, key)
-
-    async def _find_organization(self, call: Call) -> bool:
-        """Finds, or on a first write makes, the organization of the request; True when it was made."""
-        operation, services = self._operation, self._services
-        if operation.org == "none":
-            return False
-        if operation.org == "platform":
-            call.org_id, call.org = PLATFORM, await services.directory.living(PLATFORM)
-            return False
-        if operation.org == "optional" and call.principal.platform and "x-hum-org" not in call.headers:
-            return False
-        over_all = operation.kind == "read" and operation.org == "required"
-        org_id = auth.organization_of(call.principal, call.headers, reading=over_all)
-        call.org_id = org_id
-        if org_id == auth.ALL_ORGS:
-            return False
-        call.org = services.directory.known(org_id)
-        if call.org is not None and call.org.organization.erased_at is None:
-            return False
-        if operation.makes and services.create_orgs:
-            call.org, created = await services.directory.ensure(org_id)
-            return created
-        call.org = await services.directory.living(org_id)
-        return False
 
     def _check_query(self, call: Call) -> None:
         # PostgreSQL takes no NUL in a text, so nothing can be found under one.

@@ -259,7 +259,9 @@ async def test_a_refresh_behind_is_not_put_twice(lite: Node, crm: Crm) -> None:
     view = await lite.gateway.directory.organization("acme")
     assert view is not None
     person = view.organization.cipher.person(OTHER)
-    lite.gateway.connectors.refresh(Subject(view, connector, Inquiry(OTHER), person))
+    lite.gateway.connectors.refresh(
+        Subject(view, connector, Inquiry(OTHER), person, lite.gateway.clock.now())
+    )
     await settled(lite)
     assert len(crm.asked()) == 1
 

@@ -9,6 +9,7 @@ from gateway.clock import format_time
 from gateway.domain.dial import DEADLINES, Curve
 from gateway.domain.preview import CallerPreview, Preview
 from gateway.domain.resolution import CallerResolve, Inquiry, Problem, Resolution
+from gateway.enrich.caller import ends_of
 from gateway.errors import NotFound
 from gateway.manage import dial as manage_dial
 from gateway.manage.dial import Dial
@@ -25,13 +26,17 @@ DIAL_WINDOW: Final = "7d"  # without one
 
 async def resolve_caller(call: Call) -> Answer:
     asked: CallerResolve = call.model
-    found = await call.services.callers.resolve(
-        call.the_org,
-        Inquiry(asked.phone or "", asked.call_id, asked.direction, asked.attestation),
-        begun=call.arrived,
-        deadline_ms=asked.deadline_ms,
-    )
+    callers = call.services.callers
+    inquiry = Inquiry(asked.phone or "", asked.call_id, asked.direction, asked.attestation)
+    if call.org is None:
+        found = callers.unheard(inquiry, begun=call.arrived, deadline_ms=asked.deadline_ms)
+    else:
+        found = await callers.resolve(call.org, inquiry, begun=call.arrived, deadline_ms=asked.deadline_ms)
     return Answer(shape(found))
+
+
+def _in_time(call: Call) -> float:
+    return ends_of(call.arrived, call.model.deadline_ms)
 
 
 async def get_resolution(call: Call) -> Answer:
@@ -132,13 +137,13 @@ OPERATIONS = (
     Operation(
         "POST", "/api/callers/resolve", "resolveCaller", resolve_caller, "operator", "callers:resolve",
         "write", "Who is calling, answered within the deadline.", model=CallerResolve, org="one", waits=True,
-        answers={200: answers.Resolution}, audited=False,
+        answers={200: answers.Resolution}, audited=False, repeatable=True, in_time=_in_time,
         note="Every source is asked at once; what is known when `deadline_ms` is nearly over is the answer, "
         "and it is always 200, for any text as `phone`, and for null. A source that has not answered, or "
         "failed, stands in `errors`, and then nobody is `not_found`. Whoever is still being asked stands in "
-        "`pending`: what comes of that is under the `resolution_id`, is told as the event `caller.resolved`, "
-        "and answers the next call. The deadline counts from the arrival of the request; an "
-        "`Idempotency-Key` is taken, but repeating is safe without one, and takes less time.",
+        "`pending`: what comes of that is under the `resolution_id`, is told as the event `caller.resolved`, and answers the "
+        "next call. The deadline counts from the arrival of the request. Repeating makes nothing "
+        "twice: an `Idempotency-Key` is not looked at.",
     ),
     Operation(
         "GET", "/api/callers/resolutions/{id}", "getResolution", get_resolution, "viewer", "callers:resolve",
@@ -150,7 +155,7 @@ OPERATIONS = (
     Operation(
         "POST", "/api/callers/preview", "previewCaller", preview_caller, "operator", "callers:resolve",
         "write", "What an agent would be told of a caller, without asking anybody.", model=CallerPreview,
-        org="one", answers={200: answers.CallerPreview}, audited=False,
+        org="one", answers={200: answers.CallerPreview}, audited=False, repeatable=True,
         note="Of a `phone`: what the address book has and connectors have said before. With a `contact`: of "
         "somebody with these values. `context_template` and `caller_fields` are tried in place of the "
         "organization's. It changes nothing.",

@@ -90,7 +90,7 @@ async def _export(call: Call, tag: str | None, kind: str) -> Answer:
 async def search_contacts(call: Call) -> Answer:
     asked: ContactSearch = call.model
     org = call.the_org
-    async with call.reading() as conn:
+    async with call.searching() as conn:
         ids, more = await contact_search.find(conn, org.id, wording.wanted(asked.q), asked.limit)
         found = await rows.rows_of(conn, org.id, ids)
         loaded = await rows.load(conn, org.organization.cipher, org.id, found)
@@ -215,7 +215,7 @@ OPERATIONS = (
     Operation(
         "POST", "/api/contacts/search", "searchContacts", search_contacts, "viewer", "manage", "write",
         "Find contacts by a number or a name.", model=ContactSearch, org="one", waits=True, audited=False,
-        answers={200: answers.FoundContacts},
+        repeatable=True, answers={200: answers.FoundContacts},
         note="`q` is a number in any notation, at least three digits of one, or words: each must be part of "
         "a name, a company or an e-mail address that any source knows. Case and accents make no "
         "difference. Names that begin with `q` come first.",
@@ -249,6 +249,7 @@ OPERATIONS = (
     Operation(
         "POST", "/api/contacts/{id}/refresh", "refreshContact", refresh_contact, "operator", "manage",
         "write", "Ask every source about a contact now.", model=ContactRefresh, org="one", waits=True,
+        names_people=True,
         answers={200: answers.RefreshedContact},
         note=f"{_NAMED} Whatever was said before, every enabled connector is asked about each of its "
         "numbers, and is waited for as long as `deadline_ms`; later answers count all the same.",
@@ -256,6 +257,7 @@ OPERATIONS = (
     Operation(
         "POST", "/api/contacts/{id}/merge", "mergeContact", merge_contact, "operator", "manage", "write",
         "Make two contacts one.", model=ContactMerge, org="one", answers={200: answers.Contact},
+        names_people=True,
         errors=("contact_merged", "too_many_numbers"),
         note=f"{_NAMED} The contact `from`, or a number that is nobody's yet, becomes part of it; where "
         "people have said something of both, the word about this one counts. Its id and numbers lead here "

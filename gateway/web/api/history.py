@@ -53,7 +53,7 @@ OPERATIONS = (
     Operation(
         "POST", "/api/webhooks/{id}/explain", "explainWebhook", explain_webhook, "viewer", "manage", "write",
         "Say why an event would make a delivery to the webhook, or would not.", model=WebhookExplain,
-        waits=True, answers={200: answers.Explanation},
+        waits=True, names_people=True, answers={200: answers.Explanation},
         note="It is about the webhook as it is now: its status, its patterns, its filter. Nothing is sent. "
         "A platform key sees values of the event only with the scope `payload:read`.",
     ),

@@ -9,6 +9,7 @@ from sqlalchemy.engine import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.clock import Slices
+from gateway.domain import lookup_account
 from gateway.domain.bounds import MOST_DETAILS
 from gateway.domain.organization_settings import OrganizationUpdate, number_mistakes
 from gateway.errors import Detail, InvalidRequest, NotFound
@@ -41,7 +42,7 @@ async def update_organization(call: Call) -> Answer:
     view = _named(call)
     await _check_numbers(call, view)
     async with call.services.transaction() as tx:
-        row = await manage.update(tx, view.organization, call.model)
+        row = await manage.update(tx, view.organization, call.model, platform=call.principal.platform)
         [found] = await _shown(call, tx.conn, [row])
     call.audit.details = {"retention_days": row.retention_days}
     return Answer(found)
@@ -100,8 +101,10 @@ OPERATIONS = (
         "PATCH", "/api/organizations/{id}", "updateOrganization", update_organization, "admin", "manage",
         "write", "Change how long an organization's things are kept, and its settings.",
         model=OrganizationUpdate, org="one", answers={200: answers.Organization},
+        errors=(lookup_account.CODE,),
         note="What is not named stays; null gives a field its default back. What is older than the new "
-        "retention goes within the hour. What is gone does not come back.",
+        "retention goes within the hour. What is gone does not come back. "
+        "Without an own account only a platform key may raise `lookup_budget` above 1,000.",
     ),
     Operation(
         "DELETE", "/api/organizations/{id}", "eraseOrganization", erase_organization, "admin", "manage",

@@ -41,7 +41,7 @@ CODES: Final[Mapping[str, Code]] = {
         Code("request_timeout", 408, "The body did not arrive in time."),
         Code("conflict", 409, "It does not fit the present state."),
         Code("external_id_conflict", 409, "This `external_id` was used with another body."),
-        Code("idempotency_conflict", 409, "This `Idempotency-Key` was used with another body."),
+        Code("idempotency_conflict", 409, "This `Idempotency-Key` was used with another body or query."),
         Code(
             "idempotency_in_progress", 409, "The first request with this key is still being worked on.", True
         ),
@@ -60,6 +60,12 @@ CODES: Final[Mapping[str, Code]] = {
         Code("too_many_numbers", 409, "The contact would have more numbers than it may."),
         Code("job_running", 409, "Another job is at work on the same."),
         Code("cost_changed", 409, "The backfill costs another amount than was confirmed."),
+        Code(
+            "own_account_required",
+            403,
+            "This would be charged to the installation's account, which only a platform key may allow.",
+        ),
+        Code("lookups_off", 409, "The organization's `lookup_budget` is 0."),
         Code("job_over", 409, "The job has failed, or is done and of a kind that stays done."),
         Code("organization_erased", 410, "The organization was erased, for good."),
         Code("payload_too_large", 413, "The body is larger than it may be."),
@@ -106,7 +112,7 @@ def codes_of(operation: Operation) -> list[Code]:
         names.update(_OF_AN_ORGANIZATION)
     if takes_body(operation):
         names.update(_OF_A_BODY)
-    if operation.method == "POST":
+    if operation.may_take_key:
         names.update(_OF_A_REPEAT)
     if "{" in operation.path and not operation.signed:
         names.add("not_found")

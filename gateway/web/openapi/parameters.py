@@ -120,7 +120,7 @@ HEADERS: Final[Mapping[str, tuple[dict[str, Any], str]]] = {
     "Idempotency-Key": (
         {"type": "string", "pattern": "^[!-~]{1,255}$", "examples": ["5c1f3b7e-order-1042"]},
         "1 to 255 visible ASCII characters that make repeating safe for 24 hours: the same key with the same "
-        "body answers the first result, with `Idempotent-Replayed: true`; with another body it is 409 "
+        "body and query answers the first result, with `Idempotent-Replayed: true`; with others it is 409 "
         "`idempotency_conflict`.",
     ),
     "traceparent": (
@@ -164,7 +164,7 @@ def _header_names(operation: Operation) -> list[str]:
         named.add("X-HUM-Org")
     if operation.kind == "write":
         named.add("X-HUM-Actor")
-    if operation.method == "POST":
+    if operation.may_take_key:
         named.add("Idempotency-Key")
     return [name for name in HEADERS if name in named]
 

@@ -1,0 +1,19 @@
+"""Accounts with the provider of telephone data: what one has learned is nobody else's."""
+
+from __future__ import annotations
+
+from gateway.domain.number_lookup import Credentials
+from gateway.enrich.accounts import Accounts
+from gateway.lookup.provider import Failed
+
+
+def test_whoever_names_anothers_account_does_not_silence_it() -> None:
+    accounts = Accounts()
+    theirs, forged = Credentials("AC1", "token"), Credentials("AC1", "wrong")
+    account = accounts.of(forged)
+    admitted = account.admit(0.0)
+    assert not isinstance(admitted, str)
+    account.learn(admitted, Failed("rate_limited", "429", status=429, wait_ms=60_000), 0.0)
+    assert accounts.of(forged).admit(1.0) == "rate_limited"
+    assert not isinstance(accounts.of(theirs).admit(1.0), str)
+    assert accounts.of(Credentials("AC1", "token")) is accounts.of(theirs)
