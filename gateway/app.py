@@ -155,7 +155,7 @@ class Gateway:
         )  # fmt: skip
         ranges = {kind.value: RangeJobs(store, self.directory, kind, self.later.see) for kind in JobKind}
         self.jobs = Jobs(
-            store, clock, self._lease_for_work, ranges,
+            store, clock, self._lease_for_work, ranges, but=(backfill.KIND,),
             look_every=LOOK_EVERY_ALONE if alone else POLL_SECONDS,
         )  # fmt: skip
         self.backfill_jobs = Jobs(

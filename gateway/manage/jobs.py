@@ -94,12 +94,16 @@ class Jobs:
         kinds: Mapping[str, Kind],
         *,
         look_every: float,
+        but: Sequence[str] = (),
     ) -> None:
         self._store = store
         self._clock = clock
         self._lease = lease
         self._kinds = kinds
         self._look_every = look_every
+        # One loop takes all that no other does: also what this version does not know, to end it.
+        self._but = but
+        self._only = () if but else tuple(kinds)
         self._woken = asyncio.Event()
         self._stopping = False
         self._idle = asyncio.Event()
@@ -158,10 +162,10 @@ class Jobs:
         if lease is None or self._stopping:
             return None
         async with self._store.looking_up() as conn:
-            if not await jobs.any_running(conn, list(self._kinds)):
+            if not await jobs.any_running(conn, only=self._only, but=self._but):
                 return None
         async with self._store.transaction() as tx:
-            return await jobs.take(tx.conn, lease, self._clock.now(), list(self._kinds))
+            return await jobs.take(tx.conn, lease, self._clock.now(), only=self._only, but=self._but)
 
     async def _work(self, job: Row[Any]) -> None:
         """Works on the job for its turn. Whatever goes wrong ends it, except that the database is away."""

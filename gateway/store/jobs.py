@@ -51,20 +51,34 @@ async def running_on(conn: AsyncConnection, object_id: str) -> str | None:
     return (await conn.execute(query.limit(1))).scalar_one_or_none()
 
 
-async def any_running(conn: AsyncConnection, kinds: Collection[str]) -> bool:
-    """Whether there is a job of these kinds to work on."""
-    query = select(jobs.c.id).where(_RUNNING, jobs.c.kind.in_(kinds))
+async def any_running(
+    conn: AsyncConnection, *, only: Collection[str] = (), but: Collection[str] = ()
+) -> bool:
+    """Whether there is a job to work on: of the kinds `only` (none named: of all), and not
+    of those in `but`."""
+    query = select(jobs.c.id).where(_RUNNING, *_of(only, but))
     return (await conn.execute(query.limit(1))).first() is not None
 
 
-async def take(conn: AsyncConnection, lease: str, clock_now: int, kinds: Collection[str]) -> Row[Any] | None:
-    """The job of these kinds that has waited longest of those that no other living node works on; it is this
-    node's then."""
+def _of(only: Collection[str], but: Collection[str]) -> list[Any]:
+    return [jobs.c.kind.in_(only)] if only else [jobs.c.kind.not_in(but)] if but else []
+
+
+async def take(
+    conn: AsyncConnection,
+    lease: str,
+    clock_now: int,
+    *,
+    only: Collection[str] = (),
+    but: Collection[str] = (),
+) -> Row[Any] | None:
+    """The job that has waited longest of those that no other living node works on; it is this node's then.
+    `only` and `but` as for `any_running`."""
     others = (await leases.live(conn, clock_now)) - {lease}
     free = or_(jobs.c.lease.is_(None), jobs.c.lease.not_in(others))
     pick = (
         select(jobs.c.id)
-        .where(_RUNNING, free, jobs.c.kind.in_(kinds))
+        .where(_RUNNING, free, *_of(only, but))
         .order_by(jobs.c.updated_at, jobs.c.id)
         .limit(1)
     )
