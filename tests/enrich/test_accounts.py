@@ -5,10 +5,11 @@ from __future__ import annotations
 from gateway.domain.number_lookup import Credentials
 from gateway.enrich.accounts import Accounts
 from gateway.lookup.provider import Failed
+from gateway.metrics import Metrics
 
 
 def test_whoever_names_anothers_account_does_not_silence_it() -> None:
-    accounts = Accounts()
+    accounts = Accounts(Metrics())
     theirs, forged = Credentials("AC1", "token"), Credentials("AC1", "wrong")
     account = accounts.of(forged)
     admitted = account.admit(0.0)

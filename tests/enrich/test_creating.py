@@ -105,8 +105,7 @@ async def test_twenty_resolves_at_once_create_one_contact(any_database: str, new
 def careless(node: Node) -> Any:
     """The control: everybody takes it."""
 
-    async def claim(org: Any, connectors: Any, inquiry: Any, person: bytes) -> Any:
-
+    async def claim(org: Any, connectors: Any, inquiry: Any, person: bytes, begun_at: int) -> Any:
         question = _encode(Question(inquiry.phone))
         now = node.gateway.clock.now()
         return [

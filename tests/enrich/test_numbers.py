@@ -12,7 +12,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 from gateway.demo.twilio import ACCOUNT_SID, AUTH_TOKEN, Asked, TwilioDouble
 from gateway.domain.number_lookup import Report
@@ -457,11 +457,19 @@ async def face(node: Node, twilio: TwilioDouble, name: str, number: int) -> None
 async def test_no_bad_answer_of_the_provider_makes_a_caller_or_is_kept(
     node: Node, twilio: TwilioDouble, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Control: a reading that takes whatever comes for an answer."""
+    """That it was paid and came to nothing is all that is remembered. Control: a reading that takes whatever
+    comes for an answer."""
     for number, name in enumerate(BAD, 100):
         await face(node, twilio, name, number)
     await over(node)
-    assert {row.record for row in await rows(node, number_lookups)} == {None}
+    view = await node.gateway.directory.living("acme")
+    async with node.gateway.store.reading() as conn:
+        kept = [
+            await store.read(conn, view.organization.cipher, "acme", bytes(row.person))
+            for row in (await conn.execute(select(number_lookups))).all()
+        ]
+    assert len(kept) == len(BAD)
+    assert not [told for one in kept for told in one.record.packages.values() if told.values]
     assert await rows(node, contacts) == await rows(node, contact_facts) == []
     monkeypatch.setattr(provider, "read", lambda *_: Report(True, {NAME: {"caller_name": "Eve"}}))
     caught = 0

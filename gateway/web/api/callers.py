@@ -141,9 +141,9 @@ OPERATIONS = (
         note="Every source is asked at once; what is known when `deadline_ms` is nearly over is the answer, "
         "and it is always 200, for any text as `phone`, and for null. A source that has not answered, or "
         "failed, stands in `errors`, and then nobody is `not_found`. Whoever is still being asked stands in "
-        "`pending`: what comes of that is under the `resolution_id`, is told as the event `caller.resolved`, and answers the "
-        "next call. The deadline counts from the arrival of the request. Repeating makes nothing "
-        "twice: an `Idempotency-Key` is not looked at.",
+        "`pending`: what comes of that is under the `resolution_id`, is told as the event `caller.resolved`, "
+        "and answers the next call. The deadline counts from the arrival of the request. Repeating makes "
+        "nothing twice: an `Idempotency-Key` is not looked at.",
     ),
     Operation(
         "GET", "/api/callers/resolutions/{id}", "getResolution", get_resolution, "viewer", "callers:resolve",
