@@ -171,8 +171,8 @@ def test_every_answer_is_as_documented(served: Served) -> None:
     started = time.monotonic()
     phases = {
         "coverage": {"enabled": False},
-        "fuzzing": {"generation": {"max-examples": 6}},
-        "stateful": {"generation": {"max-examples": 4}},
+        "fuzzing": {"generation": {"max-examples": 4}},
+        "stateful": {"generation": {"max-examples": 3}},
     }
     _report(explore(served, phases=phases), time.monotonic() - started)
 
