@@ -114,7 +114,9 @@ def test_the_whole_way_at_a_gateway(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         settings = {name.lower(): value for name, value in twilio.settings.items()}
         with serving(f"sqlite:///{tmp_path / 'gateway.db'}", **settings) as served:
             monkeypatch.setenv("HUM_GATEWAY_URL", served.url)
-            monkeypatch.setenv("HUM_GATEWAY_KEY", served.run(served.node.new_key("admin")))
+            served.run(served.node.new_key("admin"))  # so that the organization is there
+            monkeypatch.setenv("HUM_GATEWAY_KEY", served.node.key)
+            monkeypatch.setenv("HUM_GATEWAY_ORG", "acme")
 
             def run(*words: str) -> str:
                 result = CliRunner().invoke(main, words)

@@ -17,6 +17,7 @@ import pytest
 
 from gateway.domain import contact
 from gateway.domain.contact import CrmContact, Knowledge, merge, of_crm
+from gateway.domain.errand import Errand
 from gateway.domain.number_lookup import LINE, NAME, Lifetimes, Record, Told
 from gateway.domain.overrides import Override, knowledge_of
 from gateway.domain.resolution import Heard, freshness_of, status_of
@@ -210,7 +211,7 @@ def differing() -> list[Any]:
     for line, name, invalid, error in itertools.product(
         KEPT, KEPT, INVALID_SINCE, (None, "timeout", "budget")
     ):
-        ask = NumberAsk(lookups, None, "+13175550142", kept_record(line, name, invalid))  # type: ignore[arg-type]
+        ask = NumberAsk(lookups, None, "+13175550142", Errand(NOW), kept_record(line, name, invalid))  # type: ignore[arg-type]
         heard = ask._heard(error)
         times = {} if heard.knowledge is None else dict(heard.knowledge.times)
         if (heard.outcome, times) != worth(line, name, invalid, error):

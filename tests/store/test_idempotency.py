@@ -84,7 +84,7 @@ async def test_an_answer_with_a_secret_is_kept_shorter(store: Store) -> None:
     name = one("k", "t").name
     async with store.transaction() as tx:
         short = NOW + idempotency.KEPT_WITH_SECRET_MS
-        await idempotency.answer(tx.conn, name, status=201, sealed=b"s", expires_at=short)
+        await idempotency.answer(tx.conn, name, "t", status=201, sealed=b"s", expires_at=short)
         assert await idempotency.forget_expired(tx.conn, short - 1) == 0
         assert await idempotency.forget_expired(tx.conn, short) == 1
 

@@ -173,7 +173,7 @@ async def open_stage(
 ) -> AsyncIterator[Stage]:
     """A stage on a new database of `kind`, with a platform key; further arguments are the load's. With
     `migrated=False` the database is empty and there is no key yet."""
-    with database_url(kind, directory) as url:
+    with database_url(kind, directory, empty=not migrated) as url:
         async with sink_type(fail_every=fail_every) as sink:
             key = await new_key(url, directory) if migrated else ""
             stage = Stage(kind, url, directory, sink, key, Load(key, **load))

@@ -39,6 +39,7 @@ _EXCUSED_FIELDS = (
     (r"url", r".*"),  # where it may lead
     (r"confirm_cost", r"must be the amount that dry_run shows: .*"),
     (r"until", r"must (be later|not be earlier) than .*"),
+    (r"own_numbers\[\d+\]", r".*"),  # which numbers there can be
     (r"event_id", r"there is no such event"),
     (r"filter", r".*"),  # the language of filters is no regular one
     (r".*", r".*printable.*"),  # which characters these are

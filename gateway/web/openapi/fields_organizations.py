@@ -66,7 +66,11 @@ MEANINGS: Final[Mapping[type, Mapping[str, Meaning | None]]] = {
         "own_numbers": Meaning(
             "The organization's own phone numbers, in E.164: nobody is created in a CRM for them, and they "
             "cannot be erased. Null: none.",
-            {"maxItems": MOST_OWN_NUMBERS, "examples": [["+13175550100"]]},
+            {
+                "maxItems": MOST_OWN_NUMBERS,
+                "items": {"type": "string", "pattern": r"^\+[1-9][0-9]{6,14}$"},
+                "examples": [["+13175550100"]],
+            },
             default=False,
         ),
         **fields_callers.SETTINGS,

@@ -11,7 +11,9 @@ WANTED: Final = rf"^(\*|{_SEGMENT}(\.{_SEGMENT})*\.\*|{_SEGMENT}(\.{_SEGMENT})+)
 PRINTABLE: Final = "^[^\\u0000-\\u001f\\u007f-\\u009f]*$"
 VISIBLE: Final = "[^\\u0000-\\u0020\\u007f-\\u00a0]"
 _SIX: Final = "[A-Za-z0-9+/]"
+# 24 to 64 bytes; before the padding no stray bits.
 BASE64_SECRET: Final = (
-    f"whsec_(({_SIX}{{4}}){{8,21}}|({_SIX}{{4}}){{8,20}}{_SIX}{{3}}=|({_SIX}{{4}}){{8,21}}{_SIX}{{2}}==)"
+    f"whsec_(({_SIX}{{4}}){{8,21}}|({_SIX}{{4}}){{8,20}}{_SIX}{{2}}[AEIMQUYcgkosw048]="
+    f"|({_SIX}{{4}}){{8,21}}{_SIX}[AQgw]==)"
 )
 ABSENT: Final = "Not served by this version: anything but the default is refused."
