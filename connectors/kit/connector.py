@@ -33,7 +33,8 @@ class Setting:
 
 class Connector:
     """One CRM. `lookup` and `ping` change nothing. Every method may raise a `kit.failures.Failure`; what
-    httpx raises the kit understands, too. Anything else is answered 500 and logged without its contents.
+    httpx raises the kit understands, too. Anything else is answered 500 and logged without its contents. What
+    an author leaves out is answered 501 `not_supported`.
 
     `country` is what numbers without a country code are read as, as ISO 3166 ("US")."""
 

@@ -19,6 +19,7 @@ from gateway.domain.contact_requests import ContactWrite
 from gateway.domain.csv_cells import restored
 from gateway.domain.overrides import CUSTOM
 from gateway.domain.phone import Phone, parse
+from gateway.domain.strict_json import decode
 from gateway.domain.wording import of_pydantic
 
 WRITABLE: Final = tuple(ContactWrite.model_fields)
@@ -133,25 +134,14 @@ def _overridden(overrides: Any) -> dict[str, Any]:
 
 def _object(field: str, text: str) -> dict[str, Any]:
     try:
-        value = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
+        value = decode(text.encode())
         if "\\u" in text:  # the only way to write half of a surrogate pair
             json.dumps(value, ensure_ascii=False).encode()
-    except (ValueError, RecursionError):
+    except ValueError:
         raise _Wrong(field, "is not valid JSON") from None
     if not isinstance(value, dict):
         raise _Wrong(field, "must be an object")
     return value
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a name stands more than once")
-    return found
-
-
-def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")
 
 
 def _phone(text: str, region: str) -> str:

@@ -7,6 +7,7 @@ give one of their operands. There is nothing that repeats: each node is evaluate
 from __future__ import annotations
 
 import operator
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
@@ -44,14 +45,15 @@ FUNCTIONS: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class Node:
+class Node(ABC):
     """A piece of the filter: `text` as it was written, from `column` on."""
 
     text: str
     column: int
 
+    @abstractmethod
     def value(self, event: Envelope, work: Work) -> Any:
-        raise NotImplementedError
+        """What it comes to for this event."""
 
     def children(self) -> tuple[Node, ...]:
         return ()

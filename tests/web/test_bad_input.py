@@ -208,6 +208,25 @@ async def test_what_is_too_large_is_refused_however_it_comes(node: Node) -> None
     budget.used = 0
 
 
+async def test_blanks_are_no_body_that_was_left_out(node: Node) -> None:
+    hook = await node.webhook("https://example.com/")
+    for path in ("enable", "redeliver", "rotate-secret"):
+        answer = await node.call("POST", f"/api/webhooks/{hook['id']}/{path}", content=b" \r\n")
+        assert problem(answer, 400, "invalid_json") == []
+        left_out = await node.call("POST", f"/api/webhooks/{hook['id']}/{path}")
+        assert left_out.status_code < 300, left_out.text
+
+
+async def test_a_key_is_checked_also_where_only_is_counted(node: Node) -> None:
+    hook = await node.webhook("https://example.com/")
+    for key, status in (("k" * 255, 200), ("k" * 256, 422), ("two words", 422)):
+        answer = await node.call(
+            "POST", f"/api/webhooks/{hook['id']}/redeliver", json={"dry_run": True},
+            headers={"Idempotency-Key": key},
+        )  # fmt: skip
+        assert answer.status_code == status, answer.text
+
+
 async def test_only_json_is_taken(node: Node) -> None:
     body = _EVENT % b"{}"
     for kind in ("text/plain", "application/x-www-form-urlencoded", "application/xml", "json", ""):
