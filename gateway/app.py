@@ -156,7 +156,7 @@ class Gateway:
         ranges = {kind.value: RangeJobs(store, self.directory, kind, self.later.see) for kind in JobKind}
         self.jobs = Jobs(
             store, clock, self._lease_for_work, ranges, but=(backfill.KIND,),
-            look_every=LOOK_EVERY_ALONE if alone else POLL_SECONDS,
+            busy=lambda: self.dispatcher.spare.busy, look_every=LOOK_EVERY_ALONE if alone else POLL_SECONDS,
         )  # fmt: skip
         self.backfill_jobs = Jobs(
             store, clock, self._lease_for_work, {backfill.KIND: self.backfills},

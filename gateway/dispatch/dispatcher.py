@@ -22,6 +22,7 @@ from gateway.dispatch.holds import Holds
 from gateway.dispatch.lane import followed
 from gateway.dispatch.lease import NodeLease
 from gateway.dispatch.places import SLOW_AFTER, Place, Places
+from gateway.dispatch.spare import Spare
 from gateway.dispatch.stock import Stock
 from gateway.dispatch.target import Target
 from gateway.domain.addressee import Addressee
@@ -63,7 +64,6 @@ class Dispatcher:
         self._turns = Turns()
         self._places = Places(self._wake)
         self._tasks: set[asyncio.Task[None]] = set()
-        self.offered = 0  # how many deliveries were handed over so far
         self.in_flight = 0
         self.stopping = False
         self.in_doubt = False
@@ -71,6 +71,7 @@ class Dispatcher:
         self._pump_is_due = False
         self._alarms = Alarms(clock, self._resume, self._spawn)
         self._holds = Holds(clock, self._wake, self._resume)
+        self.spare = Spare(clock, self._resume, self._spawn)
         self.due_hint: Callable[[int], None] = lambda due_at: None
         self.wake_claims: Callable[[], None] = lambda: None
         self.look_again: Callable[[], None] = lambda: None
@@ -107,7 +108,7 @@ class Dispatcher:
 
     def offer(self, owed: Owed) -> None:
         """Takes a committed delivery for which a place is kept, or notes where else it waits."""
-        self.offered += 1
+        self.spare.see_event()
         target = self.targets.get(owed.target_id)
         if target is None:  # deleted a moment ago
             self.in_doubt = True
@@ -198,7 +199,8 @@ class Dispatcher:
         if self._waits_for_records:
             return
         while not self._places.full and (target := self._turns.next()) is not None:
-            if target.ready(now, monotonic) and (place := self._places.enter(target, monotonic)):
+            ready = target.ready(now, monotonic) and self.spare.lets_start(target, monotonic)
+            if ready and (place := self._places.enter(target, monotonic)):
                 if target.lane is not None:
                     target.lane.start(monotonic)
                 self._start(target, place)

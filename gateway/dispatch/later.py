@@ -3,8 +3,9 @@
 A redelivery of a range makes more deliveries at once than a receiver, or this node, can take beside its daily
 traffic. They wait in the database, in a queue of their own for each target, and come into memory a few at a
 time: none while the target has other deliveries waiting in the database, few while events are being accepted,
-more when nothing else is going on. In memory they go last (`target`). Which targets have something put aside
-is learnt from whoever made it on this node, and from `claims` when it looks around.
+more when nothing else is going on. In memory they go last (`target`), and one by one beside events (`spare`).
+Which targets have something put aside is learnt from whoever made it on this node, and from `claims` when it
+looks around.
 """
 
 from __future__ import annotations
@@ -26,8 +27,10 @@ from gateway.store.store import Store
 log = logging.getLogger("gateway.later")
 
 TURN_SECONDS: Final = 0.1
-BESIDE_TRAFFIC: Final = 20  # brought in at one turn while events are being accepted
-ALONE: Final = 400  # and when none are
+ALONE: Final = 400  # brought in at one turn when no events come
+# And while they do. On SQLite they wait while it happens: seldom many holds up fewer than often few.
+TURN_SECONDS_BESIDE_TRAFFIC: Final = 1.0
+BESIDE_TRAFFIC: Final = 100
 MOST_WAITING: Final = 400  # of one target in memory
 PAUSE_AFTER_TROUBLE_SECONDS: Final = 1.0
 
@@ -45,7 +48,6 @@ class Later:
         self._clock = clock
         self._aside: dict[str, int] = {}  # target → how often it was said that something waits for it
         self._woken = asyncio.Event()
-        self._offered = 0
         claims.see_later = self.see
 
     def see(self, target_ids: set[str]) -> None:
@@ -69,7 +71,8 @@ class Later:
             except Exception:
                 log.exception("not brought in")
                 await self._after_trouble()
-            await self._clock.sleep(TURN_SECONDS)
+            busy = self._dispatcher.spare.busy
+            await self._clock.sleep(TURN_SECONDS_BESIDE_TRAFFIC if busy else TURN_SECONDS)
 
     async def _after_trouble(self) -> None:
         self._dispatcher.in_doubt = True  # what was claimed is unknown
@@ -105,8 +108,7 @@ class Later:
 
     def _share(self) -> int:
         """How many may come in at this turn, for all targets together."""
-        before, self._offered = self._offered, self._dispatcher.offered
-        return ALONE if before == self._offered else BESIDE_TRAFFIC
+        return BESIDE_TRAFFIC if self._dispatcher.spare.busy else ALONE
 
     def _room(self, target: Target, left: int) -> int:
         """How many of this target; none while it gets nothing, or others wait for it in the database."""

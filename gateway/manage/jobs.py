@@ -3,7 +3,8 @@
 Each transaction does a part of the work and moves the job on by exactly that part. A process that dies leaves
 nothing half done and nothing twice: whoever takes the job over goes on where it stands.
 Between two parts it rests for three times as long as the part took, so that the database is mostly there for
-others. Several jobs take turns.
+others; while events come in, for a hundred times, so that hardly one of them in a hundred meets a part.
+Several jobs take turns.
 
 What the parts of a kind are, is that kind's business (`Kind`, `Work`).
 """
@@ -30,7 +31,9 @@ from gateway.store.transaction import Transaction
 log = logging.getLogger("gateway.jobs")
 
 REST: Final = 3.0  # how much longer than the work
+REST_BESIDE_TRAFFIC: Final = 100.0
 SHORTEST_REST: Final = 0.002
+LONGEST_REST: Final = 1.0
 TURN_SECONDS: Final = 2.0  # then it is another job's turn
 PAUSE_AFTER_TROUBLE_SECONDS: Final = 1.0
 STOP_PATIENCE_SECONDS: Final = 2.0
@@ -84,7 +87,7 @@ class _Fault(Exception):
 class Jobs:
     """A loop of a node, for the kinds of jobs that it knows: those that wait for somebody outside have one of
     their own, so that nobody else waits with them. `lease()` is the node's lease, None while it may take
-    nothing up."""
+    nothing up; `busy()` says whether there are events that a part could hold up."""
 
     def __init__(
         self,
@@ -95,12 +98,14 @@ class Jobs:
         *,
         look_every: float,
         but: Sequence[str] = (),
+        busy: Callable[[], bool] = lambda: False,
     ) -> None:
         self._store = store
         self._clock = clock
         self._lease = lease
         self._kinds = kinds
         self._look_every = look_every
+        self._busy = busy
         # One loop takes all that no other does: also what this version does not know, to end it.
         self._but = but
         self._only = () if but else tuple(kinds)
@@ -215,7 +220,7 @@ class Jobs:
             reached("job.before_commit")
         reached("job.after_commit")
         work.written(part)
-        await self._clock.sleep(max((self._clock.monotonic() - begun) * REST, SHORTEST_REST))
+        await self._clock.sleep(rest_after(self._clock.monotonic() - begun, self._busy()))
 
     async def _move(self, tx: Transaction, job: Row[Any], part: Part, cursor: str | None) -> None:
         moved = await jobs.advance(
@@ -227,3 +232,11 @@ class Jobs:
     async def _finish(self, job: Row[Any], status: JobStatus, error: str | None = None) -> None:
         async with self._store.transaction() as tx:
             await jobs.finish(tx.conn, job, status.value, self._clock.now(), error)
+
+
+def rest_after(took: float, busy: bool) -> float:
+    """How long a job rests after a part that took so long, in seconds. A slow database makes the rest no
+    longer than that the job still gets on."""
+    if busy:
+        return max(min(took * REST_BESIDE_TRAFFIC, LONGEST_REST), took * REST)
+    return max(took * REST, SHORTEST_REST)

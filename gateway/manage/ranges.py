@@ -120,6 +120,8 @@ class Matching:
         return Reading(event).matches(self.condition)
 
     async def count(self, store: Store) -> int:
+        if self.replayed is None and self.span.types is None:
+            return await ranges.count(store, self.range)  # nothing is left to decide
         found, slices = 0, Slices(store.clock)
         async for rows, _ in ranges.slices(store, self.range, None):
             slices.begin()

@@ -9,9 +9,9 @@ commits: where the stretch of all slices begins follows from the last event befo
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, NamedTuple, TypeVar
 
 from sqlalchemy import TextClause, text
 from sqlalchemy.engine import Row
@@ -35,6 +35,7 @@ _BEFORE: Final = text("SELECT position FROM events WHERE id < :id ORDER BY id DE
 _FROM: Final = text("SELECT position FROM events WHERE id >= :id ORDER BY id LIMIT 1")
 
 Kind = Literal["redeliver", "replay"]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,14 +80,29 @@ class Range:
 async def slices(store: Store, range_: Range, after: int | None) -> AsyncIterator[tuple[list[Row[Any]], int]]:
     """The matches of each slice, oldest first, and the position at which the slice ends. They begin after
     `after`, or where the range does."""
+    async for found in _each_slice(store, range_, after, matches):
+        yield found
+
+
+async def count(store: Store, range_: Range) -> int:
+    """How many events match, as far as SQL can tell."""
+    return sum([found async for found, _ in _each_slice(store, range_, None, _count)])
+
+
+async def _each_slice(
+    store: Store,
+    range_: Range,
+    after: int | None,
+    ask: Callable[[AsyncConnection, Range, int, int], Awaitable[T]],
+) -> AsyncIterator[tuple[T, int]]:
     async with store.looking_up() as conn:
         begin, end = await _bounds(conn, range_)
     after = begin if after is None else after
     while after < end:
         async with store.looking_up() as conn:
             last = await _end_of_slice(conn, range_, after, end)
-            rows = await matches(conn, range_, after, last)
-        yield rows, last
+            found = await ask(conn, range_, after, last)
+        yield found, last
         after = last
 
 
@@ -123,6 +139,13 @@ async def matches(conn: AsyncConnection, range_: Range, after: int, last: int) -
     return list((await conn.execute(text(statement), values)).all())
 
 
+async def _count(conn: AsyncConnection, range_: Range, after: int, last: int) -> int:
+    statement, types = match_statement(range_, conn.dialect.name)
+    values = {**range_.values, **types, "after": after, "last_position": last}
+    number = await conn.execute(text(f"SELECT count(*) FROM ({statement}) AS matching"), values)  # noqa: S608
+    return int(number.scalar_one())
+
+
 def boundary_statement(range_: Range, dialect: str) -> str:
     """Where the candidate stands that is one too many for a slice."""
     if range_.kind == "redeliver":
@@ -139,12 +162,12 @@ def boundary_statement(range_: Range, dialect: str) -> str:
 
 
 def match_statement(range_: Range, dialect: str) -> tuple[str, dict[str, str]]:
-    """The statement for one slice, and the values of the types in it. SQLite, which knows nothing of how much
-    there is, is told which index to use."""
+    """The statement for one slice, and the values of the types in it. How events and deliveries are found
+    must not depend on what the database believes of how much there is (`_by`, `_DIALECT`)."""
     replay = range_.kind == "replay"
     column = "e.type" if replay else "d.event_type"
     types, values = _wanted(column, range_)
-    by_event = f"deliveries l{_by(dialect, 'deliveries_by_event')}"
+    of = _DIALECT[dialect]
     if replay:
         statement = (
             "SELECT e.position, e.id AS event_id, e.type AS event_type, e.accepted_at,"  # noqa: S608
@@ -153,21 +176,47 @@ def match_statement(range_: Range, dialect: str) -> tuple[str, dict[str, str]]:
             f" FROM events e{_by(dialect, _index_of_events(range_))}"
             f" WHERE {_whose(range_, dialect)} AND e.position > :after AND e.position <= :last_position"
             f" AND e.id >= :first AND e.id < :last{types}"
-            f" AND NOT EXISTS (SELECT 1 FROM {by_event} WHERE l.event_id = e.id"
-            f" AND l.target_id = :target AND {_COUNTS}) ORDER BY e.position"
+            f" AND {of.no_delivery.format(event='e.id', further='')} ORDER BY e.position"
         )
     else:
+        no_later = of.no_delivery.format(event="d.event_id", further=of.later)
         statement = (
             "SELECT d.position, d.event_id, d.event_type, e.accepted_at,"  # noqa: S608
             " e.payload IS NOT NULL AS kept"
-            f" FROM deliveries d{_by(dialect, _index(range_))} LEFT JOIN events e ON e.id = d.event_id"
+            f" FROM deliveries d{_by(dialect, _index(range_))} {of.its_event}"
             f" WHERE d.target_id = :target AND {_chosen(range_.span, dialect)}"
             " AND d.position > :after AND d.position <= :last_position"
             f" AND d.event_id >= :first AND d.event_id < :last AND NOT d.test{types}"
-            f" AND NOT EXISTS (SELECT 1 FROM {by_event} WHERE l.event_id = d.event_id"
-            f" AND l.target_id = d.target_id AND l.position > d.position AND {_COUNTS}) ORDER BY d.position"
+            f" AND {no_later} ORDER BY d.position"
         )
     return statement, values
+
+
+class _Parts(NamedTuple):
+    """Of a statement: a delivery's event; that an event has no delivery to the target; and none that is
+    later than `d`."""
+
+    its_event: str
+    no_delivery: str
+    later: str
+
+
+# PostgreSQL chooses by its statistics, which are old when much was written a moment ago. A sub-select with a
+# limit is looked up row by row, whatever they say, and a condition on an expression leads to no other index.
+_DIALECT: Final = {
+    "sqlite": _Parts(
+        "LEFT JOIN events e ON e.id = d.event_id",
+        "NOT EXISTS (SELECT 1 FROM deliveries l INDEXED BY deliveries_by_event"  # noqa: S608
+        f" WHERE l.event_id = {{event}} AND l.target_id = :target{{further}} AND {_COUNTS})",
+        " AND l.position > d.position",
+    ),
+    "postgresql": _Parts(
+        "LEFT JOIN LATERAL (SELECT accepted_at, payload FROM events WHERE id = d.event_id LIMIT 1) e ON TRUE",
+        "(SELECT TRUE FROM deliveries l WHERE l.event_id = {event}"  # noqa: S608
+        f" AND l.target_id || '' = :target{{further}} AND {_COUNTS} LIMIT 1) IS NULL",
+        " AND l.position + 0 > d.position",
+    ),
+}
 
 
 def _index_of_events(range_: Range) -> str:
