@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import time
 from pathlib import Path
+from statistics import mean
 from typing import Any
 
 import pytest
@@ -50,24 +51,27 @@ async def test_a_hundred_thousand_beside_live_traffic(kind: str, tmp_path: Path)
 
 
 async def beside_live_traffic(kind: str, directory: Path, count: int) -> str:
-    """The waits of live events, 300/s to 50 webhooks, before and while so many are redelivered."""
+    """The waits of live events, 300/s to 50 webhooks, while so many are redelivered, beside those before it
+    and after it was cancelled: a machine is not the same at all times."""
     async with open_scene(kind, directory) as scene:
         big, hook = await _much_that_failed(scene, count)
         await scene.add_healthy(50)
         await asyncio.sleep(2)
-        alone = await scene.measure(LIVE_SECONDS / 2)
+        before = await scene.measure(LIVE_SECONDS / 2)
         job = await _order(scene, big, hook, count)
         begun = time.monotonic()
         beside = await scene.measure(LIVE_SECONDS)
-        arrived = sum(1 for got in scene.healthy.accepted.values() if got[0].path == "/big")
+        arrived = _arrived(scene)
         rate = arrived / (time.monotonic() - begun)
         standing = await _job(scene, big, job)
-        ratio = beside.p99 / alone.p99
+        await _cancelled(scene, big, job)
+        after = await scene.measure(LIVE_SECONDS / 2)
+        ratio = beside.p99 / mean((before.p99, after.p99))
         said = (
-            f"live alone {alone}; beside {beside}; p99 {ratio:.2f}×; meanwhile {arrived} of {count} "
-            f"redelivered ({rate:.0f}/s), job at {standing['done']}"
+            f"live alone {before}; beside {beside}; alone again {after}; p99 {ratio:.2f}×;"
+            f" meanwhile {arrived} of {count} redelivered ({rate:.0f}/s), job at {standing['done']}"
         )
-        assert arrived > 1000, said
+        assert arrived > 500, said
         assert scene.refused == 0, said
         assert ratio <= MOST_TIMES, said
         return said
@@ -107,3 +111,22 @@ async def _job(scene: Scene, big: Destination, job_id: str) -> dict[str, Any]:
         answer = await http.get(f"/api/jobs/{job_id}", headers={"X-HUM-Org": big.org})
         found: dict[str, Any] = answer.json()
         return found
+
+
+async def _cancelled(scene: Scene, big: Destination, job_id: str) -> None:
+    """The job is cancelled, and what it had put into memory is over."""
+    async with scene._http() as http:
+        answer = await http.post(f"/api/jobs/{job_id}/cancel", headers={"X-HUM-Org": big.org})
+        assert answer.status_code == 200, answer.text
+        async with asyncio.timeout(60):
+            while (await _job(scene, big, job_id))["status"] != "cancelled":
+                await asyncio.sleep(0.2)
+    before = -1
+    while (arrived := _arrived(scene)) != before:
+        before = arrived
+        await asyncio.sleep(1)
+
+
+def _arrived(scene: Scene) -> int:
+    """How many of the redelivered have come."""
+    return sum(1 for got in scene.healthy.accepted.values() if got[0].path == "/big")

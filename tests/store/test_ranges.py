@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -16,7 +18,8 @@ from gateway.store.events import insert_events
 from gateway.store.ranges import Range
 from gateway.store.store import Store
 from gateway.store.tables import deliveries
-from tests.store.conftest import NOW, delivery_row, event_row
+from tests.store.conftest import NOW, delivery_row, event_row, opened
+from tests.support.databases import database_url
 
 pytestmark = pytest.mark.anyio
 
@@ -51,6 +54,24 @@ async def fill(store: Store, *, analyzed: bool = True) -> None:
             await conn.execute(text("ANALYZE"))
 
 
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def filled_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    async def prepare() -> None:
+        async with opened(url) as store:
+            await fill(store)
+
+    with database_url(request.param, tmp_path_factory.mktemp("filled")) as url:
+        asyncio.run(prepare())
+        yield url
+
+
+@pytest.fixture
+async def filled(filled_url: str) -> AsyncIterator[Store]:
+    """A store that was filled once: for tests that only read."""
+    async with opened(filled_url) as store:
+        yield store
+
+
 async def plan(store: Store, statement: str, values: dict[str, Any]) -> str:
     explain = "EXPLAIN QUERY PLAN " if store.database.is_sqlite else "EXPLAIN "
     async with store.reading() as conn:
@@ -78,19 +99,18 @@ async def found(store: Store, range_: Range, after: int | None = None) -> list[A
     ],
 )
 async def test_no_statement_reads_a_whole_table(
-    store: Store, kind: str, chosen: dict[str, Any], index: str, monkeypatch: pytest.MonkeyPatch
+    filled: Store, kind: str, chosen: dict[str, Any], index: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if chosen:
         monkeypatch.setattr(ranges, "SLICE", 100)  # small beside the table, as slices are
-    await fill(store)
     range_ = of(kind, patterns=("call.*", "sms.received"), **chosen)
-    dialect = "sqlite" if store.database.is_sqlite else "postgresql"
-    async with store.reading() as conn:
+    dialect = "sqlite" if filled.database.is_sqlite else "postgresql"
+    async with filled.reading() as conn:
         last = await ranges._end_of_slice(conn, range_, 0, 10**9)
     matching, types = ranges.match_statement(range_, dialect)
-    match = await plan(store, matching, {**range_.values, **types, "after": 0, "last_position": last})
+    match = await plan(filled, matching, {**range_.values, **types, "after": 0, "last_position": last})
     limits = {"after": 0, "end": 10**9, "count": ranges.SLICE}
-    boundary = await plan(store, ranges.boundary_statement(range_, dialect), range_.values | limits)
+    boundary = await plan(filled, ranges.boundary_statement(range_, dialect), range_.values | limits)
     assert "deliveries_by_event" in match, match
     # A partition's index has a name of its own on PostgreSQL.
     of_partition = "_org_id_position_idx"
@@ -104,38 +124,36 @@ async def test_no_statement_reads_a_whole_table(
 
 @pytest.mark.parametrize("organizations", [None, ("acme", "other", "nobody")])
 async def test_a_replay_over_all_organizations_reads_by_position(
-    store: Store, organizations: tuple[str, ...] | None
+    filled: Store, organizations: tuple[str, ...] | None
 ) -> None:
-    await fill(store)
     range_ = of("replay", org_id="*", patterns=("call.*",), organizations=organizations)
-    dialect = "sqlite" if store.database.is_sqlite else "postgresql"
-    async with store.reading() as conn:
+    dialect = "sqlite" if filled.database.is_sqlite else "postgresql"
+    async with filled.reading() as conn:
         last = await ranges._end_of_slice(conn, range_, 0, 10**9)
     assert last < 3 * EVENTS, "a slice is bounded, whosever the events are"
     matching, types = ranges.match_statement(range_, dialect)
-    match = await plan(store, matching, {**range_.values, **types, "after": 0, "last_position": last})
+    match = await plan(filled, matching, {**range_.values, **types, "after": 0, "last_position": last})
     limits = {"after": 0, "end": 10**9, "count": ranges.SLICE}
-    boundary = await plan(store, ranges.boundary_statement(range_, dialect), range_.values | limits)
+    boundary = await plan(filled, ranges.boundary_statement(range_, dialect), range_.values | limits)
     for shown in (match, boundary):
         assert "events_by_position" in shown or "_position_idx" in shown, shown
         assert "Seq Scan" not in shown, shown
         assert "SCAN events" not in shown.replace("SCAN e ", "SCAN events "), shown
 
 
-async def test_named_events_are_looked_up_one_by_one(store: Store) -> None:
-    await fill(store)
-    every = {row.event_id: row.position for row in await found(store, of("redeliver", which="all"))}
-    failed = {row.event_id for row in await found(store, of("redeliver"))}
+async def test_named_events_are_looked_up_one_by_one(filled: Store) -> None:
+    every = {row.event_id: row.position for row in await found(filled, of("redeliver", which="all"))}
+    failed = {row.event_id for row in await found(filled, of("redeliver"))}
     named = tuple(sorted(every))[:: EVENTS // 300]
-    dialect = "sqlite" if store.database.is_sqlite else "postgresql"
+    dialect = "sqlite" if filled.database.is_sqlite else "postgresql"
     for which in ("failed", "all"):
         range_ = of("redeliver", which=which, event_ids=(*named, "evt_never"))
         statement, types = ranges.match_statement(range_, dialect)
-        shown = await plan(store, statement, {**range_.values, **types, "after": 0, "last_position": 10**9})
+        shown = await plan(filled, statement, {**range_.values, **types, "after": 0, "last_position": 10**9})
         if dialect == "sqlite":
             assert "deliveries_by_event (event_id=?)" in shown, shown
         assert "Seq Scan on deliveries d" not in shown, shown
-        got = [row.event_id for row in await found(store, range_)]
+        got = [row.event_id for row in await found(filled, range_)]
         wanted = [event_id for event_id in named if which == "all" or event_id in failed]
         assert got == sorted(wanted, key=every.__getitem__)
 
@@ -159,25 +177,22 @@ async def test_statistics_that_are_old_lead_nowhere_else(store: Store, kind: str
 
 
 @pytest.mark.parametrize("which", ["failed", "all"])
-async def test_counting_finds_as_many_as_reading(store: Store, which: str) -> None:
-    await fill(store)
+async def test_counting_finds_as_many_as_reading(filled: Store, which: str) -> None:
     range_ = of("redeliver", which=which)
-    assert await ranges.count(store, range_) == len(await found(store, range_)) > 0
+    assert await ranges.count(filled, range_) == len(await found(filled, range_)) > 0
 
 
-async def test_where_a_range_begins_is_found_by_one_probe(store: Store) -> None:
-    await fill(store)
+async def test_where_a_range_begins_is_found_by_one_probe(filled: Store) -> None:
     for query in (ranges._BEFORE, ranges._FROM):
-        shown = await plan(store, query.text, {"id": first_id("evt", NOW - 60_000)})
+        shown = await plan(filled, query.text, {"id": first_id("evt", NOW - 60_000)})
         assert not {word for word in ("Seq Scan", "Sort", "TEMP B-TREE", "SCAN") if word in shown}, shown
 
 
-async def test_a_statement_without_an_index_is_found(store: Store) -> None:
+async def test_a_statement_without_an_index_is_found(filled: Store) -> None:
     """The control: the same condition on a column without an index reads everything."""
-    await fill(store)
-    dialect = "sqlite" if store.database.is_sqlite else "postgresql"
+    dialect = "sqlite" if filled.database.is_sqlite else "postgresql"
     statement = "SELECT id FROM deliveries d WHERE d.attempts_made = 7"
-    shown = await plan(store, statement, {})
+    shown = await plan(filled, statement, {})
     assert ("SCAN" if dialect == "sqlite" else "Seq Scan") in shown
 
 
