@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from gateway.egress import client
 from tests.support.databases import database_url
 
 
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def roots_read_once() -> Iterator[None]:
+    """Reading the system's certificates takes as long as the rest of a node's start; they stay the same."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(client, "tls_context", lru_cache(client.tls_context))
+        yield
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
