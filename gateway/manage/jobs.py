@@ -3,7 +3,7 @@
 Each transaction does a part of the work and moves the job on by exactly that part. A process that dies leaves
 nothing half done and nothing twice: whoever takes the job over goes on where it stands.
 Between two parts it rests for three times as long as the part took, so that the database is mostly there for
-others. Several jobs take turns.
+others. Several jobs take turns; a loop may work on some of them side by side.
 
 What the parts of a kind are, is that kind's business (`Kind`, `Work`).
 """
@@ -73,7 +73,7 @@ class Kind(Protocol):
         """The job was cancelled: takes back what has not had its effect yet. May be done again."""
 
 
-class _NotOurs(Exception):
+class NotOurs(Exception):
     """Another node has the job, or it is to end."""
 
 
@@ -84,7 +84,7 @@ class _Fault(Exception):
 class Jobs:
     """A loop of a node, for the kinds of jobs that it knows: those that wait for somebody outside have one of
     their own, so that nobody else waits with them. `lease()` is the node's lease, None while it may take
-    nothing up."""
+    nothing up; `at_once` is how many jobs it works on side by side."""
 
     def __init__(
         self,
@@ -95,6 +95,7 @@ class Jobs:
         *,
         look_every: float,
         but: Sequence[str] = (),
+        at_once: int = 1,
     ) -> None:
         self._store = store
         self._clock = clock
@@ -106,6 +107,10 @@ class Jobs:
         self._only = () if but else tuple(kinds)
         self._woken = asyncio.Event()
         self._stopping = False
+        self._at_once = at_once
+        self._under_way: set[str] = set()
+        self._taking = asyncio.Lock()
+        self._busy = 0
         self._idle = asyncio.Event()
         self._idle.set()
 
@@ -114,14 +119,19 @@ class Jobs:
         self._woken.set()
 
     async def stop(self) -> None:
-        """Begins nothing more, and waits for the transaction that is open."""
+        """Begins nothing more, and waits for the transactions that are open."""
         self._stopping = True
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._idle.wait(), STOP_PATIENCE_SECONDS)
 
     async def run(self) -> None:
-        """Until cancelled. After trouble of any kind comes a pause: nothing is tried in a circle."""
+        """Until cancelled."""
+        await asyncio.gather(*(self._run() for _ in range(self._at_once)))
+
+    async def _run(self) -> None:
+        """One job after the other. After trouble of any kind comes a pause: nothing is tried in a circle."""
         while not self._stopping:
+            self._busy += 1
             self._idle.clear()
             try:
                 worked = await self._turn()
@@ -134,7 +144,9 @@ class Jobs:
                 log.exception("jobs failed")
                 worked = None
             finally:
-                self._idle.set()
+                self._busy -= 1
+                if not self._busy:
+                    self._idle.set()
             if worked is None:
                 await self._clock.sleep(PAUSE_AFTER_TROUBLE_SECONDS)
             elif not worked:
@@ -142,10 +154,16 @@ class Jobs:
 
     async def _turn(self) -> bool:
         """One job's turn; False when there is none."""
-        job = await self._take()
-        if job is not None:
+        async with self._taking:  # or two would take the same, for it is this node's already
+            job = await self._take()
+            if job is None:
+                return False
+            self._under_way.add(job.id)
+        try:
             await self._work(job)
-        return job is not None
+        finally:
+            self._under_way.discard(job.id)
+        return True
 
     async def _wait(self) -> None:
         sleep = asyncio.ensure_future(self._clock.sleep(self._look_every))
@@ -161,11 +179,12 @@ class Jobs:
         lease = self._lease()
         if lease is None or self._stopping:
             return None
+        which = {"only": self._only, "but": self._but, "beside": tuple(self._under_way)}
         async with self._store.looking_up() as conn:
-            if not await jobs.any_running(conn, only=self._only, but=self._but):
+            if not await jobs.any_running(conn, **which):
                 return None
         async with self._store.transaction() as tx:
-            return await jobs.take(tx.conn, lease, self._clock.now(), only=self._only, but=self._but)
+            return await jobs.take(tx.conn, lease, self._clock.now(), **which)
 
     async def _work(self, job: Row[Any]) -> None:
         """Works on the job for its turn. Whatever goes wrong ends it, except that the database is away."""
@@ -176,7 +195,7 @@ class Jobs:
                 await self._finish(job, JobStatus.CANCELLED)
             elif await self._go_on(job, await kind.open(job)):
                 await self._finish(job, JobStatus.DONE)
-        except _NotOurs:
+        except NotOurs:
             return
         except Overloaded:
             raise
@@ -195,7 +214,7 @@ class Jobs:
             matched = await work.count()
             async with self._store.transaction() as tx:
                 if not await jobs.set_matched(tx.conn, job, matched, self._clock.now()):
-                    raise _NotOurs
+                    raise NotOurs
         cursor: str | None = job.cursor
         async with contextlib.aclosing(work.parts(cursor)) as parts:
             async for part in parts:
@@ -207,7 +226,7 @@ class Jobs:
 
     async def _write(self, job: Row[Any], work: Work, part: Part, cursor: str | None) -> None:
         if self._lease() != job.lease or self._stopping:
-            raise _NotOurs
+            raise NotOurs
         begun = self._clock.monotonic()
         async with self._store.transaction() as tx:
             await self._move(tx, job, part, cursor)
@@ -222,7 +241,7 @@ class Jobs:
             tx.conn, job, cursor, to=part.cursor, done=part.done, failed=part.failed, now=self._clock.now()
         )
         if not moved:
-            raise _NotOurs
+            raise NotOurs
 
     async def _finish(self, job: Row[Any], status: JobStatus, error: str | None = None) -> None:
         async with self._store.transaction() as tx:

@@ -51,17 +51,28 @@ async def running_on(conn: AsyncConnection, object_id: str) -> str | None:
     return (await conn.execute(query.limit(1))).scalar_one_or_none()
 
 
+async def is_to_end(conn: AsyncConnection, job_id: str) -> bool:
+    """Whether somebody has asked for the end of the job."""
+    query = select(jobs.c.cancel_requested).where(jobs.c.id == job_id)
+    return bool((await conn.execute(query)).scalar_one_or_none())
+
+
 async def any_running(
-    conn: AsyncConnection, *, only: Collection[str] = (), but: Collection[str] = ()
+    conn: AsyncConnection,
+    *,
+    only: Collection[str] = (),
+    but: Collection[str] = (),
+    beside: Collection[str] = (),
 ) -> bool:
-    """Whether there is a job to work on: of the kinds `only` (none named: of all), and not
-    of those in `but`."""
-    query = select(jobs.c.id).where(_RUNNING, *_of(only, but))
+    """Whether there is a job to work on: of the kinds `only` (none named: of all), not of those in `but`, and
+    none of the jobs `beside`."""
+    query = select(jobs.c.id).where(_RUNNING, *_of(only, but, beside))
     return (await conn.execute(query.limit(1))).first() is not None
 
 
-def _of(only: Collection[str], but: Collection[str]) -> list[Any]:
-    return [jobs.c.kind.in_(only)] if only else [jobs.c.kind.not_in(but)] if but else []
+def _of(only: Collection[str], but: Collection[str], beside: Collection[str]) -> list[Any]:
+    kinds = [jobs.c.kind.in_(only)] if only else [jobs.c.kind.not_in(but)] if but else []
+    return kinds + ([jobs.c.id.not_in(beside)] if beside else [])
 
 
 async def take(
@@ -71,14 +82,15 @@ async def take(
     *,
     only: Collection[str] = (),
     but: Collection[str] = (),
+    beside: Collection[str] = (),
 ) -> Row[Any] | None:
     """The job that has waited longest of those that no other living node works on; it is this node's then.
-    `only` and `but` as for `any_running`."""
+    `only`, `but` and `beside` as for `any_running`."""
     others = (await leases.live(conn, clock_now)) - {lease}
     free = or_(jobs.c.lease.is_(None), jobs.c.lease.not_in(others))
     pick = (
         select(jobs.c.id)
-        .where(_RUNNING, free, *_of(only, but))
+        .where(_RUNNING, free, *_of(only, but, beside))
         .order_by(jobs.c.updated_at, jobs.c.id)
         .limit(1)
     )
