@@ -126,15 +126,19 @@ class Jobs:
 
     async def run(self) -> None:
         """Until cancelled."""
-        await asyncio.gather(*(self._run() for _ in range(self._at_once)))
+        workers = [self._run() for _ in range(self._at_once)]
+        if self._at_once > 1:  # they may all have to wait for somebody: who ends a job does not wait for them
+            workers.append(self._run(ending=True))
+        await asyncio.gather(*workers)
 
-    async def _run(self) -> None:
-        """One job after the other. After trouble of any kind comes a pause: nothing is tried in a circle."""
+    async def _run(self, *, ending: bool = False) -> None:
+        """One job after the other, with `ending` only those that are to end. After trouble of any kind comes a
+        pause: nothing is tried in a circle."""
         while not self._stopping:
             self._busy += 1
             self._idle.clear()
             try:
-                worked = await self._turn()
+                worked = await self._turn(ending)
             except _Fault:
                 worked = None
             except Overloaded as problem:
@@ -152,10 +156,10 @@ class Jobs:
             elif not worked:
                 await self._wait()
 
-    async def _turn(self) -> bool:
+    async def _turn(self, ending: bool) -> bool:
         """One job's turn; False when there is none."""
         async with self._taking:  # or two would take the same, for it is this node's already
-            job = await self._take()
+            job = await self._take(ending)
             if job is None:
                 return False
             self._under_way.add(job.id)
@@ -175,16 +179,17 @@ class Jobs:
             woken.cancel()
         self._woken.clear()
 
-    async def _take(self) -> Row[Any] | None:
+    async def _take(self, ending: bool) -> Row[Any] | None:
         lease = self._lease()
         if lease is None or self._stopping:
             return None
-        which = {"only": self._only, "but": self._but, "beside": tuple(self._under_way)}
+        only, but, beside = self._only, self._but, tuple(self._under_way)
         async with self._store.looking_up() as conn:
-            if not await jobs.any_running(conn, **which):
+            if not await jobs.any_running(conn, only=only, but=but, beside=beside, ending=ending):
                 return None
         async with self._store.transaction() as tx:
-            return await jobs.take(tx.conn, lease, self._clock.now(), **which)
+            now = self._clock.now()
+            return await jobs.take(tx.conn, lease, now, only=only, but=but, beside=beside, ending=ending)
 
     async def _work(self, job: Row[Any]) -> None:
         """Works on the job for its turn. Whatever goes wrong ends it, except that the database is away."""

@@ -217,6 +217,9 @@ async def test_one_organizations_hanging_connector_holds_up_no_others_backfill(
     await until(lambda: len(crm.asked()) == 4, "four hang")
     await order("late", "twilio", confirm_cost="0.018")
     assert len(node.gateway.backfill_jobs._under_way) == 4
+    await order("never", "twilio", confirm_cost="0.018")
+    await node.call("POST", f"/api/jobs/{jobs_of['never']}/cancel", org="never")
+    assert (await over_soon("never"), await status("late")) == ("cancelled", "running")
     await node.call("POST", f"/api/jobs/{jobs_of['hangs3']}/cancel", org="hangs3")
     assert (await over_soon("hangs3"), await over_soon("late")) == ("cancelled", "done")
     assert [await status(f"hangs{number}") for number in range(3)] == ["running"] * 3

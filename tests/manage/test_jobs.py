@@ -72,8 +72,8 @@ class _Work:
 class Careless(Jobs):
     """The control: each of its workers takes what is this node's, whoever has it in hand."""
 
-    async def _turn(self) -> bool:
-        job = await self._take()
+    async def _turn(self, ending: bool) -> bool:
+        job = await self._take(ending)
         if job is not None:
             await self._work(job)
         return job is not None
