@@ -105,18 +105,20 @@ class Jobs:
         # One loop takes all that no other does: also what this version does not know, to end it.
         self._but = but
         self._only = () if but else tuple(kinds)
-        self._woken = asyncio.Event()
+        self._woken, self._woken_to_end = asyncio.Event(), asyncio.Event()
         self._stopping = False
         self._at_once = at_once
         self._under_way: set[str] = set()
         self._taking = asyncio.Lock()
         self._busy = 0
+        self._looked_after = False
         self._idle = asyncio.Event()
         self._idle.set()
 
     def wake(self) -> None:
-        """There is something to do."""
+        """There is something to do, or to end."""
         self._woken.set()
+        self._woken_to_end.set()
 
     async def stop(self) -> None:
         """Begins nothing more, and waits for the transactions that are open."""
@@ -132,8 +134,8 @@ class Jobs:
         await asyncio.gather(*workers)
 
     async def _run(self, *, ending: bool = False) -> None:
-        """One job after the other, with `ending` only those that are to end. After trouble of any kind comes a
-        pause: nothing is tried in a circle."""
+        """One job after the other, with `ending` only those that are to end. After trouble of any kind comes
+        a pause: nothing is tried in a circle."""
         while not self._stopping:
             self._busy += 1
             self._idle.clear()
@@ -154,7 +156,7 @@ class Jobs:
             if worked is None:
                 await self._clock.sleep(PAUSE_AFTER_TROUBLE_SECONDS)
             elif not worked:
-                await self._wait()
+                await self._wait(ending)
 
     async def _turn(self, ending: bool) -> bool:
         """One job's turn; False when there is none."""
@@ -163,25 +165,45 @@ class Jobs:
             if job is None:
                 return False
             self._under_way.add(job.id)
+        self._look_too()
         try:
             await self._work(job)
         finally:
             self._under_way.discard(job.id)
         return True
 
-    async def _wait(self) -> None:
-        sleep = asyncio.ensure_future(self._clock.sleep(self._look_every))
-        woken = asyncio.ensure_future(self._woken.wait())
+    def _look_too(self) -> None:
+        """Who took a job does not look for the next: another must."""
+        if self._at_once > 1:
+            self._woken.set()
+
+    async def _wait(self, ending: bool) -> None:
+        """Until there is something to do, or it is time to look; of several that wait one looks by time."""
+        if ending:
+            await self._woken_or(self._woken_to_end, self._look_every)
+        elif self._looked_after:
+            await self._woken_or(self._woken, None)
+        else:
+            self._looked_after = True
+            try:
+                await self._woken_or(self._woken, self._look_every)
+            finally:
+                self._looked_after = False
+
+    async def _woken_or(self, woken: asyncio.Event, seconds: float | None) -> None:
+        waiting: list[asyncio.Future[Any]] = [asyncio.ensure_future(woken.wait())]
+        if seconds is not None:
+            waiting.append(asyncio.ensure_future(self._clock.sleep(seconds)))
         try:
-            await asyncio.wait((sleep, woken), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            sleep.cancel()
-            woken.cancel()
-        self._woken.clear()
+            for one in waiting:
+                one.cancel()
+        woken.clear()
 
     async def _take(self, ending: bool) -> Row[Any] | None:
         lease = self._lease()
-        if lease is None or self._stopping:
+        if lease is None or self._stopping or (ending and len(self._under_way) < self._at_once):
             return None
         only, but, beside = self._only, self._but, tuple(self._under_way)
         async with self._store.looking_up() as conn:
