@@ -130,15 +130,21 @@ class Asking:
         except Problem:
             return False
 
-    async def rest(self, wanting: Wanting, begun: float, count: int) -> None:
+    async def rest(self, wanting: Wanting, job_id: str, begun: float, count: int) -> None:
         """Until so many, asked for since `begun` (monotonic seconds), were not too many in a second for whom
-        they were asked of: the connectors or the account of one organization, or the account of all."""
+        they were asked of: the connectors or the account of one organization, or the account of all. Raises
+        NotOurs when the job is to end meanwhile."""
         now = self.clock.monotonic()
         alone = wanting.source == "connectors" or pays(wanting.org)
         name = f"{wanting.source} {wanting.org.id}" if alone else wanting.source
         ends = max(self._paced.get(name, begun), begun) + count / self.per_second
         self._paced = {other: until for other, until in self._paced.items() if until > now} | {name: ends}
-        await self.clock.sleep(max(ends - now, 0))
+        left = ends - now
+        while left > 0:
+            await self.clock.sleep(min(left, LOOK_SECONDS))
+            left -= LOOK_SECONDS
+            if left > 0 and await self.is_to_end(job_id):
+                raise NotOurs
 
 
 class BackfillWork:
@@ -188,7 +194,7 @@ class BackfillWork:
             self._answers = self._answers or not answers[0].unasked
             filled += answers
         failed = sum(1 for one in filled if one.error is not None)
-        await self._asking.rest(self._wanting, begun, len(filled))
+        await self._asking.rest(self._wanting, self._job.id, begun, len(filled))
         cursor = f"{group[-1].position} {int(spent * MICROS)}"
         return Part(cursor, (), len(filled) - failed, failed)
 

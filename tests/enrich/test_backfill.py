@@ -15,6 +15,7 @@ import pytest
 from gateway.demo.twilio import TwilioDouble
 from gateway.domain.backfill import Filled
 from gateway.manage.backfill_work import Asking
+from gateway.manage.jobs import NotOurs
 from gateway.store import contacts as book
 from gateway.store.tables import contact_facts, jobs, lookup_days, number_lookups
 from tests.enrich.conftest import resolve, rows, settled
@@ -239,7 +240,7 @@ async def test_what_all_pay_for_is_paced_together(lite: Node) -> None:
             return 100.0
 
         async def sleep(self, seconds: float) -> None:
-            waits.append(round(seconds, 3))
+            waits[-1] = round(waits[-1] + seconds, 3)
 
     asking: Any = Asking(lite.gateway.store, lite.gateway.backfills.asking._filling)
     asking.clock = Still()
@@ -253,8 +254,16 @@ async def test_what_all_pay_for_is_paced_together(lite: Node) -> None:
     ):
         credentials = "theirs" if own else None
         of_org = SimpleNamespace(id=org, organization=SimpleNamespace(lookup_credentials=credentials))
-        await asking.rest(SimpleNamespace(source=source, org=of_org), 100.0, 10)
+        waits.append(0.0)
+        await asking.rest(SimpleNamespace(source=source, org=of_org), "job_1", 100.0, 10)
     assert waits == [1.0, 2.0, 1.0, 1.0, 1.0, 2.0]
+
+    async def cancelled(job_id: str) -> bool:
+        return True
+
+    asking.is_to_end = cancelled
+    with pytest.raises(NotOurs):
+        await asking.rest(SimpleNamespace(source="twilio", org=of_org), "job_1", 100.0, 10)
 
 
 async def test_a_job_goes_on_after_a_death_and_asks_for_nothing_twice(
