@@ -35,6 +35,7 @@ from gateway.domain.room import Room
 from gateway.egress.client import EgressClient
 from gateway.egress.guard import is_own
 from gateway.enrich import keeping, told
+from gateway.enrich.account_tests import AccountTests
 from gateway.enrich.belonging import Belonging
 from gateway.enrich.book import Book
 from gateway.enrich.caller import Callers
@@ -86,6 +87,7 @@ RECORD_LINGER_SECONDS: Final = 0.005
 POLL_SECONDS: Final = 1.0
 FOLLOW_SECONDS: Final = 0.5
 LOOK_EVERY_ALONE: Final = 5.0
+BACKFILLS_AT_ONCE: Final = 4
 DISK_RESERVE_BYTES: Final = 64 * 1024 * 1024
 
 
@@ -127,9 +129,10 @@ class Gateway:
         self.creates = Creates(store, self.directory, calls, self.keeping, clock, metrics)
         questions = Questions(calls, self.keeping, Room(), clock, metrics)
         self.connectors = Connectors(questions, clock)
+        usual = Lifetimes(caller_name=settings.twilio_caller_name_days * DAY_MS)
         self.lookups = Lookups(
-            Twilio(self.client, settings.twilio_lookup_url), lookup_account(settings),
-            Lifetimes(name=settings.twilio_caller_name_days * DAY_MS), store, clock, metrics,
+            Twilio(self.client, settings.twilio_lookup_url), lookup_account(settings), usual, store, clock,
+            metrics,
         )  # fmt: skip
         self.callers = Callers(
             (Book(), self.connectors, Numbers(self.lookups)), self.keeping,
@@ -156,10 +159,10 @@ class Gateway:
         ranges = {kind.value: RangeJobs(store, self.directory, kind, self.later.see) for kind in JobKind}
         self.jobs = Jobs(
             store, clock, self._lease_for_work, ranges, but=(backfill.KIND,),
-            busy=lambda: self.dispatcher.spare.busy, look_every=LOOK_EVERY_ALONE if alone else POLL_SECONDS,
+            traffic=lambda: self.dispatcher.spare.busy, look_every=LOOK_EVERY_ALONE if alone else POLL_SECONDS,
         )  # fmt: skip
         self.backfill_jobs = Jobs(
-            store, clock, self._lease_for_work, {backfill.KIND: self.backfills},
+            store, clock, self._lease_for_work, {backfill.KIND: self.backfills}, at_once=BACKFILLS_AT_ONCE,
             look_every=LOOK_EVERY_ALONE if alone else POLL_SECONDS,
         )  # fmt: skip
         self.backfills.wake_jobs = self.backfill_jobs.wake
@@ -184,6 +187,8 @@ class Gateway:
             callers=self.callers,
             previews=Previews(self.callers, clock),
             keeping=self.keeping,
+            endpoints=questions.endpoints,
+            account_tests=AccountTests(self.lookups),
             parser=EventParser(
                 max_event_bytes=settings.max_event_bytes, enforce_schemas=settings.schema_mode == "enforce"
             ),
@@ -199,6 +204,7 @@ class Gateway:
             removal=Removal(store, clock),
             backfills=self.backfills,
             lookup_account=lookup_account(settings) is not None,
+            lookup_lifetimes=usual,
             create_orgs=settings.create_orgs == "on_write",
             max_event_bytes=settings.max_event_bytes,
             cdn_loop=cdn_loop,

@@ -16,8 +16,11 @@ if TYPE_CHECKING:
 
 _ELASTIC = ("name", "base_url")
 _COLUMNS = {
-    "id": 0, "name": 1, "base_url": 2, "status": 0, "disabled_reason": 2, "failing_since": 4, "priority": 3,
+    "id": 0, "name": 1, "base_url": 2, "status": 0, "lookups": 1, "disabled_reason": 2, "failing_since": 4,
+    "priority": 3,
 }  # fmt: skip
+
+_READ = {"lookups": member("lookup_health", "state")}
 
 
 @click.group()
@@ -57,7 +60,9 @@ def show_connector(connector: Row, as_json: bool) -> None:
     if as_json:
         show_json(connector)
         return
-    show_fields(connector, skip=("secret",))
+    shown = {**connector}
+    health = shown.pop("lookup_health", None) or {}
+    show_fields(shown | {f"lookups {name}": value for name, value in health.items()}, skip=("secret",))
     if connector.get("secret"):
         click.echo(f"\nThe secret, shown this once:\n{connector['secret']}")
 
@@ -85,7 +90,9 @@ def create(
 def list_connectors(client: GatewayClient, as_json: bool, limit: int) -> None:
     """List connectors, newest first."""
     found = client.list_connectors(limit=limit)
-    columns = [Column(name, member(name), rank, name in _ELASTIC) for name, rank in _COLUMNS.items()]
+    columns = [
+        Column(name, _READ.get(name, member(name)), rank, name in _ELASTIC) for name, rank in _COLUMNS.items()
+    ]
     show_list(client, as_json, found, columns)
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from gateway.client import GatewayClient
     from gateway.client.types import (
         ChosenFields,
+        ChosenLookupCacheDays,
         LookupCredentials,
         Organization,
         OrganizationSettings,
@@ -22,9 +23,10 @@ if TYPE_CHECKING:
 
 RESETTABLE: Final = (
     "retention-days", "own-numbers", "context-template", "caller-fields", "lookup-budget",
-    "lookup-credentials",
+    "lookup-credentials", "lookup-cache-days",
 )  # fmt: skip
 _LEVELS: Final = ("A", "B", "C", "none")
+_LOOKED_UP: Final = ("caller_name", "line_type", "carrier")
 
 
 @click.group()
@@ -60,7 +62,9 @@ def _show(organization: Organization, as_json: bool) -> None:
     shown: dict[str, Any] = {**organization}
     levels = shown.pop("caller_fields")
     lookups = shown.pop("lookups_today")
+    days = shown.pop("lookup_cache_days")
     shown |= {f"caller_fields {level}": text for level, text in _effective(levels).items()}
+    shown["lookup_cache_days"] = ", ".join(f"{name} {count}" for name, count in days.items())
     shown["lookups today"] = f"{lookups['used']:,} of {lookups['budget']:,}"
     if not lookups["budget"] and shown["lookup_budget"] != 0:
         shown["lookups today"] += " (there is no account to charge)"
@@ -104,6 +108,14 @@ def _effective(levels: Mapping[str, list[str] | None]) -> dict[str, str]:
 )
 @click.option("--lookup-account-sid", help="The organization's own account for lookups of numbers.")
 @click.option("--lookup-token-env", help="Variable that holds the account's token.")
+@click.option(
+    "--lookup-cache-days",
+    "cache_days",
+    multiple=True,
+    metavar="FIELD=DAYS",
+    help="For how many days caller_name, line_type or carrier is of use before it is asked for anew; "
+    "repeatable. A field that is not named stays as it is; --reset lookup-cache-days takes all back.",
+)
 @click.option(
     "--reset",
     "taken_back",
@@ -149,6 +161,7 @@ def _changes(
     lookup_budget: int | None,
     lookup_account_sid: str | None,
     lookup_token_env: str | None,
+    cache_days: tuple[str, ...],
 ) -> OrganizationSettings:
     """What is set, out of the options that were given."""
     changes: OrganizationSettings = {}
@@ -164,7 +177,21 @@ def _changes(
         changes["lookup_budget"] = lookup_budget
     if lookup_account_sid is not None or lookup_token_env is not None:
         changes["lookup_credentials"] = _account(lookup_account_sid, lookup_token_env)
+    if cache_days:
+        changes["lookup_cache_days"] = _cache_days(cache_days)
     return changes
+
+
+def _cache_days(given: tuple[str, ...]) -> ChosenLookupCacheDays:
+    """`("carrier=7",)`. Raises click.BadParameter."""
+    days: dict[str, Any] = {}
+    for name, count in pairs(given, "="):
+        if name not in _LOOKED_UP:
+            raise click.BadParameter(f"{name!r} is none of {', '.join(_LOOKED_UP)}")
+        if not (count.isascii() and count.isdigit()):
+            raise click.BadParameter(f"{name} must be a whole number of days, such as {name}=30")
+        days[name] = int(count)
+    return cast("ChosenLookupCacheDays", days)
 
 
 def _account(sid: str | None, token_env: str | None) -> LookupCredentials:
@@ -181,6 +208,21 @@ def _caller_fields(levels: tuple[str, ...]) -> ChosenFields:
             raise click.BadParameter(f"{level!r} is no level: levels are {', '.join(_LEVELS)}")
         fields[level] = [name.strip() for name in names.split(",") if name.strip()]
     return cast("ChosenFields", fields)
+
+
+@organizations.command("test-lookups")
+@click.argument("org_id")
+@client_command()
+def test_lookups(client: GatewayClient, as_json: bool, org_id: str) -> None:
+    """See whether the provider of telephone data answers and takes the account; exits with 1 unless it does.
+
+    One question that costs nothing, in the account that the organization's lookups are charged to: its own,
+    or the installation's.
+    """
+    result = client.test_lookups(org_id)
+    show_json(result) if as_json else show_fields({**result})
+    if not result["ok"]:
+        raise click.exceptions.Exit(1)
 
 
 @organizations.command("erase")

@@ -46,7 +46,8 @@ class TwilioDouble:
     """`asked` grows while it runs. A context manager.
 
     `say` sets what a package of a number is; `instead` answers in place of everything; `gate` holds every
-    answer until it is set, `delay` each for so many seconds.
+    answer but the first `ungated` until it is set, `delay` each for so many seconds. `refusal` is what other
+    accounts are told.
     """
 
     def __init__(self, host: str = "127.0.0.1") -> None:
@@ -54,6 +55,8 @@ class TwilioDouble:
         self.refused = 0
         self.instead: Callable[[Asked], Response] | None = None
         self.gate: threading.Event | None = None
+        self.ungated = 0
+        self.refusal = (401, 20003)
         self.delay: Callable[[Asked], float] | None = None
         self.account = (ACCOUNT_SID, AUTH_TOKEN)
         self._examples = fixture_files.twilio_examples()
@@ -119,12 +122,12 @@ class TwilioDouble:
             return self._problem(404, 20404)
         if headers.get("authorization") != self._expected():
             self.refused += 1
-            return self._problem(401, 20003)
+            return self._problem(*self.refusal)
         fields = parse_qs(scope["query_string"].decode()).get("Fields", [""])[0]
         names = tuple(name for name in fields.split(",") if name)
         asked = Asked(unquote(raw.removeprefix(PATH)), names, raw, headers)
         self.asked.append(asked)
-        if self.gate is not None:
+        if self.gate is not None and len(self.asked) > self.ungated:
             await asyncio.to_thread(self.gate.wait)
         if self.delay is not None:
             await asyncio.sleep(self.delay(asked))

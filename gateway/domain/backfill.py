@@ -53,11 +53,13 @@ class Estimate:
 @dataclass(frozen=True, slots=True)
 class Filled:
     """What came of one number. `error` is why nothing did; `later`: nothing was asked, and it may be soon;
-    `hopeless`: no other number will do better."""
+    `hopeless`: no other number will do better; `unasked`: nothing was asked nor will be, so that it tells
+    nothing of the others."""
 
     error: str | None = None
     later: bool = False
     hopeless: bool = False
+    unasked: bool = False
 
 
 def amount_text(amount: Decimal) -> str:

@@ -94,6 +94,10 @@ class JobCancel(NoFields):
     """`POST /api/jobs/{id}/cancel`."""
 
 
+class LookupsTest(NoFields):
+    """`POST /api/organizations/{id}/test-lookups`."""
+
+
 @dataclass(frozen=True, slots=True)
 class Span:
     """Events that were accepted from `since` on and before `until` (ms; None: no end), of these types.

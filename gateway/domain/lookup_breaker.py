@@ -4,6 +4,7 @@ monotonic seconds, given as arguments.
     closed     every question goes; five failures in a row open it, and so does half of the last twenty
     open       none goes, for five seconds, twice as long after each failed probe, never over ten
     half open  one goes, the probe: when it is answered, everything is as at the beginning
+    any        one that a person insists on goes
 
 Slow is a failure, counted while the answer is still out: a CRM that hangs is known to hang before its own
 time limit says so. An answer that is merely wrong is none: the CRM is there, and the next number may be
@@ -75,6 +76,11 @@ class Breaker:
     def closed(self) -> bool:
         return not self._opened
 
+    @property
+    def open_until(self) -> float | None:
+        """From when on a probe goes; None while it is closed."""
+        return self._until if self._opened else None
+
     def state(self, now: float) -> State:
         if not self._opened:
             return "closed"
@@ -89,6 +95,14 @@ class Breaker:
         self._probe = Pass(self._epoch, probe=True)
         return self._probe
 
+    def insist(self, now: float) -> Pass:
+        """Lets a question go whatever the state; while the breaker is open it is the probe, if none is out.
+        Whoever gets the pass says what became of it."""
+        one = Pass(self._epoch, probe=self._opened)
+        if self._opened and self._probe is None:
+            self._probe = one
+        return one
+
     def count(self, one: Pass, verdict: Verdict, now: float) -> None:
         """What became of a question. Only its first word counts, and none of those that were under way when
         the breaker opened or closed: they are of another time."""
@@ -99,6 +113,9 @@ class Breaker:
             return
         if one is self._probe:
             self._judge_probe(verdict, now)
+        elif self._opened:
+            if verdict == "answered":
+                self._close()
         elif verdict != "neither":
             self._add(verdict == "failed", now)
 
@@ -114,9 +131,12 @@ class Breaker:
         if verdict == "failed":
             self._open(min(self._pause * 2, LONGEST_PAUSE), now)
         elif verdict == "answered":
-            self._opened, self._in_a_row = False, 0
-            self._failed.clear()
-            self._epoch += 1
+            self._close()
+
+    def _close(self) -> None:
+        self._opened, self._in_a_row, self._probe = False, 0, None
+        self._failed.clear()
+        self._epoch += 1
 
     def _open(self, pause: float, now: float) -> None:
         self._opened, self._pause, self._until = True, pause, now + pause

@@ -1,13 +1,13 @@
 """What a provider of telephone data is asked about a number, and how long its word is of use.
 
     package                    fields                 for            of use
-    line_type_intelligence     line_type, carrier     every number   30 days
+    line_type_intelligence     line_type, carrier     every number   30 days, by setting 1 to 365, each
     caller_name                caller_name            +1             30 days, by setting 1 to 90
     either, when it failed                                           1 hour: then it is asked for anew
     the number is none                                               30 days
 
-Every package costs money each time it is asked for, so only those are that nothing of use is known of. The
-clock is an argument.
+Every package costs money each time it is asked for, so only those are of which a field is out of date. What
+is not out of date is told meanwhile, and stays when asking fails. The clock is an argument.
 """
 
 from __future__ import annotations
@@ -20,12 +20,13 @@ from typing import Final, Literal
 import msgspec
 
 Package = Literal["line_type_intelligence", "caller_name"]
+LookupField = Literal["line_type", "carrier", "caller_name"]
 
 LINE: Final[Package] = "line_type_intelligence"
 NAME: Final[Package] = "caller_name"
 PACKAGES: Final[tuple[Package, ...]] = (LINE, NAME)
 
-FIELDS: Final[Mapping[Package, tuple[str, ...]]] = {
+FIELDS: Final[Mapping[Package, tuple[LookupField, ...]]] = {
     LINE: ("line_type", "carrier"),
     NAME: ("caller_name",),
 }
@@ -52,11 +53,18 @@ class Credentials:
 
 class Told(msgspec.Struct, frozen=True, array_like=True):
     """What came of one package when it was asked for at `at` (ms): values by field, none when the provider
-    has none; or the word for its failure."""
+    has none; or the word for its failure. A failure at `failed_at` (ms) is of a later question: what was told
+    at the one before stays beside it."""
 
     at: int
     values: dict[str, str] = {}
     error: str | None = None
+    failed_at: int | None = None
+
+    @property
+    def asked_at(self) -> int:
+        """When (ms) it was last asked for."""
+        return self.at if self.failed_at is None else self.failed_at
 
 
 class Record(msgspec.Struct, frozen=True, array_like=True):
@@ -81,29 +89,49 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Lifetimes:
-    """How long what was told is of use, in milliseconds."""
+    """How long what was told is of use, in milliseconds: field by field, and that the number is none."""
 
-    line: int = LINE_DAYS * DAY_MS
-    name: int = NAME_DAYS * DAY_MS
+    line_type: int = LINE_DAYS * DAY_MS
+    carrier: int = LINE_DAYS * DAY_MS
+    caller_name: int = NAME_DAYS * DAY_MS
     invalid: int = INVALID_DAYS * DAY_MS
 
+    def of(self, name: str) -> int:
+        """Of the field with this name."""
+        found: int = getattr(self, name)
+        return found
+
     def until(self, package: Package, told: Told) -> int:
-        """Until when (ms) it is of use."""
+        """Until when (ms) it is not to be asked for anew: as soon as one of its fields is out of date it
+        is."""
         if told.error is not None:
-            return told.at + FAILED_MS
-        return told.at + (self.line if package == LINE else self.name)
+            return told.asked_at + FAILED_MS
+        return told.at + min(map(self.of, FIELDS[package]))
+
+    def in_date(self, record: Record, now: int) -> dict[Package, Told]:
+        """Which packages are not to be asked for anew at `now` (ms)."""
+        return {name: told for name, told in record.packages.items() if now < self.until(name, told)}
 
     def usable(self, record: Record, now: int) -> dict[Package, Told]:
-        """What of the record is of use at `now` (ms)."""
-        return {name: told for name, told in record.packages.items() if now < self.until(name, told)}
+        """What of the record can be told at `now` (ms): of each package the fields that are not out of
+        date, and its failure for as long as that counts."""
+        found = {}
+        for package, told in record.packages.items():
+            values = {name: text for name, text in told.values.items() if now < told.at + self.of(name)}
+            counts = now < self.until(package, told)
+            if values or counts:
+                found[package] = Told(told.at, values, told.error if counts else None)
+        return found
 
     def invalid_until(self, record: Record) -> int:
         return 0 if record.invalid_at is None else record.invalid_at + self.invalid
 
     def expires_at(self, record: Record) -> int:
         """When nothing of the record is of use any more."""
+        told = record.packages.items()
+        fields = (one.at + self.of(name) for _, one in told for name in one.values)
         return max(
-            self.invalid_until(record), *(self.until(name, told) for name, told in record.packages.items()), 0
+            self.invalid_until(record), *(self.until(package, one) for package, one in told), *fields, 0
         )
 
 
@@ -137,10 +165,10 @@ def missing(
     """Which packages are to be asked for; with `since` (ms) also those that were not asked for since then."""
     if now < lifetimes.invalid_until(record) and (since is None or (record.invalid_at or 0) >= since):
         return ()
-    usable = lifetimes.usable(record, now)
+    known = lifetimes.in_date(record, now)
     if since is not None:
-        usable = {name: told for name, told in usable.items() if told.at >= since}
-    return tuple(package for package in wanted(phone) if package not in usable)
+        known = {name: told for name, told in known.items() if told.asked_at >= since}
+    return tuple(package for package in wanted(phone) if package not in known)
 
 
 def added(record: Record, asked: Collection[Package], report: Report, at: int) -> Record:
@@ -150,14 +178,23 @@ def added(record: Record, asked: Collection[Package], report: Report, at: int) -
     packages = dict(record.packages)
     for package in asked:
         error = report.errors.get(package)
-        values = {} if error is not None else dict(report.values.get(package, {}))
-        packages[package] = Told(at, values, error)
+        if error is None:
+            packages[package] = Told(at, dict(report.values.get(package, {})))
+        else:
+            packages[package] = _failure(packages.get(package), error, at)
     return Record(packages)
 
 
 def failed(record: Record, asked: Collection[Package], error: str, at: int) -> Record:
     """The record when nothing could be learned from an answer to a question of `at` (ms)."""
-    return Record(record.packages | {package: Told(at, error=error) for package in asked})
+    before = record.packages
+    return Record(before | {package: _failure(before.get(package), error, at) for package in asked})
+
+
+def _failure(before: Told | None, error: str, at: int) -> Told:
+    if before is None or not before.values:
+        return Told(at, error=error)
+    return Told(before.at, before.values, error, at)
 
 
 def values_of(told: Iterable[Told]) -> tuple[dict[str, str], dict[str, int]]:

@@ -27,6 +27,7 @@ from pydantic import (
 from gateway.domain.caller_fields import CallerFields
 from gateway.domain.context import Wording, wording
 from gateway.domain.context_template import MOST_TEMPLATE, read_template
+from gateway.domain.lookup_cache import NOT_CHOSEN, LookupCacheDays, merged
 from gateway.domain.phone import Phone, parse
 from gateway.errors import Detail
 
@@ -82,6 +83,9 @@ class OrganizationSettings(BaseModel):
 
     lookup_budget: Annotated[int | None, Field(ge=0, le=MOST_LOOKUPS)] = None
     """How many numbers may be looked up for calls in a day (UTC); 0: none; None: as many as by default."""
+
+    lookup_cache_days: LookupCacheDays = NOT_CHOSEN
+    """For how many days each field of a lookup is of use before it is asked for anew."""
 
     @cached_property
     def wording(self) -> Wording:
@@ -168,6 +172,9 @@ def patched(stored: str, update: BaseModel) -> str:
         mode="json", include=update.model_fields_set & set(OrganizationSettings.model_fields)
     )
     defaults = DEFAULTS.model_dump(mode="json")
+    days: LookupCacheDays | None = getattr(update, "lookup_cache_days", None)
+    if days is not None:
+        given["lookup_cache_days"] = merged(values.get("lookup_cache_days", {}), days) or None
     for name, value in given.items():
         if value is None or value == defaults[name]:
             values.pop(name, None)

@@ -7,8 +7,8 @@
     resolutions   the answers themselves, for whoever asks again or waits for more
     questions     one question to one connector; `endpoints` knows whom to spare, `flights` makes one of many
                   that are the same, `room` bounds how many are open
-    lookups       one number, claimed, charged and asked for; `accounts` knows which account to spare, and
-                  `filling` does it for a job
+    lookups       one number, claimed, charged and asked for; `accounts` knows which account to spare,
+                  `account_tests` tries one, and `filling` does it for a job
     creating      callers whom nobody knows; `belonging` finds the contact of a call
     previewing    what an agent would be told; `tallying` counts
 

@@ -32,6 +32,11 @@ class Account:
             return "rate_limited"
         return self.breaker.admit(now) or "breaker_open"
 
+    def insist(self, now: float) -> Pass | str:
+        """As `admit`, for a person: it goes also while the provider is spared, though not while the provider
+        has asked to be left alone."""
+        return "rate_limited" if now < self.quiet_until else self.breaker.insist(now)
+
     def learn(self, one: Pass, answer: Report | Failed | None, now: float) -> None:
         """What became of a question; None when it was not put."""
         if answer is None:

@@ -1,5 +1,5 @@
-"""What this node has learned of the systems behind connectors: one breaker and one measure of patience for
-each organization's base URL. Two connectors that lead to the same place share them.
+"""What this node has learned of the systems behind connectors: one breaker, one measure of patience and the
+latest outcomes for each organization's base URL. Two connectors that lead to the same place share them.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import Final
 from gateway.domain.connector import Connector
 from gateway.domain.hedging import Hedging
 from gateway.domain.lookup_breaker import Breaker, Pass, Verdict
+from gateway.domain.lookup_health import UNKNOWN, Health, Latest, health
 from gateway.metrics import Metrics
 
 log = logging.getLogger("gateway.callers")
@@ -24,6 +25,7 @@ class Endpoint:
 
     breaker: Breaker = field(default_factory=Breaker)
     hedging: Hedging = field(default_factory=Hedging)
+    latest: Latest = field(default_factory=Latest)
 
 
 class Endpoints:
@@ -41,6 +43,14 @@ class Endpoints:
                 self._forget_the_healthy()
             endpoint = self._known[key] = Endpoint()
         return endpoint
+
+    def health(self, connector: Connector, now: int, monotonic: float) -> Health:
+        """How the connector is doing at `now` (ms), which is also `monotonic` (seconds)."""
+        endpoint = self._known.get((connector.org_id, connector.url))
+        if endpoint is None:
+            return UNKNOWN
+        latest, until = endpoint.latest, endpoint.breaker.open_until
+        return health(latest, None if until is None else latest.spared_until(until, now, monotonic))
 
     def count(self, connector: Connector, one: Pass, verdict: Verdict, now: float, why: str) -> None:
         """What became of a question (`Breaker.count`); a change is told in log and metrics, with `why`."""

@@ -9,7 +9,7 @@ from gateway.domain.backfill import Filled
 from gateway.domain.errand import Errand
 from gateway.domain.resolution import Inquiry
 from gateway.enrich.connectors import ConnectorAsk, Connectors
-from gateway.enrich.lookups import GONE, Lookups
+from gateway.enrich.lookups import ERASED, GONE, LEFT_BEHIND, Lookups
 from gateway.store import contacts
 from gateway.store.directory import OrgView
 from gateway.store.store import Store
@@ -21,7 +21,8 @@ _LATER: Final = frozenset(
         "connect_timeout", "target_unreachable",
     }
 )  # fmt: skip
-_HOPELESS: Final = frozenset({"refused", "no_credentials", "target_denied", "tls"})
+_HOPELESS: Final = frozenset({"refused", "forbidden", "suspended", "no_credentials", "target_denied", "tls"})
+_UNASKED: Final = frozenset({GONE, ERASED, LEFT_BEHIND})
 
 
 class Filling:
@@ -36,10 +37,10 @@ class Filling:
         """Has the provider asked for what is missing of the number (E.164): once in the whole job."""
         person, since = org.organization.cipher.person(phone), errand.since
         seen = await self._lookups.look(org, phone, person, errand)
-        if self._lookups.missing(seen.record, phone, since) and (seen.error in (None, "budget")):
+        if self._lookups.missing(org, seen.record, phone, since) and (seen.error in (None, "budget")):
             # That was a call's question, which wants less, or may not cost anything any more.
             seen = await self._lookups.look(org, phone, person, errand)
-        if not self._lookups.missing(seen.record, phone, since):
+        if not self._lookups.missing(org, seen.record, phone, since):
             return Filled()
         return _filled(seen.error or "unavailable")
 
@@ -53,7 +54,7 @@ class Filling:
         errors = []
         for ask in asks:
             if not await self._in_book(org, phone):
-                return Filled(GONE)
+                return Filled(GONE, unasked=True)
             subject = ask.subject._replace(begun_at=errand.begun_at)
             answer = (await self._connectors.ask(subject, None)).answer
             if isinstance(answer, Failed):
@@ -69,4 +70,4 @@ class Filling:
 
 
 def _filled(error: str) -> Filled:
-    return Filled(error, later=error in _LATER, hopeless=error in _HOPELESS)
+    return Filled(error, error in _LATER, error in _HOPELESS, error in _UNASKED)

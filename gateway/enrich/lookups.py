@@ -16,6 +16,7 @@ from gateway.clock import Clock
 from gateway.domain.contact import Knowledge
 from gateway.domain.errand import Errand
 from gateway.domain.ids import new_id
+from gateway.domain.lookup_cache import lifetimes_of
 from gateway.domain.number_lookup import (
     EMPTY,
     Credentials,
@@ -80,25 +81,26 @@ class _Question:
 
 
 class Lookups:
-    """Asks for numbers. `credentials`: the installation's own account, if it has one."""
+    """Asks for numbers. `credentials`: the installation's own account, if it has one; `usual`: for how long
+    what was told is of use where an organization has not chosen."""
 
     def __init__(
         self,
         provider: Provider,
         credentials: Credentials | None,
-        lifetimes: Lifetimes,
+        usual: Lifetimes,
         store: Store,
         clock: Clock,
         metrics: Metrics,
     ) -> None:
-        self.lifetimes = lifetimes
+        self._usual = usual
         self.clock = clock
-        self._provider = provider
+        self.provider = provider
+        self.accounts = Accounts(metrics)
         self._credentials = credentials
         self._store = store
         self._metrics = metrics
         self._room = Room()
-        self._accounts = Accounts(metrics)
         self._flights: Flights[tuple[str, bytes], Seen] = Flights("look up")
 
     def credentials(self, org: OrgView) -> Credentials | None:
@@ -110,9 +112,15 @@ class Lookups:
         chosen = org.organization.settings.lookup_budget
         return daily_budget(chosen, has_account=self.credentials(org) is not None)
 
-    def missing(self, record: Record, phone: str, since: int | None = None) -> tuple[Package, ...]:
+    def lifetimes(self, org: OrgView) -> Lifetimes:
+        """For how long the organization uses what was told."""
+        return lifetimes_of(org.organization.settings.lookup_cache_days, self._usual)
+
+    def missing(
+        self, org: OrgView, record: Record, phone: str, since: int | None = None
+    ) -> tuple[Package, ...]:
         """What is to be asked of the number (`domain.number_lookup.missing`)."""
-        return missing(record, phone, self.clock.now(), self.lifetimes, since)
+        return missing(record, phone, self.clock.now(), self.lifetimes(org), since)
 
     async def look(self, org: OrgView, phone: str, person: bytes, errand: Errand) -> Seen:
         """What is known of the number (E.164) when what was missing has been asked for."""
@@ -148,7 +156,7 @@ class Lookups:
             standing = await self._read(org, person)
             if standing is None:
                 return Seen(error=UNAVAILABLE)
-            packages = self.missing(standing.record, phone, errand.since)
+            packages = self.missing(org, standing.record, phone, errand.since)
             if not packages:
                 return Seen(standing.record)
             if self.clock.now() >= standing.claimed_until:
@@ -169,7 +177,7 @@ class Lookups:
             return await self._ask(question, credentials) if there_is_one else question.seen("busy")
 
     async def _ask(self, question: _Question, credentials: Credentials) -> Seen | None:
-        account = self._accounts.of(credentials)
+        account = self.accounts.of(credentials)
         admitted = account.admit(self.clock.monotonic())
         if isinstance(admitted, str):
             return question.seen(admitted)
@@ -180,7 +188,7 @@ class Lookups:
                 return claim
             asked_at, begun = self.clock.now(), self.clock.monotonic()
             org, packages = question.org, question.packages
-            answer = await self._provider.ask(credentials, org.id, question.phone, packages)
+            answer = await self.provider.ask(credentials, org.id, question.phone, packages)
             self._measure(question, answer, self.clock.monotonic() - begun)
         finally:
             account.learn(admitted, answer, self.clock.monotonic())
@@ -249,11 +257,12 @@ class Lookups:
         """What is paid and cannot be read is remembered, or the next call would pay it again; unless it would
         take the place of something that is of use."""
         record, packages = question.standing.record, question.packages
-        if not answer.unreadable or self.lifetimes.usable(record, asked_at).keys() & set(packages):
+        lifetimes = self.lifetimes(question.org)
+        if not answer.unreadable or lifetimes.in_date(record, asked_at).keys() & set(packages):
             await self._give_up(tx, question, claim, answer, asked_at)
             return
         record = failed(record, packages, answer.error, asked_at)
-        org, expires_at = question.org, self.lifetimes.expires_at(record)
+        org, expires_at = question.org, lifetimes.expires_at(record)
         if org.id in await organizations.erasures(tx.conn, [org.id]):
             await rows.keep(tx.conn, org.organization.cipher, claim, record, asked_at, expires_at)
 
@@ -271,7 +280,7 @@ class Lookups:
         org, cipher = question.org, question.org.organization.cipher
         # Locked: an erasure that is under way is waited for, and one that begins waits.
         living = await organizations.erasures(tx.conn, [org.id])
-        expires_at = self.lifetimes.expires_at(record)
+        expires_at = self.lifetimes(org).expires_at(record)
         if org.id not in living or not await rows.keep(tx.conn, cipher, claim, record, asked_at, expires_at):
             return
         values, times = values_of(record.packages.values())

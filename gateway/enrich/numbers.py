@@ -53,7 +53,7 @@ class NumberAsk:
         if not recalled.reachable:
             return self.without(UNAVAILABLE)
         self.record = recalled.number.record
-        return None if self.lookups.missing(self.record, self.phone) else self._heard()
+        return None if self.lookups.missing(self.org, self.record, self.phone) else self._heard()
 
     async def hear(self, memory: asyncio.Future[Recalled]) -> Heard:
         known = self.known(await asyncio.shield(memory))
@@ -72,7 +72,7 @@ class NumberAsk:
 
     def _heard(self, error: str | None = None) -> Heard:
         """What the record comes to, with why it is not more."""
-        now, lifetimes = self.lookups.clock.now(), self.lookups.lifetimes
+        now, lifetimes = self.lookups.clock.now(), self.lookups.lifetimes(self.org)
         if error is None and now < lifetimes.invalid_until(self.record):
             return Heard(SOURCE, "failed", error="invalid")
         usable = lifetimes.usable(self.record, now)

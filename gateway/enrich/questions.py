@@ -23,7 +23,7 @@ from gateway.crm.wire import Calls, LookupResult, Question
 from gateway.domain.connector import Connector
 from gateway.domain.exchange import Exchange
 from gateway.domain.freshness import expires_at
-from gateway.domain.lookup_breaker import Pass, judge, slow_after_ms
+from gateway.domain.lookup_breaker import Pass, Verdict, judge, slow_after_ms
 from gateway.domain.resolution import Inquiry
 from gateway.domain.room import Room
 from gateway.enrich.endpoints import Endpoint, Endpoints
@@ -171,6 +171,7 @@ class Questions:
 
         def slow() -> None:
             self.endpoints.count(connector, one, "failed", self._clock.monotonic(), "slow")
+            self.endpoints.of(connector).latest.late()
 
         return asyncio.get_running_loop().call_later(seconds, slow)
 
@@ -190,9 +191,20 @@ class Questions:
         verdict = judge(error, said.exchange.status_code)
         if self._gave_up(said, subject.connector, ends, begun):
             verdict = "neither"
+        self._remember(endpoint, verdict, error, late=one.counted, took=now - begun)
         self.endpoints.count(subject.connector, one, verdict, now, error or "answered")
         if error in (None, "timeout") or verdict == "neither":
             endpoint.hedging.took(now - begun)
+
+    def _remember(
+        self, endpoint: Endpoint, verdict: Verdict, error: str | None, *, late: bool, took: float
+    ) -> None:
+        """For people who look at the connector."""
+        at = self._clock.now()
+        if error is None:
+            endpoint.latest.answered(at, round(took * 1000), late=late)
+        elif verdict != "neither":
+            endpoint.latest.failed(at, error)
 
     def _gave_up(self, said: Said, connector: Connector, ends: float | None, begun: float) -> bool:
         """Whether the connector failed because it was told that nobody would wait any longer, though its own

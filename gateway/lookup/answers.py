@@ -24,6 +24,7 @@ _FIELDS: Final[Mapping[Package, Mapping[str, str]]] = {
     "caller_name": {"caller_name": "caller_name"},
 }
 _PACKAGE_ERRORS: Final = {60601: "not_approved", 60607: "not_covered"}
+_NOT_ACTIVE: Final = 20005
 _UNSENT: Final = frozenset(
     {"dns", "connect_refused", "connect_timeout", "tls", "target_denied", "target_unreachable", "aborted"}
 )
@@ -58,7 +59,7 @@ def _unusable(exchange: Exchange) -> Failed | None:
         charged = exchange.error not in _UNSENT
         return Failed(exchange.error, exchange.error_detail, status, charged=charged)
     if status in (401, 403):
-        return Failed("refused", f"answered {status}: it does not take the credentials", status)
+        return _refused(exchange, status)
     if status == 429:
         return Failed("rate_limited", "answered 429", status, wait_ms=_wait_ms(exchange))
     if status != 200:
@@ -67,6 +68,29 @@ def _unusable(exchange: Exchange) -> Failed | None:
     if exchange.response_truncated:
         return Failed("too_large", "the answer is longer than 64 KiB", status, charged=True)
     return None
+
+
+def _refused(exchange: Exchange, status: int) -> Failed:
+    """Whom it does not know is told apart from whom it does not serve: they are mended elsewhere."""
+    code = _code(exchange)
+    if code == _NOT_ACTIVE:
+        what = f"answered {status}: the account is not active, but suspended or closed"
+        return Failed("suspended", what, status, code=code)
+    if status == 403:
+        what = "answered 403: the account, or the key that is used for it, may not look up numbers"
+        return Failed("forbidden", what, status, code=code)
+    what = "answered 401: it does not take the credentials: account or token is wrong, or not good any more"
+    return Failed("refused", what, status, code=code)
+
+
+def _code(exchange: Exchange) -> int | None:
+    """Twilio's own code of an error, if the answer is one of Twilio's."""
+    try:
+        answer = decode(exchange.response_body)
+    except NotJson:
+        return None
+    code = answer.get("code") if isinstance(answer, dict) else None
+    return code if isinstance(code, int) and not isinstance(code, bool) and 0 < code < 100_000 else None
 
 
 def _report(answer: Mapping[str, Any], phone: str, packages: Sequence[Package]) -> Report | Failed:

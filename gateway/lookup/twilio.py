@@ -43,8 +43,9 @@ class Twilio:
     async def ask(
         self, credentials: Credentials, org_id: str, phone: str, packages: Sequence[Package]
     ) -> Report | Failed:
+        fields = f"?Fields={','.join(packages)}" if packages else ""
         exchange = await self._client.get(
-            f"{self._base_url}/v2/PhoneNumbers/{quote(phone, safe='')}?Fields={','.join(packages)}",
+            f"{self._base_url}/v2/PhoneNumbers/{quote(phone, safe='')}{fields}",
             headers=(
                 ("Accept", "application/json"),
                 ("Authorization", f"Basic {_basic(credentials)}"),

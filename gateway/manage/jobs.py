@@ -4,7 +4,7 @@ Each transaction does a part of the work and moves the job on by exactly that pa
 nothing half done and nothing twice: whoever takes the job over goes on where it stands.
 Between two parts it rests for three times as long as the part took, so that the database is mostly there for
 others; while events come in, for a hundred times, so that hardly one of them in a hundred meets a part.
-Several jobs take turns.
+Several jobs take turns; a loop may work on some of them side by side.
 
 What the parts of a kind are, is that kind's business (`Kind`, `Work`).
 """
@@ -76,7 +76,7 @@ class Kind(Protocol):
         """The job was cancelled: takes back what has not had its effect yet. May be done again."""
 
 
-class _NotOurs(Exception):
+class NotOurs(Exception):
     """Another node has the job, or it is to end."""
 
 
@@ -87,7 +87,8 @@ class _Fault(Exception):
 class Jobs:
     """A loop of a node, for the kinds of jobs that it knows: those that wait for somebody outside have one of
     their own, so that nobody else waits with them. `lease()` is the node's lease, None while it may take
-    nothing up; `busy()` says whether there are events that a part could hold up."""
+    nothing up; `at_once` is how many jobs it works on side by side; `traffic()` says whether there are
+    events that a part could hold up."""
 
     def __init__(
         self,
@@ -98,38 +99,54 @@ class Jobs:
         *,
         look_every: float,
         but: Sequence[str] = (),
-        busy: Callable[[], bool] = lambda: False,
+        at_once: int = 1,
+        traffic: Callable[[], bool] = lambda: False,
     ) -> None:
         self._store = store
         self._clock = clock
         self._lease = lease
         self._kinds = kinds
         self._look_every = look_every
-        self._busy = busy
+        self._traffic = traffic
         # One loop takes all that no other does: also what this version does not know, to end it.
         self._but = but
         self._only = () if but else tuple(kinds)
-        self._woken = asyncio.Event()
+        self._woken, self._woken_to_end = asyncio.Event(), asyncio.Event()
         self._stopping = False
+        self._at_once = at_once
+        self._under_way: set[str] = set()
+        self._taking = asyncio.Lock()
+        self._busy = 0
+        self._looked_after = False
         self._idle = asyncio.Event()
         self._idle.set()
 
     def wake(self) -> None:
-        """There is something to do."""
+        """There is something to do, or to end."""
         self._woken.set()
+        self._woken_to_end.set()
 
     async def stop(self) -> None:
-        """Begins nothing more, and waits for the transaction that is open."""
+        """Begins nothing more, and waits for the transactions that are open."""
         self._stopping = True
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._idle.wait(), STOP_PATIENCE_SECONDS)
 
     async def run(self) -> None:
-        """Until cancelled. After trouble of any kind comes a pause: nothing is tried in a circle."""
+        """Until cancelled."""
+        workers = [self._run() for _ in range(self._at_once)]
+        if self._at_once > 1:  # they may all have to wait for somebody: who ends a job does not wait for them
+            workers.append(self._run(ending=True))
+        await asyncio.gather(*workers)
+
+    async def _run(self, *, ending: bool = False) -> None:
+        """One job after the other, with `ending` only those that are to end. After trouble of any kind comes
+        a pause: nothing is tried in a circle."""
         while not self._stopping:
+            self._busy += 1
             self._idle.clear()
             try:
-                worked = await self._turn()
+                worked = await self._turn(ending)
             except _Fault:
                 worked = None
             except Overloaded as problem:
@@ -139,38 +156,68 @@ class Jobs:
                 log.exception("jobs failed")
                 worked = None
             finally:
-                self._idle.set()
+                self._busy -= 1
+                if not self._busy:
+                    self._idle.set()
             if worked is None:
                 await self._clock.sleep(PAUSE_AFTER_TROUBLE_SECONDS)
             elif not worked:
-                await self._wait()
+                await self._wait(ending)
 
-    async def _turn(self) -> bool:
+    async def _turn(self, ending: bool) -> bool:
         """One job's turn; False when there is none."""
-        job = await self._take()
-        if job is not None:
-            await self._work(job)
-        return job is not None
-
-    async def _wait(self) -> None:
-        sleep = asyncio.ensure_future(self._clock.sleep(self._look_every))
-        woken = asyncio.ensure_future(self._woken.wait())
+        async with self._taking:  # or two would take the same, for it is this node's already
+            job = await self._take(ending)
+            if job is None:
+                return False
+            self._under_way.add(job.id)
+        self._look_too()
         try:
-            await asyncio.wait((sleep, woken), return_when=asyncio.FIRST_COMPLETED)
+            await self._work(job)
         finally:
-            sleep.cancel()
-            woken.cancel()
-        self._woken.clear()
+            self._under_way.discard(job.id)
+        return True
 
-    async def _take(self) -> Row[Any] | None:
+    def _look_too(self) -> None:
+        """Who took a job does not look for the next: another must."""
+        if self._at_once > 1:
+            self._woken.set()
+
+    async def _wait(self, ending: bool) -> None:
+        """Until there is something to do, or it is time to look; of several that wait one looks by time."""
+        if ending:
+            await self._woken_or(self._woken_to_end, self._look_every)
+        elif self._looked_after:
+            await self._woken_or(self._woken, None)
+        else:
+            self._looked_after = True
+            try:
+                await self._woken_or(self._woken, self._look_every)
+            finally:
+                self._looked_after = False
+
+    async def _woken_or(self, woken: asyncio.Event, seconds: float | None) -> None:
+        waiting: list[asyncio.Future[Any]] = [asyncio.ensure_future(woken.wait())]
+        if seconds is not None:
+            waiting.append(asyncio.ensure_future(self._clock.sleep(seconds)))
+        try:
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for one in waiting:
+                one.cancel()
+        woken.clear()
+
+    async def _take(self, ending: bool) -> Row[Any] | None:
         lease = self._lease()
-        if lease is None or self._stopping:
+        if lease is None or self._stopping or (ending and len(self._under_way) < self._at_once):
             return None
+        only, but, beside = self._only, self._but, tuple(self._under_way)
         async with self._store.looking_up() as conn:
-            if not await jobs.any_running(conn, only=self._only, but=self._but):
+            if not await jobs.any_running(conn, only=only, but=but, beside=beside, ending=ending):
                 return None
         async with self._store.transaction() as tx:
-            return await jobs.take(tx.conn, lease, self._clock.now(), only=self._only, but=self._but)
+            now = self._clock.now()
+            return await jobs.take(tx.conn, lease, now, only=only, but=but, beside=beside, ending=ending)
 
     async def _work(self, job: Row[Any]) -> None:
         """Works on the job for its turn. Whatever goes wrong ends it, except that the database is away."""
@@ -181,7 +228,7 @@ class Jobs:
                 await self._finish(job, JobStatus.CANCELLED)
             elif await self._go_on(job, await kind.open(job)):
                 await self._finish(job, JobStatus.DONE)
-        except _NotOurs:
+        except NotOurs:
             return
         except Overloaded:
             raise
@@ -200,7 +247,7 @@ class Jobs:
             matched = await work.count()
             async with self._store.transaction() as tx:
                 if not await jobs.set_matched(tx.conn, job, matched, self._clock.now()):
-                    raise _NotOurs
+                    raise NotOurs
         cursor: str | None = job.cursor
         async with contextlib.aclosing(work.parts(cursor)) as parts:
             async for part in parts:
@@ -212,7 +259,7 @@ class Jobs:
 
     async def _write(self, job: Row[Any], work: Work, part: Part, cursor: str | None) -> None:
         if self._lease() != job.lease or self._stopping:
-            raise _NotOurs
+            raise NotOurs
         begun = self._clock.monotonic()
         async with self._store.transaction() as tx:
             await self._move(tx, job, part, cursor)
@@ -220,14 +267,14 @@ class Jobs:
             reached("job.before_commit")
         reached("job.after_commit")
         work.written(part)
-        await self._clock.sleep(rest_after(self._clock.monotonic() - begun, self._busy()))
+        await self._clock.sleep(rest_after(self._clock.monotonic() - begun, self._traffic()))
 
     async def _move(self, tx: Transaction, job: Row[Any], part: Part, cursor: str | None) -> None:
         moved = await jobs.advance(
             tx.conn, job, cursor, to=part.cursor, done=part.done, failed=part.failed, now=self._clock.now()
         )
         if not moved:
-            raise _NotOurs
+            raise NotOurs
 
     async def _finish(self, job: Row[Any], status: JobStatus, error: str | None = None) -> None:
         async with self._store.transaction() as tx:

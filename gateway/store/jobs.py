@@ -7,10 +7,10 @@ the node whose lease it carries, while nobody has asked to end it.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from typing import Any
 
-from sqlalchemy import and_, insert, or_, select, text, update
+from sqlalchemy import ColumnElement, and_, insert, or_, select, text, update
 from sqlalchemy.engine import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -51,17 +51,37 @@ async def running_on(conn: AsyncConnection, object_id: str) -> str | None:
     return (await conn.execute(query.limit(1))).scalar_one_or_none()
 
 
+async def is_to_end(conn: AsyncConnection, job_id: str) -> bool:
+    """Whether somebody has asked for the end of the job."""
+    query = select(jobs.c.cancel_requested).where(jobs.c.id == job_id)
+    return bool((await conn.execute(query)).scalar_one_or_none())
+
+
 async def any_running(
-    conn: AsyncConnection, *, only: Collection[str] = (), but: Collection[str] = ()
+    conn: AsyncConnection,
+    *,
+    only: Collection[str] = (),
+    but: Collection[str] = (),
+    beside: Collection[str] = (),
+    ending: bool = False,
 ) -> bool:
-    """Whether there is a job to work on: of the kinds `only` (none named: of all), and not
-    of those in `but`."""
-    query = select(jobs.c.id).where(_RUNNING, *_of(only, but))
+    """Whether there is a job to work on: of the kinds `only` (none named: of all), not of those in `but`, and
+    none of the jobs `beside`; with `ending` only one that is to end."""
+    query = select(jobs.c.id).where(_RUNNING, *_of(only, but, beside, ending))
     return (await conn.execute(query.limit(1))).first() is not None
 
 
-def _of(only: Collection[str], but: Collection[str]) -> list[Any]:
-    return [jobs.c.kind.in_(only)] if only else [jobs.c.kind.not_in(but)] if but else []
+def _of(
+    only: Collection[str], but: Collection[str], beside: Collection[str], ending: bool
+) -> Iterator[ColumnElement[bool]]:
+    if only:
+        yield jobs.c.kind.in_(only)
+    elif but:
+        yield jobs.c.kind.not_in(but)
+    if beside:
+        yield jobs.c.id.not_in(beside)
+    if ending:
+        yield jobs.c.cancel_requested
 
 
 async def take(
@@ -71,14 +91,16 @@ async def take(
     *,
     only: Collection[str] = (),
     but: Collection[str] = (),
+    beside: Collection[str] = (),
+    ending: bool = False,
 ) -> Row[Any] | None:
     """The job that has waited longest of those that no other living node works on; it is this node's then.
-    `only` and `but` as for `any_running`."""
+    `only`, `but`, `beside` and `ending` as for `any_running`."""
     others = (await leases.live(conn, clock_now)) - {lease}
     free = or_(jobs.c.lease.is_(None), jobs.c.lease.not_in(others))
     pick = (
         select(jobs.c.id)
-        .where(_RUNNING, free, *_of(only, but))
+        .where(_RUNNING, free, *_of(only, but, beside, ending))
         .order_by(jobs.c.updated_at, jobs.c.id)
         .limit(1)
     )

@@ -13,7 +13,10 @@ from starlette.datastructures import Headers, QueryParams
 from gateway.clock import Clock
 from gateway.dispatch.trial import Trials
 from gateway.domain.event import EventParser
+from gateway.domain.number_lookup import Lifetimes
+from gateway.enrich.account_tests import AccountTests
 from gateway.enrich.caller import Callers
+from gateway.enrich.endpoints import Endpoints
 from gateway.enrich.keeping import Keeping
 from gateway.enrich.previewing import Previews
 from gateway.ingest.accept import Accept
@@ -52,6 +55,8 @@ class Services:
     callers: Callers
     previews: Previews
     keeping: Keeping
+    endpoints: Endpoints
+    account_tests: AccountTests
     parser: EventParser
     rules: Rules
     connector_rules: connectors.Rules
@@ -65,6 +70,7 @@ class Services:
     removal: Removal
     backfills: Backfills
     lookup_account: bool
+    lookup_lifetimes: Lifetimes
     create_orgs: bool
     max_event_bytes: int
     cdn_loop: str

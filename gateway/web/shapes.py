@@ -16,7 +16,8 @@ from gateway.domain.caller_fields import CallerFields
 from gateway.domain.connector import PATHS, Endpoint
 from gateway.domain.delivery import DUE_QUEUE, Status, shown_status
 from gateway.domain.event import PRIORITY_NAMES, Event
-from gateway.domain.number_lookup import daily_budget
+from gateway.domain.lookup_cache import lifetimes_of
+from gateway.domain.number_lookup import DAY_MS, Lifetimes, daily_budget
 from gateway.domain.organization_settings import loaded
 from gateway.domain.url import shorten
 from gateway.domain.waiting import Waiting
@@ -306,9 +307,12 @@ def _request_headers(
     return headers + [(name, "[secret]") for name in (revision["headers"] if revision else {})]
 
 
-def organization(row: Row[Any], lookups: int, *, platform_account: bool) -> answers.Organization:
+def organization(
+    row: Row[Any], lookups: int, *, platform_account: bool, usual: Lifetimes
+) -> answers.Organization:
     """`lookups`: how many there were for calls today; `platform_account`: whether the installation has an
-    account that is charged where an organization has none."""
+    account that is charged where an organization has none; `usual`: for how long what was told is of use
+    where an organization has not chosen."""
     settings = loaded(row.settings)
     has_own = row.lookup_credentials is not None
     budget = daily_budget(settings.lookup_budget, has_account=has_own or platform_account)
@@ -321,9 +325,18 @@ def organization(row: Row[Any], lookups: int, *, platform_account: bool) -> answ
         "lookup_budget": settings.lookup_budget,
         "has_lookup_credentials": has_own,
         "lookups_today": {"used": lookups, "budget": budget},
+        "lookup_cache_days": _lookup_cache_days(lifetimes_of(settings.lookup_cache_days, usual)),
         "audit_head": None if row.audit_hash is None else bytes(row.audit_hash).hex(),
         "created_at": format_time(row.created_at),
         "erased_at": time(row.erased_at),
+    }
+
+
+def _lookup_cache_days(of_use: Lifetimes) -> answers.LookupCacheDays:
+    return {
+        "caller_name": of_use.caller_name // DAY_MS,
+        "line_type": of_use.line_type // DAY_MS,
+        "carrier": of_use.carrier // DAY_MS,
     }
 
 

@@ -9,6 +9,7 @@ from sqlalchemy.engine import Row
 
 from gateway.clock import format_time
 from gateway.domain.connector import PATHS, Connector, Endpoint
+from gateway.domain.lookup_health import Health
 from gateway.domain.url import shorten
 from gateway.manage.stats import Stats
 from gateway.store.cipher import Cipher
@@ -24,8 +25,11 @@ _ENDPOINTS: Final[dict[Kind, Endpoint]] = {
 _SIGNATURES: Final = {"x-hum-signature": "sha256=", "webhook-signature": "v1,"}
 
 
-def connector(found: Connector, health: Any | None, *, whole: bool, now: int) -> answers.Connector:
-    """A connector as it is shown at `now` (ms); `whole` is False for viewers, who see its URL shortened."""
+def connector(
+    found: Connector, health: Any | None, lookups: Health, *, whole: bool, now: int
+) -> answers.Connector:
+    """A connector as it is shown at `now` (ms): `health` is that of the calls it is sent, `lookups` how it
+    answers when it is asked; `whole` is False for viewers, who see its URL shortened."""
     return {
         "id": found.id,
         "org_id": found.org_id,
@@ -38,6 +42,7 @@ def connector(found: Connector, health: Any | None, *, whole: bool, now: int) ->
         "failing_since": shapes.time(health.failing_since) if health else None,
         "rotation": shapes.rotation(found, now),
         "last_delivery": shapes.last_delivery(health),
+        "lookup_health": _lookup_health(lookups),
         "timeout_ms": found.timeout_ms,
         "create_contacts": found.create_contacts,
         "sync_calls": found.sync_calls,
@@ -45,6 +50,17 @@ def connector(found: Connector, health: Any | None, *, whole: bool, now: int) ->
         "priority": found.priority,
         "created_at": format_time(found.created_at),
         "updated_at": format_time(found.updated_at),
+    }
+
+
+def _lookup_health(health: Health) -> answers.LookupHealth:
+    return {
+        "state": health.state,
+        "open_until": shapes.time(health.open_until),
+        "last_answer_at": shapes.time(health.last_answer_at),
+        "last_answer_ms": health.last_answer_ms,
+        "last_error": health.last_error,
+        "last_error_at": shapes.time(health.last_error_at),
     }
 
 

@@ -166,7 +166,7 @@ async def test_the_provider_of_telephone_data_holds_no_answer_up(
     async with asked(any_database, twilio) as (node, crm):
         shown = []
         for number, (name, (instead, delay)) in enumerate(TROUBLES.items()):
-            node.gateway.lookups._accounts._known.clear()  # how it behaved before is forgotten
+            node.gateway.lookups.accounts._known.clear()  # how it behaved before is forgotten
             twilio.instead, twilio.delay = instead, lambda _, delay=delay: delay  # type: ignore[misc]
             for again in range(3):  # a moment in which the machine does something else is no moment of ours
                 numbers = phones(100 * number + 30 * again, 30)
@@ -183,7 +183,7 @@ async def test_the_provider_of_telephone_data_holds_no_answer_up(
                 assert one.body["errors"][-1]["source"] == "lookup"
             shown.append(f"{name} {max(one.seconds for one in found) * 1000:.0f} ms")
         twilio.instead, twilio.delay = None, lambda _: 2.0
-        node.gateway.lookups._accounts._known.clear()
+        node.gateway.lookups.accounts._known.clear()
         monkeypatch.setattr(Hearing, "wait", lambda self, seconds: self.finish())
         control = await ask_at(node, phones(1_000, 5), rate=100, deadline_ms=DEADLINE_MS)
         assert late(control)

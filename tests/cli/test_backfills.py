@@ -123,6 +123,9 @@ def test_the_whole_way_at_a_gateway(tmp_path: Path, monkeypatch: pytest.MonkeyPa
                 assert result.exit_code == 0, result.output
                 return result.stdout
 
+            assert "installation" in run("organizations", "test-lookups", "acme")
+            assert not twilio.charged()
+            twilio.asked.clear()
             run("contacts", "set", PHONE, "--tag", "vip")
             run("contacts", "set", "+4930123456", "--tag", "vip")
             told = run("contacts", "backfill", "twilio", "--dry-run")

@@ -74,6 +74,22 @@ def test_a_ping_that_fails_is_a_failure(run: Run, gateway: FakeGateway) -> None:
     assert "does not take the secret" in told.output
 
 
+def test_how_it_answers_lookups_is_a_column_and_some_lines(run: Run, gateway: FakeGateway) -> None:
+    health = {
+        "state": "open", "open_until": "2026-11-20T21:05:14.123Z", "last_answer_at": None,
+        "last_answer_ms": None, "last_error": "timeout", "last_error_at": "2026-11-20T21:05:09.123Z",
+    }  # fmt: skip
+    spared = BRIDGE | {"lookup_health": health}
+    gateway.on(f"GET {PATH}", httpx.Response(200, json={"data": [spared, BRIDGE], "next_cursor": None}))
+    gateway.on(f"GET {PATH}/cnr_1", httpx.Response(200, json=spared), httpx.Response(200, json=BRIDGE))
+    heads, _, first, second = run("connectors", "list").stdout.splitlines()
+    at = heads.split().index("lookups")
+    assert (first.split()[at], second.split()[at]) == ("open", "-")
+    shown = run("connectors", "get", "cnr_1").stdout
+    assert "lookups state           open\n" in shown and "lookups last_error      timeout\n" in shown
+    assert "lookups" not in run("connectors", "get", "cnr_1").stdout  # of an older gateway
+
+
 def test_the_log_is_a_table_and_an_entry_shows_both_sides(run: Run, gateway: FakeGateway) -> None:
     gateway.on(f"GET {PATH}/cnr_1/requests", httpx.Response(200, json={"data": [ENTRY], "next_cursor": None}))
     listed = run(

@@ -33,6 +33,7 @@ def test_the_settings_are_shown_one_a_line(run: Run, gateway: FakeGateway) -> No
     shown = {name.strip(): value.strip() for name, value in lines.items()}
     assert shown["lookups today"] == "12 of 1,000"
     assert shown["lookup_budget"] == "the default"
+    assert shown["lookup_cache_days"] == "caller_name 90, line_type 30, carrier 30"
     assert shown["caller_fields A"] == "name, notes, fields.plan"
     assert shown["caller_fields B"] == "name  (as the level above allows)"
     assert shown["own_numbers"] == "+13175550100"
@@ -62,6 +63,35 @@ def test_budget_and_account_are_set_and_the_token_is_no_argument(
     refused = update("--lookup-account-sid", "AC1", "--lookup-token-env", "THEIR_TOKEN")
     assert (refused.exit_code, "THEIR_TOKEN is not set" in refused.stderr) == (1, True)
     assert len(gateway.requests) == 1
+
+
+def test_how_long_lookups_are_of_use_is_set_field_by_field(update: Run, gateway: FakeGateway) -> None:
+    assert update("--lookup-cache-days", "caller_name=90", "--lookup-cache-days", "carrier=7").exit_code == 0
+    assert body_of(gateway.requests[0]) == {"lookup_cache_days": {"caller_name": 90, "carrier": 7}}
+    for wrong in ("carrier", "carrier=", "carrier=-1", "carrier=1.5", "carrier=٣", "name=30"):
+        refused = update("--lookup-cache-days", wrong)
+        assert refused.exit_code == 2, wrong
+    assert "none of caller_name, line_type, carrier" in update("--lookup-cache-days", "name=30").stderr
+    assert update("--lookup-cache-days", "carrier=7", "--reset", "lookup-cache-days").exit_code == 2
+    assert len(gateway.requests) == 1
+
+
+def test_the_account_for_lookups_is_tested(run: Run, gateway: FakeGateway) -> None:
+    refused: Any = samples.responses()["testLookups"][200]
+    good = refused | {
+        "ok": True,
+        "status_code": 200,
+        "error": None,
+        "error_detail": "",
+        "provider_code": None,
+    }
+    gateway.on(f"POST {HERE}/test-lookups", httpx.Response(200, json=good), httpx.Response(200, json=refused))
+    assert run("organizations", "test-lookups", "acme").exit_code == 0
+    told = run("organizations", "test-lookups", "acme")
+    assert told.exit_code == 1
+    assert "does not take the credentials" in told.stdout and "20003" in told.stdout
+    told = run("organizations", "test-lookups", "acme", "--json")
+    assert (told.exit_code, json.loads(told.stdout)) == (1, refused)
 
 
 def test_each_setting_can_be_taken_back(update: Run, gateway: FakeGateway) -> None:

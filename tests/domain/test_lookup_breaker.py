@@ -132,6 +132,45 @@ def test_what_was_under_way_when_it_opened_or_closed_says_nothing_any_more() -> 
     assert breaker.state(106.0) == "closed"
 
 
+@pytest.mark.parametrize(
+    ("before", "insisted", "state"),
+    [
+        ("", "a", "closed"),
+        ("ffff", "f", "open"),  # while it is closed it is a question like any other
+        ("fffff", "a", "closed"),
+        ("fffff", "f", "open"),
+        ("fffff", "n", "open"),
+    ],
+)
+def test_a_person_may_ask_at_any_time(before: str, insisted: str, state: str) -> None:
+    breaker = after(before)
+    one = breaker.insist(101.0)
+    breaker.count(one, VERDICTS[insisted], 101.0)
+    assert breaker.state(101.0) == state
+    assert (breaker.admit(101.0) is None) is (state == "open")
+
+
+def test_a_person_asks_beside_the_probe() -> None:
+    """Whichever is answered first ends it; a failure of the one beside the probe changes nothing."""
+    for beside, state in (("f", "half_open"), ("n", "half_open"), ("a", "closed")):
+        breaker = after("fffff")
+        probe = breaker.admit(105.0)
+        assert probe is not None
+        one = breaker.insist(106.0)
+        assert breaker.admit(106.0) is None
+        breaker.count(one, VERDICTS[beside], 106.0)
+        assert breaker.state(106.0) == state
+        breaker.count(probe, "failed", 107.0)  # of another time, if it was closed
+        assert breaker.state(107.0) == ("closed" if state == "closed" else "open")
+
+
+def test_when_it_is_probed() -> None:
+    assert Breaker().open_until is None
+    assert after("fffff").open_until == 105.0
+    assert after("f", after("fffff"), 105.0).open_until == 115.0
+    assert after("a", after("fffff"), 105.0).open_until is None
+
+
 def test_a_question_counts_once() -> None:
     breaker = Breaker()
     one = breaker.admit(100.0)

@@ -11,6 +11,8 @@ from pydantic import ValidationError
 
 from gateway.client import types as client_types
 from gateway.domain import organization_settings, phone
+from gateway.domain.lookup_cache import lifetimes_of
+from gateway.domain.number_lookup import DAY_MS, Lifetimes
 from gateway.domain.organization_settings import (
     DEFAULTS,
     OrganizationSettings,
@@ -79,3 +81,45 @@ def test_every_setting_is_taken_shown_and_known_to_the_client() -> None:
     assert declared < set(OrganizationUpdate.model_fields)
     assert declared < set(get_type_hints(answers.Organization))
     assert set(OrganizationUpdate.model_fields) == set(get_type_hints(client_types.OrganizationSettings))
+
+
+@pytest.mark.parametrize(
+    ("steps", "stored"),
+    [
+        ([{"carrier": 7}], {"carrier": 7}),
+        ([{"carrier": 7}, {"caller_name": 90}], {"carrier": 7, "caller_name": 90}),
+        ([{"carrier": 7, "caller_name": 90}, {"carrier": None}], {"caller_name": 90}),
+        ([{"carrier": 7}, {"carrier": None}], None),
+        ([{"carrier": 7}, {}], {"carrier": 7}),
+        ([{"carrier": 7}, None], None),
+        ([{}], None),
+    ],
+)
+def test_how_long_lookups_are_of_use_is_patched_field_by_field(steps: list[Any], stored: Any) -> None:
+    text = "{}"
+    for step in steps:
+        text = change(text, lookup_cache_days=step)
+    assert json.loads(text).get("lookup_cache_days") == stored
+    if stored is None:
+        assert text == "{}"
+
+
+@pytest.mark.parametrize(
+    ("chosen", "field"),
+    [
+        ({"caller_name": 0}, "caller_name"), ({"caller_name": 91}, "caller_name"),
+        ({"line_type": 366}, "line_type"), ({"carrier": 0}, "carrier"), ({"carrier": 1.5}, "carrier"),
+        ({"carrier": "7"}, "carrier"), ({"carrier": True}, "carrier"), ({"name": 7}, "name"),
+    ],
+)  # fmt: skip
+def test_days_have_bounds(chosen: dict[str, Any], field: str) -> None:
+    with pytest.raises(ValidationError) as refused:
+        change("{}", lookup_cache_days=chosen)
+    assert {error["loc"] for error in refused.value.errors()} == {("lookup_cache_days", field)}
+
+
+def test_what_is_chosen_goes_before_what_is_usual() -> None:
+    usual = Lifetimes(caller_name=60 * DAY_MS)
+    assert lifetimes_of(loaded("{}").lookup_cache_days, usual) is usual
+    chosen = loaded(change("{}", lookup_cache_days={"carrier": 7})).lookup_cache_days
+    assert lifetimes_of(chosen, usual) == Lifetimes(carrier=7 * DAY_MS, caller_name=60 * DAY_MS)

@@ -207,7 +207,7 @@ def worth(line: Any, name: Any, invalid: int | None, error: str | None) -> tuple
 
 def differing() -> list[Any]:
     found = []
-    lookups: Any = SimpleNamespace(lifetimes=Lifetimes(), clock=SimpleNamespace(now=lambda: NOW))
+    lookups: Any = SimpleNamespace(lifetimes=lambda org: Lifetimes(), clock=SimpleNamespace(now=lambda: NOW))
     for line, name, invalid, error in itertools.product(
         KEPT, KEPT, INVALID_SINCE, (None, "timeout", "budget")
     ):

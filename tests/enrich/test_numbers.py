@@ -208,6 +208,45 @@ async def test_what_is_a_month_old_is_asked_for_anew(node: Node, twilio: TwilioD
     assert len(twilio.asked) == 2
 
 
+async def test_each_field_is_asked_for_anew_in_its_own_time(node: Node, twilio: TwilioDouble) -> None:
+    """Only the package with a field that is out of date is bought; what is in date is told meanwhile, and
+    when asking fails."""
+    await resolve(node)
+    await set_up(node, lookup_cache_days={"caller_name": 90, "line_type": 20, "carrier": 5})
+    shown = (await node.call("GET", "/api/organizations/acme")).json()
+    assert shown["lookup_cache_days"] == {"caller_name": 90, "line_type": 20, "carrier": 5}
+    await age(node, 5 * DAY - 60)
+    await resolve(node)
+    assert len(twilio.asked) == 1
+    await age(node, 120)
+    twilio.instead = instead(503)
+    contact = (await resolve(node))["contact"]
+    assert (contact["line_type"], contact["carrier"]) == ("nonFixedVoip", None)
+    assert contact["caller_name"] == "Sergio Suarez"
+    twilio.instead = None
+    twilio.say(PHONE, LINE, type="mobile", carrier_name="Example Wireless")
+    contact = (await resolve(node))["contact"]
+    assert (contact["line_type"], contact["carrier"]) == ("mobile", "Example Wireless")
+    assert contact["ages"]["line_type"] < 60 < DAY < contact["ages"]["caller_name"]
+    assert [one.fields for one in twilio.asked] == [(LINE, NAME), (LINE,), (LINE,)]
+    await set_up(node, lookup_cache_days={"caller_name": 1})
+    await resolve(node)
+    assert twilio.asked[-1].fields == (NAME,)
+
+
+async def test_days_that_cannot_be_are_named(lite: Node, twilio: TwilioDouble) -> None:
+    await lite.new_key("admin")
+    for chosen, field in (
+        ({"carrier": 366}, "carrier"),
+        ({"caller_name": 91}, "caller_name"),
+        ({"x": 1}, "x"),
+    ):
+        body = {"lookup_cache_days": chosen}
+        answer = await lite.call("PATCH", "/api/organizations/acme", json=body)
+        assert answer.status_code == 422
+        assert [one["field"] for one in answer.json()["details"]] == [f"lookup_cache_days.{field}"]
+
+
 async def test_what_is_no_number_is_never_asked_for(lite: Node, twilio: TwilioDouble) -> None:
     for phone in ("anonymous", "+266696687", "", "911", "12345", "no number"):
         assert (await resolve(lite, phone))["status"] == "unknown"
@@ -443,7 +482,7 @@ BAD: dict[str, tuple[Any, float, str]] = {
 
 async def face(node: Node, twilio: TwilioDouble, name: str, number: int) -> None:
     """A resolve in which the provider misbehaves so; it is new to the gateway, and must stay so."""
-    node.gateway.lookups._accounts._known.clear()  # how it misbehaved before is forgotten
+    node.gateway.lookups.accounts._known.clear()  # how it misbehaved before is forgotten
     twilio.instead, seconds, word = BAD[name]
     twilio.delay = lambda _: seconds
     found = await resolve(node, f"+1317555{number:04}", deadline_ms=700)
@@ -502,7 +541,7 @@ async def test_it_is_spared_when_it_does_not_answer(lite: Node, twilio: TwilioDo
     assert "hum_gateway_number_lookup_breaker_opened_total 1.0" in page
     assert "hum_gateway_number_lookup_breakers_open 1.0" in page
     twilio.instead = None
-    for account_ in lite.gateway.lookups._accounts._known.values():
+    for account_ in lite.gateway.lookups.accounts._known.values():
         account_.breaker._until = 0.0  # its pause is over
     assert (await resolve(lite))["status"] == "found"
     assert "hum_gateway_number_lookup_breakers_open 0.0" in lite.gateway.metrics.render().decode()

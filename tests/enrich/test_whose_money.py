@@ -131,7 +131,7 @@ async def test_a_job_does_not_go_on_at_anothers_cost(
     await people(node, *PHONES)
     async with held(twilio):
         job = await order(node, 202, key=admin)
-        await until(lambda: bool(twilio.asked), "the first are asked for")
+        await until(lambda: bool(twilio.asked), "the first is asked for")
         await put(node, key=admin, lookup_credentials=None)
     done = await finished(node, job)
     assert (done["status"], done["error"]) == ("failed", "own_account_required")

@@ -116,7 +116,7 @@ def test_what_is_no_answer(body: Any, word: str) -> None:
     ("status", "word", "charged"),
     [
         (401, "refused", False),
-        (403, "refused", False),
+        (403, "forbidden", False),
         (404, "http_status", False),
         (429, "rate_limited", False),
         (302, "http_status", False),
@@ -127,6 +127,33 @@ def test_what_is_no_answer(body: Any, word: str) -> None:
 def test_other_statuses_are_failures(status: int, word: str, charged: bool) -> None:
     found = failed(read(exchange(both(), status), PHONE, [LINE]))
     assert (found.error, found.status, found.charged) == (word, status, charged)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "word", "code"),
+    [
+        (401, {"code": 20003}, "refused", 20003),
+        (403, {"code": 20003}, "forbidden", 20003),
+        (401, {"code": 20005}, "suspended", 20005),
+        (403, {"code": 20005}, "suspended", 20005),
+        (401, {"code": True}, "refused", None),
+        (401, {"code": "20005"}, "refused", None),
+        (401, {"code": 10**9}, "refused", None),
+        (403, [], "forbidden", None),
+        (401, b"<html>", "refused", None),
+        (401, b"", "refused", None),
+    ],
+)
+def test_whom_it_does_not_serve_is_told_from_whom_it_does_not_know(
+    status: int, body: Any, word: str, code: int | None
+) -> None:
+    found = failed(read(exchange(body, status), PHONE, []))
+    assert (found.error, found.status, found.code, found.charged) == (word, status, code, False)
+
+
+def test_nothing_that_is_sold_need_be_asked_for() -> None:
+    found = report(read(exchange(EXAMPLES["fetch"]), EXAMPLES["fetch"]["phone_number"], []))
+    assert (found.valid, found.values, found.errors) == (True, {}, {})
 
 
 @pytest.mark.parametrize(

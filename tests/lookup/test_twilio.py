@@ -52,6 +52,13 @@ async def test_only_one_package(double: TwilioDouble, client: EgressClient) -> N
     assert double.charged() == {(PHONE, LINE): 1}
 
 
+async def test_the_basic_question_names_no_package(double: TwilioDouble, client: EgressClient) -> None:
+    found = await Twilio(client, double.url).ask(ACCOUNT, "acme", PHONE, [])
+    assert found == Report(True)
+    [asked] = double.asked
+    assert (asked.fields, double.charged()) == ((), {})
+
+
 async def test_wrong_credentials_are_told(double: TwilioDouble, client: EgressClient) -> None:
     found = await Twilio(client, double.url).ask(Credentials("AC1", "x"), "acme", PHONE, [LINE])
     assert isinstance(found, Failed)

@@ -20,7 +20,7 @@ from typing import Any
 import asyncpg
 
 from gateway.demo.twilio import TwilioDouble
-from gateway.manage.backfills import PART
+from gateway.manage.backfill_work import PART
 from tests.support.under_load import Stage, open_stage
 
 

@@ -23,6 +23,10 @@ DEFAULTS = {
     "enabled": True, "status": "enabled", "disabled_reason": None, "has_secret": True, "failing_since": None,
     "rotation": None, "last_delivery": None, "timeout_ms": 4000, "create_contacts": False,
     "sync_calls": True, "sync_unknown": True, "priority": 0,
+    "lookup_health": {
+        "state": "unknown", "open_until": None, "last_answer_at": None, "last_answer_ms": None,
+        "last_error": None, "last_error_at": None,
+    },
 }  # fmt: skip
 
 

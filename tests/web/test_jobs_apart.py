@@ -48,5 +48,5 @@ async def test_a_backfill_whose_connector_hangs_holds_up_no_redelivery(any_datab
         assert await replayed(node, made["id"]) == "done"
         cancelled = await node.call("POST", f"/api/jobs/{ordered.json()['id']}/cancel")
         assert cancelled.status_code == 200
-        gate.set()
         assert (await finished(node, ordered.json()))["status"] == "cancelled"
+        gate.set()

@@ -419,6 +419,7 @@ async def test_every_answer_is_as_described(node: Node) -> None:
     await ask("DELETE", "/api/keys/{id}", key["id"])
     await ask("POST", "/api/erasures", json={"phone": "+13175550142"})
     await ask("PATCH", "/api/organizations/{id}", "acme", json={"retention_days": 7})
+    await ask("POST", "/api/organizations/{id}/test-lookups", "acme")
     await ask("DELETE", "/api/organizations/{id}", "acme")
     await ask("GET", "/api/events")  # 410
     successes = {

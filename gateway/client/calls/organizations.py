@@ -6,7 +6,7 @@ from typing import Unpack
 
 from gateway.client.call import call, listing
 from gateway.client.request import Listing, Request, segment
-from gateway.client.types import Erasure, ErasureSettings, Organization, OrganizationSettings
+from gateway.client.types import Erasure, ErasureSettings, LookupTest, Organization, OrganizationSettings
 
 
 class OrganizationCalls:
@@ -35,6 +35,14 @@ class OrganizationCalls:
         client.update_organization("acme", retention_days=90)
         """
         return Request("PATCH", f"/api/organizations/{segment(org_id)}", json=changes)
+
+    @call
+    def test_lookups(self, org_id: str) -> Request[LookupTest]:
+        """Whether the provider of telephone data answers and takes the account; it costs nothing.
+
+        client.test_lookups("acme")["ok"]
+        """
+        return Request("POST", f"/api/organizations/{segment(org_id)}/test-lookups")
 
     @call
     def erase_organization(self, org_id: str) -> Request[None]:

@@ -8,6 +8,17 @@ from gateway.client.types.history import Stats
 from gateway.client.types.webhooks import LastDelivery, Rotation
 
 
+class LookupHealth(TypedDict):
+    """How a connector is doing that is asked about callers, as the node that answers has seen it."""
+
+    state: Literal["unknown", "ok", "slow", "failing", "open"]
+    open_until: str | None
+    last_answer_at: str | None
+    last_answer_ms: int | None
+    last_error: str | None
+    last_error_at: str | None
+
+
 class Connector(TypedDict):
     """The bridge to a CRM."""
 
@@ -22,6 +33,7 @@ class Connector(TypedDict):
     failing_since: str | None
     rotation: Rotation | None
     last_delivery: LastDelivery | None
+    lookup_health: LookupHealth
     timeout_ms: int
     create_contacts: bool
     sync_calls: bool

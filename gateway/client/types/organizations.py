@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Required, TypedDict
+from typing import Any, Literal, Required, TypedDict
 
 
 class AuditEntry(TypedDict):
@@ -49,6 +49,34 @@ class LookupsToday(TypedDict):
     budget: int
 
 
+class LookupCacheDays(TypedDict):
+    """For how many days each field of a lookup is of use: what holds, chosen or not."""
+
+    caller_name: int
+    line_type: int
+    carrier: int
+
+
+class ChosenLookupCacheDays(TypedDict, total=False):
+    """The same, as they are chosen: a field that is not named stays, None gives its default back."""
+
+    caller_name: int | None
+    line_type: int | None
+    carrier: int | None
+
+
+class LookupTest(TypedDict):
+    """What came of testing the account for lookups of numbers; `account` is whose it was."""
+
+    ok: bool
+    account: Literal["own", "installation"] | None
+    status_code: int | None
+    duration_ms: int
+    error: str | None
+    error_detail: str
+    provider_code: int | None
+
+
 class Organization(TypedDict):
     """A customer of HUM."""
 
@@ -60,6 +88,7 @@ class Organization(TypedDict):
     lookup_budget: int | None
     has_lookup_credentials: bool
     lookups_today: LookupsToday
+    lookup_cache_days: LookupCacheDays
     audit_head: str | None
     created_at: str
     erased_at: str | None
@@ -81,6 +110,7 @@ class OrganizationSettings(TypedDict, total=False):
     caller_fields: ChosenFields | None
     lookup_budget: int | None
     lookup_credentials: LookupCredentials | None
+    lookup_cache_days: ChosenLookupCacheDays | None
 
 
 class Erasure(TypedDict):

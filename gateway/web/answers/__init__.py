@@ -26,6 +26,7 @@ from gateway.web.answers.connectors import (
     ConnectorRequestWithBodies,
     ConnectorStats,
     DroppedAnswers,
+    LookupHealth,
     NewConnector,
     PingResult,
 )
@@ -91,7 +92,14 @@ from gateway.web.answers.history import (
 )
 from gateway.web.answers.jobs import BackfillEstimate, Cost, DryRun, Job, JobList
 from gateway.web.answers.keys import ApiKey, KeyList, NewApiKey, Scope
-from gateway.web.answers.organizations import CallerFields, Erasure, Organization, OrganizationList
+from gateway.web.answers.organizations import (
+    CallerFields,
+    Erasure,
+    LookupCacheDays,
+    LookupTest,
+    Organization,
+    OrganizationList,
+)
 from gateway.web.answers.platform import (
     ChangedPlatformWebhook,
     CreatedPlatformWebhook,
@@ -185,6 +193,9 @@ __all__ = [
     "KeyId",
     "KeyList",
     "LastDelivery",
+    "LookupCacheDays",
+    "LookupHealth",
+    "LookupTest",
     "Milliseconds",
     "Mistake",
     "MixedBatch",

@@ -23,6 +23,34 @@ from gateway.web.answers.webhooks import LastDelivery, Rotation
 ConnectorId = Annotated[str, id_of("cnr")]
 
 
+class LookupHealth(TypedDict):
+    """How a connector is doing that is asked about callers, as the node that answers has seen it since it
+    started: other nodes may see it otherwise. Connectors of an organization with the same base URL share
+    it."""
+
+    state: Annotated[
+        Literal["unknown", "ok", "slow", "failing", "open"],
+        Meta(
+            description="`unknown`: it was not asked. `slow`: its latest answer took longer than four "
+            "seconds, or than somebody waits. `failing`: its latest answer was none, or not as it should be. "
+            "`open`: it did not answer, and is spared."
+        ),
+    ]
+    open_until: Annotated[
+        Time | None,
+        Meta(
+            description="While it is `open`: until then it is not asked; then one question goes, the probe."
+        ),
+    ]
+    last_answer_at: Annotated[Time | None, Meta(description="When it last answered as it should.")]
+    last_answer_ms: Annotated[Milliseconds | None, Meta(description="How long that took.")]
+    last_error: Annotated[
+        str | None,
+        Meta(description="The latest failure, as in its log; it stays when answers have come since."),
+    ]
+    last_error_at: Time | None
+
+
 class Connector(TypedDict):
     """The bridge to a CRM."""
 
@@ -47,6 +75,7 @@ class Connector(TypedDict):
         Rotation | None, Meta(description="Null unless the secret is being rotated (rotateConnectorSecret).")
     ]
     last_delivery: Annotated[LastDelivery | None, Meta(description="Of calls; direct calls are in its log.")]
+    lookup_health: LookupHealth
     timeout_ms: Annotated[int, Meta(description="For a whole exchange.")]
     create_contacts: Annotated[
         bool, Meta(description="Whether callers that no connector knows are made contacts there.")

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypedDict
 
 from msgspec import Meta
 
-from gateway.web.answers.fields import Count, Cursor, Hash, OrgId, Time
+from gateway.web.answers.fields import Count, Cursor, Hash, Milliseconds, OrgId, Time
 
 
 class CallerFields(TypedDict):
@@ -27,6 +27,46 @@ class LookupsToday(TypedDict):
     budget: Annotated[
         Count,
         Meta(description="`lookup_budget`, or the default; 0 where there is no account to charge."),
+    ]
+
+
+_Days = Annotated[int, Meta(ge=1)]
+
+
+class LookupCacheDays(TypedDict):
+    """For how many days what a lookup has told of a number is of use before it is asked for anew: what holds,
+    chosen or not. Line type and carrier are sold together, and asked for when one of them is out of date."""
+
+    caller_name: _Days
+    line_type: _Days
+    carrier: _Days
+
+
+class LookupTest(TypedDict):
+    """What came of testing the account for lookups of numbers."""
+
+    ok: Annotated[bool, Meta(description="Whether the provider answers, and takes the account.")]
+    account: Annotated[
+        Literal["own", "installation"] | None,
+        Meta(
+            description="Whose account was tested: the organization's own, or the installation's, which is "
+            "used where it has none. Null: there is none."
+        ),
+    ]
+    status_code: Annotated[int | None, Meta(description="Null when there was no answer.")]
+    duration_ms: Milliseconds
+    error: Annotated[
+        str | None,
+        Meta(
+            description="Null when it is ok. `refused`: wrong credentials. `suspended`: the account is not "
+            "active. `forbidden`: it may not look up numbers. `rate_limited`: the provider is busy, or wants "
+            "to be left alone. `no_credentials`: there is no account. Else a word of the wire, such as "
+            "`connect_refused` or `timeout`, or a later value."
+        ),
+    ]
+    error_detail: Annotated[str, Meta(description="The error in a sentence.")]
+    provider_code: Annotated[
+        int | None, Meta(description="The provider's own number for the error, such as 20003.")
     ]
 
 
@@ -52,6 +92,7 @@ class Organization(TypedDict):
         bool, Meta(description="Whether it has an account of its own for lookups of numbers.")
     ]
     lookups_today: LookupsToday
+    lookup_cache_days: LookupCacheDays
     audit_head: Annotated[
         Hash | None, Meta(description="The hash of the newest entry of its audit log; null: there is none.")
     ]

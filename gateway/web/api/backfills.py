@@ -41,7 +41,8 @@ OPERATIONS = (
         "are settings. That amount as `confirm_cost` orders the job; when it costs another by then, it is "
         "409 `cost_changed`. `twilio` asks for line type, carrier and the network's name, which costs "
         "money; `connectors` asks all enabled connectors, which does not. The job asks for ten numbers in a "
-        "second, goes on after a restart, and never asks for a number twice. Cancelled, it keeps what it has "
+        "second, goes on after a restart, and never asks for a number twice. When the account is refused, it "
+        "fails after one question, which costs nothing. Cancelled, it ends at once and keeps what it has "
         "learned. What is charged to the installation's account only a platform key may confirm, and nobody "
         "while the organization's `lookup_budget` is 0; with an account of its own an organization is free.",
     ),

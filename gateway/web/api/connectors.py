@@ -112,8 +112,11 @@ async def _shown(call: Call, tx: Transaction, connector: Connector) -> answers.C
 
 
 def _shape(call: Call, connector: Connector, known: Any) -> answers.Connector:
+    clock = call.services.clock
+    now, monotonic = clock.now(), clock.monotonic()
+    lookups = call.services.endpoints.health(connector, now, monotonic)
     return shapes_connectors.connector(
-        connector, known, whole=call.principal.sees_secrets_of_urls, now=call.services.clock.now()
+        connector, known, lookups, whole=call.principal.sees_secrets_of_urls, now=now
     )
 
 
@@ -128,6 +131,8 @@ OPERATIONS = (
     Operation(
         "GET", "/api/connectors", "listConnectors", list_connectors, "viewer", "manage", "read",
         "All connectors.", query=PAGE_PARAMETERS, answers={200: answers.ConnectorList},
+        note="`lookup_health` is what the node that answers has seen since it started; other nodes may see "
+        "it otherwise.",
     ),
     Operation(
         "GET", "/api/connectors/{id}", "getConnector", get_connector, "viewer", "manage", "read",

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from gateway.clock import Slices
 from gateway.domain import lookup_account
 from gateway.domain.bounds import MOST_DETAILS
+from gateway.domain.job import LookupsTest
 from gateway.domain.organization_settings import OrganizationUpdate, number_mistakes
 from gateway.errors import Detail, InvalidRequest, NotFound
 from gateway.manage import organizations as manage
@@ -48,6 +49,21 @@ async def update_organization(call: Call) -> Answer:
     return Answer(found)
 
 
+async def test_lookups(call: Call) -> Answer:
+    tested = await call.services.account_tests.run(_named(call))
+    failed = tested.failed
+    content: answers.LookupTest = {
+        "ok": failed is None,
+        "account": tested.account,
+        "status_code": tested.status_code,
+        "duration_ms": tested.duration_ms,
+        "error": failed.error if failed else None,
+        "error_detail": failed.detail if failed else "",
+        "provider_code": failed.code if failed else None,
+    }
+    return Answer(content)
+
+
 async def _check_numbers(call: Call, view: OrgView) -> None:
     wrong: list[Detail] = []
     slices = Slices(call.services.clock)
@@ -74,9 +90,9 @@ async def _shown(call: Call, conn: AsyncConnection, found: Sequence[Row[Any]]) -
     """The organizations as they are shown, each with what it has used of the day's lookups."""
     services = call.services
     used = await number_lookups.used_by(conn, [row.id for row in found], services.clock.now())
+    account, usual = services.lookup_account, services.lookup_lifetimes
     return [
-        shapes.organization(row, used.get(row.id, 0), platform_account=services.lookup_account)
-        for row in found
+        shapes.organization(row, used.get(row.id, 0), platform_account=account, usual=usual) for row in found
     ]
 
 
@@ -105,6 +121,15 @@ OPERATIONS = (
         note="What is not named stays; null gives a field its default back. What is older than the new "
         "retention goes within the hour. What is gone does not come back. "
         "Without an own account only a platform key may raise `lookup_budget` above 1,000.",
+    ),
+    Operation(
+        "POST", "/api/organizations/{id}/test-lookups", "testLookups", test_lookups, "operator", "manage",
+        "write", "See whether the provider of telephone data answers and takes the account.",
+        model=LookupsTest, org="one", waits=True, answers={200: answers.LookupTest},
+        note="One question that costs nothing and is charged to no budget, in the account that the "
+        "organization's lookups are charged to. It goes also while the provider is spared because it did not "
+        "answer, and when it is answered, that is over on this node. One at a time and 5 a second for an "
+        "organization, then 429.",
     ),
     Operation(
         "DELETE", "/api/organizations/{id}", "eraseOrganization", erase_organization, "admin", "manage",

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from gateway.domain.job import LookupsTest
+from gateway.domain.lookup_cache import MOST_LINE_DAYS
+from gateway.domain.number_lookup import MOST_NAME_DAYS
 from gateway.domain.organization_settings import (
     LONGEST_DAYS,
     MOST_OWN_NUMBERS,
@@ -80,6 +83,28 @@ MEANINGS: Final[Mapping[type, Mapping[str, Meaning | None]]] = {
             {"examples": [500]},
             default=False,
         ),
+        "lookup_cache_days": Meaning(
+            "For how many days what a lookup has told of a number is of use before it is asked for anew, "
+            "field by field; a field that is not named stays as it is, one that is null gets its default "
+            "back. Line type and carrier are sold together, and asked for when one of them is out of date. "
+            "Null: the defaults, 30 days unless the operator has set another time for the name.",
+            whole=or_null(
+                {
+                    "type": "object",
+                    "properties": {
+                        name: or_null({"type": "integer", "minimum": 1, "maximum": most})
+                        for name, most in (
+                            ("caller_name", MOST_NAME_DAYS),
+                            ("line_type", MOST_LINE_DAYS),
+                            ("carrier", MOST_LINE_DAYS),
+                        )
+                    },
+                    "additionalProperties": False,
+                    "examples": [{"caller_name": 90, "carrier": 7}],
+                }
+            ),
+            default=False,
+        ),
         "lookup_credentials": Meaning(
             "The organization's own account for lookups of numbers, kept encrypted and never shown. Null: "
             "none; the installation's is used, if it has one.",
@@ -97,6 +122,7 @@ MEANINGS: Final[Mapping[type, Mapping[str, Meaning | None]]] = {
             default=False,
         ),
     },
+    LookupsTest: {},
     ErasureCreate: {
         "phone": Meaning(
             "The number, in E.164.", {"pattern": r"^\+[1-9][0-9]{6,14}$", "examples": ["+13175550142"]}

@@ -127,8 +127,15 @@ organization: Final[answers.Organization] = {
     "caller_fields": {"A": ["name", "notes", "fields.plan"], "B": None, "C": None, "none": ["name"]},
     "lookup_budget": None, "has_lookup_credentials": False,
     "lookups_today": {"used": 12, "budget": 1_000},
+    "lookup_cache_days": {"caller_name": 90, "line_type": 30, "carrier": 30},
     "audit_head": "5d1f0f1c4a4d7b8e2c3b6a9f8e7d6c5b" * 2,
     "created_at": "2026-11-20T21:00:00.000Z", "erased_at": None,
+}  # fmt: skip
+lookup_test: Final[answers.LookupTest] = {
+    "ok": False, "account": "own", "status_code": 401, "duration_ms": 84, "error": "refused",
+    "error_detail": "answered 401: it does not take the credentials: account or token is wrong, or not good "
+    "any more",
+    "provider_code": 20003,
 }  # fmt: skip
 erasure: Final[answers.Erasure] = {
     "id": "job_01k9h3v5q8x2m4n6p7r9s1t3w5", "kind": "erasure", "status": "done", "dry_run": False,
@@ -260,8 +267,10 @@ def requests() -> Mapping[str, Mapping[str, Any]]:
             "lookups": {
                 "lookup_budget": 500,
                 "lookup_credentials": {"account_sid": "AC0123456789abcdef", "auth_token": "0123456789abcdef"},
+                "lookup_cache_days": {"caller_name": 90, "carrier": 7},
             },
         },
+        "testLookups": {"nothing": {}},
         **samples_callers.REQUESTS,
         **samples_contacts.REQUESTS,
         "erasePerson": {
@@ -361,6 +370,7 @@ def responses() -> Mapping[str, Mapping[int, Any]]:
         "listOrganizations": {200: _page(organization)},
         "getOrganization": {200: organization},
         "updateOrganization": {200: organization},
+        "testLookups": {200: lookup_test},
         **samples_callers.RESPONSES,
         **samples_contacts.RESPONSES,
         "erasePerson": {200: erasure},

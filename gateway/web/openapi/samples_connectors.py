@@ -20,6 +20,10 @@ connector: Final[answers.Connector] = {
     "last_delivery": {
         "id": _DELIVERY_ID, "at": "2026-11-20T21:05:09.301Z", "status_code": 200, "error": None,
     },
+    "lookup_health": {
+        "state": "ok", "open_until": None, "last_answer_at": _AT, "last_answer_ms": 71,
+        "last_error": "timeout", "last_error_at": "2026-11-20T19:44:51.870Z",
+    },
     "timeout_ms": 4000, "create_contacts": False, "sync_calls": True, "sync_unknown": True, "priority": 0,
     "created_at": "2026-11-20T21:00:00.000Z", "updated_at": "2026-11-20T21:00:00.000Z",
 }  # fmt: skip
