@@ -159,7 +159,8 @@ class Gateway:
         ranges = {kind.value: RangeJobs(store, self.directory, kind, self.later.see) for kind in JobKind}
         self.jobs = Jobs(
             store, clock, self._lease_for_work, ranges, but=(backfill.KIND,),
-            traffic=lambda: self.dispatcher.spare.busy, look_every=LOOK_EVERY_ALONE if alone else POLL_SECONDS,
+            traffic=lambda: self.dispatcher.spare.busy,
+            look_every=LOOK_EVERY_ALONE if alone else POLL_SECONDS,
         )  # fmt: skip
         self.backfill_jobs = Jobs(
             store, clock, self._lease_for_work, {backfill.KIND: self.backfills}, at_once=BACKFILLS_AT_ONCE,
