@@ -244,7 +244,8 @@ OPERATIONS = (
         "DELETE", "/api/contacts/{id}", "deleteContact", delete_contact, "operator", "manage", "write",
         "Take a contact out of the book.", org="one", answers={204: None},
         note="With all that people have said of it, and what connectors have answered about its numbers. "
-        "Whom a connector knows comes back with the next call. To forget a person for good, erase them.",
+        "Whom a connector knows comes back with the next call. What a lookup has told of a number was paid "
+        "for, and is kept. To forget a person for good, erase them.",
     ),
     Operation(
         "POST", "/api/contacts/{id}/refresh", "refreshContact", refresh_contact, "operator", "manage",
