@@ -27,7 +27,7 @@ from pydantic import (
 from gateway.domain.caller_fields import CallerFields
 from gateway.domain.context import Wording, wording
 from gateway.domain.context_template import MOST_TEMPLATE, read_template
-from gateway.domain.phone import Phone, parse
+from gateway.domain.phone import DEFAULT_REGION, REGIONS, Phone, parse
 from gateway.errors import Detail
 
 MOST_OWN_NUMBERS: Final = 1_000
@@ -66,6 +66,15 @@ ContextTemplate = Annotated[
 ]
 
 
+def _region(text: str) -> str:
+    if text not in REGIONS:
+        raise ValueError("must be a country's two letters, such as US or DE, in capitals")
+    return text
+
+
+Region = Annotated[str, AfterValidator(_region)]
+
+
 class OrganizationSettings(BaseModel):
     """The settings of one organization."""
 
@@ -82,6 +91,14 @@ class OrganizationSettings(BaseModel):
 
     lookup_budget: Annotated[int | None, Field(ge=0, le=MOST_LOOKUPS)] = None
     """How many numbers may be looked up for calls in a day (UTC); 0: none; None: as many as by default."""
+
+    default_region: Region | None = None
+    """The country of numbers that are written without one; None: nobody has said."""
+
+    @property
+    def region(self) -> str:
+        """Where numbers without a country belong, also where nobody has said."""
+        return self.default_region or DEFAULT_REGION
 
     @cached_property
     def wording(self) -> Wording:

@@ -35,7 +35,8 @@ class Previews:
     clock: Clock
 
     async def preview(self, org: OrgView, asked: CallerPreview) -> Preview:
-        number = None if asked.phone is None else parse(asked.phone)
+        region = org.organization.settings.region
+        number = None if asked.phone is None else parse(asked.phone, region)
         words = _words(org, asked)
         if asked.contact is not None:
             return self._made(asked, number, words, [], asked.contact.caller())

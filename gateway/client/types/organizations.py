@@ -55,6 +55,7 @@ class Organization(TypedDict):
     id: str
     retention_days: int
     own_numbers: list[str]
+    default_region: str | None
     context_template: str | None
     caller_fields: CallerFields
     lookup_budget: int | None
@@ -77,6 +78,7 @@ class OrganizationSettings(TypedDict, total=False):
 
     retention_days: int | None
     own_numbers: Sequence[str] | None
+    default_region: str | None
     context_template: str | None
     caller_fields: ChosenFields | None
     lookup_budget: int | None
