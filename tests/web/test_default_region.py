@@ -19,6 +19,7 @@ from tests.support.receiver import Receiver
 pytestmark = pytest.mark.anyio
 
 NATIONAL, SPACED, BERLIN = "03020123400", "030 2012-3400", "+493020123400"
+LIKE_IT = "+13020123400"  # the same digits, of another country
 BOOK = "/api/contacts"
 
 
@@ -70,7 +71,7 @@ async def test_contacts_are_named_as_one_writes_there(lite: Node) -> None:
     await ask(lite, "PATCH", f"{BOOK}/{SPACED}", json={"notes": "x"})
     made = await ask(lite, "PUT", f"{BOOK}/030 20123401", 201, json={"name": "Bo"})
     assert made["phone"] == "+493020123401"
-    for key in ("030", "0302", "110", "x030 20123400", "anonymous"):
+    for key in ("030", "0302", "110", "0101234567", "(317) 555-0142", "x030 20123400", "anonymous"):
         told = await ask(lite, "PUT", f"{BOOK}/{key}", 404, json={"name": "Nobody"})
         assert told["error"] == "not_found"
     assert {row.phone for row in await rows(lite, contact_phones)} == {BERLIN, made["phone"]}
@@ -100,8 +101,9 @@ async def test_files_searches_and_callers_are_read_as_one_writes_there(lite: Nod
     assert (await bring_in(lite, "01 42 34 56 78", region="FR"))["created"] == 1
     assert (await bring_in(lite, "(317) 555-0142"))["refused"] == 1
     assert {row.phone for row in await rows(lite, contact_phones)} == {BERLIN, "+33142345678"}
+    await ask(lite, "PUT", f"{BOOK}/{LIKE_IT}", 201, json={})
     found = await ask(lite, "POST", f"{BOOK}/search", json={"q": SPACED})
-    assert [one["phone"] for one in found["data"]] == [BERLIN]
+    assert [one["phone"] for one in found["data"]] == [BERLIN, LIKE_IT], "the number itself comes first"
     called = await resolve(lite, SPACED)
     assert (called["phone"], called["status"]) == (BERLIN, "found")
     assert (await resolve(lite, "+13175550142"))["phone"] == "+13175550142"
