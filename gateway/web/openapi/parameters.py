@@ -21,10 +21,7 @@ from gateway.web.search import LONGEST as SEARCH_LONGEST
 ORG_PATTERN: Final = r"^(?!\.{1,2}$)[A-Za-z0-9_.-]{1,64}$"
 _ORG_OR_ALL: Final = r"^(\*|(?!\.{1,2}$)[A-Za-z0-9_.-]{1,64})$"
 _TEXT: Final = {"type": "string", "pattern": "^[^\\u0000]*$"}  # no NUL: the database has no such text
-_MAPPED: Final = (
-    rf"^[^\u0000]*[^\u0000\s][^\u0000]*:(phone|{'|'.join(WRITABLE)}"
-    r'|fields\.[^\s;:"\\]([^;:"\\]*[^\s;:"\\])?)$'
-)
+_MAPPED: Final = rf'^[^\u0000]+:(phone|{"|".join(WRITABLE)}|fields\.[^\s;:"\\]([^;:"\\]*[^\s;:"\\])?)$'
 _TYPE_PATTERN: Final = r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+$"
 _TIME: Final = {"type": "string", "format": "date-time", "examples": ["2026-11-20T21:05:09.123Z"]}
 
@@ -94,17 +91,17 @@ QUERY: Final[Mapping[str, tuple[dict[str, Any], str]]] = {
             "type": "array",
             "items": {"type": "string", "pattern": _MAPPED},
             "maxItems": MOST_COLUMNS,
-            "examples": [["Mobile:phone", "Full Name:name"]],
+            "default": [],
         },
         "A column of the file, or a key of its objects, letter by letter, and behind the last colon the "
-        "field that it is: `phone`, `name`, … or `fields.<name>`. Once for each column.",
+        "field that it is, such as `Mobile:phone` or `Plan:fields.plan`. Once for each column.",
     ),
     "ignore": (
         {
             "type": "array",
             "items": {**_TEXT, "minLength": 1},
             "maxItems": MOST_COLUMNS,
-            "examples": [["Internal Id"]],
+            "default": [],
         },
         "A column or key that is left out, letter by letter. Once for each; `*` leaves out all that are no "
         "field and are not mapped.",
