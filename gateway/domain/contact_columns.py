@@ -41,6 +41,8 @@ _FIELDS: Final = (
     f"there are phone, {', '.join(name for name in WRITABLE if name != 'fields')}, "
     "and fields.<name> for your own"
 )
+_NO_COLUMN: Final = "is not a column: map it to a field, or ignore it"
+_NAMELESS: Final = '""'
 _ALSO: Final = {"e_mail": "email", "phone_number": "phone", "telephone": "phone"}
 _own_name: Final = TypeAdapter(FieldName)
 
@@ -195,7 +197,7 @@ class Columns:
     def _unknown(self, columns: Sequence[str], names: Sequence[str | None]) -> Iterator[Detail]:
         for column, name in zip(columns, names, strict=True):
             if name is not None and column not in self.chosen.fields and not _is_column(name):
-                yield Detail(column[:MOST_SHOWN], f"is not a column: {_FIELDS}. Map it to one, or ignore it")
+                yield Detail(column[:MOST_SHOWN], _NO_COLUMN)
 
     def _twice(self, columns: Sequence[str], names: Sequence[str | None]) -> Iterator[Detail]:
         """Fields that several columns become; not those of which only the map says so, which is a mistake of
@@ -221,11 +223,9 @@ def refuse(mistakes: Sequence[Detail]) -> None:
     """Raises InvalidRequest when there are any: with as many as MOST_DETAILS, and how many there are."""
     if not mistakes:
         return
-    places = [one.field or '""' for one in mistakes[:MOST_DETAILS]]
-    if len({one.message for one in mistakes}) == 1:
-        text = f"{', '.join(places)}: {mistakes[0].message}"
-    else:
-        text = "; ".join(f"{place}: {one.message}" for place, one in zip(places[:5], mistakes, strict=False))
+    text = "; ".join(f"{one.field or _NAMELESS}: {one.message}" for one in mistakes[:5])
+    if any(one.message == _NO_COLUMN for one in mistakes):
+        text += f". Of fields {_FIELDS}"
     if len(mistakes) > MOST_DETAILS:
         text += f". {len(mistakes)} mistakes in all, of which the first {MOST_DETAILS} are described"
     raise InvalidRequest(text, details=list(mistakes[:MOST_DETAILS]))

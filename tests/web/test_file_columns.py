@@ -73,7 +73,10 @@ async def test_nothing_is_written_where_a_column_is_mistaken(lite: Node, content
 
 async def test_an_unknown_column_says_what_can_be_done_with_it(lite: Node) -> None:
     found = await bring_in(lite, "phone,Patient\n", [], status=422)
-    assert found["details"][0]["message"].endswith("Map it to one, or ignore it")
+    assert found["details"] == [
+        {"field": "Patient", "message": "is not a column: map it to a field, or ignore it"}
+    ]
+    assert found["message"].endswith("and fields.<name> for your own")
 
 
 async def test_only_these_parameters_may_stand_more_than_once(lite: Node) -> None:
