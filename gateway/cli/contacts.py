@@ -28,7 +28,8 @@ _SHOWN = ("id", "phone", "phones")
 
 @click.group()
 def contacts() -> None:
-    """See and keep the address book. CONTACT is an id, or a number in E.164."""
+    """See and keep the address book. CONTACT is an id, or a number: in E.164, or as it is written in the
+    organization's default region."""
 
 
 contacts.add_command(backfill, "backfill")

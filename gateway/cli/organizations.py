@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     )
 
 RESETTABLE: Final = (
-    "retention-days", "own-numbers", "context-template", "caller-fields", "lookup-budget",
+    "retention-days", "own-numbers", "default-region", "context-template", "caller-fields", "lookup-budget",
     "lookup-credentials", "lookup-cache-days",
 )  # fmt: skip
 _LEVELS: Final = ("A", "B", "C", "none")
@@ -70,6 +70,8 @@ def _show(organization: Organization, as_json: bool) -> None:
         shown["lookups today"] += " (there is no account to charge)"
     if shown["lookup_budget"] is None:
         shown["lookup_budget"] = "the default"
+    if shown["default_region"] is None:
+        shown["default_region"] = "none has been set"
     if shown["context_template"] is None:
         shown["context_template"] = "one line for each field"
     show_fields(shown)
@@ -96,6 +98,11 @@ def _effective(levels: Mapping[str, list[str] | None]) -> dict[str, str]:
     "--own-number", "own_numbers", multiple=True, help="All of its own phone numbers, in E.164; repeatable."
 )
 @click.option("--no-own-numbers", is_flag=True, help="It has none.")
+@click.option(
+    "--default-region",
+    metavar="COUNTRY",
+    help="The country of numbers that are written without one, by its two letters.",
+)
 @click.option(
     "--context-template",
     type=click.File(encoding="utf-8"),
@@ -156,6 +163,7 @@ def _changes(
     retention_days: int | None,
     own_numbers: tuple[str, ...],
     no_own_numbers: bool,
+    default_region: str | None,
     context_template: TextIO | None,
     levels: ChosenFields,
     lookup_budget: int | None,
@@ -169,6 +177,8 @@ def _changes(
         changes["retention_days"] = retention_days
     if own_numbers or no_own_numbers:
         changes["own_numbers"] = own_numbers
+    if default_region is not None:
+        changes["default_region"] = default_region.upper()
     if context_template is not None:
         changes["context_template"] = context_template.read().rstrip("\n") or None
     if levels:

@@ -7,13 +7,14 @@
 from __future__ import annotations
 
 import json as jsonlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, NoReturn, TypeVar
 from urllib.parse import quote
 
 Json = dict[str, Any]
-Params = Mapping[str, str | int | bool | None]
+Params = Mapping[str, str | int | bool | Sequence[str] | None]
+"""Of a query. A sequence stands there once for each of its entries."""
 T = TypeVar("T")
 
 
@@ -89,13 +90,15 @@ def segment(identifier: str) -> str:
     return quote(identifier, safe="")
 
 
-def query_of(params: Params | None) -> dict[str, str] | None:
+def query_of(params: Params | None) -> dict[str, str | list[str]] | None:
     """The parameters that were given, as text. None rather than nothing: httpx would cut the path's own."""
     return {name: _text(value) for name, value in (params or {}).items() if value is not None} or None
 
 
-def _text(value: str | int | bool) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
+def _text(value: str | int | bool | Sequence[str]) -> str | list[str]:
+    if isinstance(value, str | int):
+        return str(value).lower() if isinstance(value, bool) else str(value)
+    return list(value)
 
 
 def raw_json(data: bytes | Json) -> bytes:

@@ -77,7 +77,7 @@ class CallSyncs:
         number = call.other_party
         phone = None
         if number is not None:
-            parsed = phones.parse(number)
+            parsed = phones.parse(number, org.organization.settings.region)
             if isinstance(parsed, phones.Unusable):
                 return Reason.UNUSABLE_NUMBER
             phone = parsed.e164

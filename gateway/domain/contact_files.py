@@ -1,7 +1,8 @@
 """Files of contacts, read line by line: CSV with a line of names first, or a JSON object for each line.
 
-What a line says is `contact_lines`' business. However large the file is, no line, no row and no list of
-columns in it is longer than a contact could need, so that each is read in a moment.
+What a line says is `contact_lines`' business, what becomes of a column that of `contact_columns`. However
+large the file is, no line, no row and no list of columns in it is longer than a contact could need, so that
+each is read in a moment.
 """
 
 from __future__ import annotations
@@ -10,52 +11,46 @@ import codecs
 import csv
 import io
 import re
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from functools import partial
 from itertools import chain
 from typing import Any, Final, Literal, TextIO
 
-from gateway.domain.bounds import MOST_DETAILS
-from gateway.domain.contact_lines import PASSED_OVER, WRITABLE, Entry, Refused, of_object, of_row, taken
-from gateway.domain.overrides import CUSTOM
-from gateway.errors import Detail, InvalidRequest, PayloadTooLarge
+from gateway.domain.contact_columns import MOST_COLUMNS, Columns, refuse
+from gateway.domain.contact_lines import Entry, Refused, keys_of, of_object, of_row, taken
+from gateway.errors import InvalidRequest, PayloadTooLarge
 
 Kind = Literal["csv", "ndjson"]
 
 MOST_LINES: Final = 100_000
 MOST_CHARACTERS: Final = 512 * 1024
 """Of one line, or of one row that goes over several: several times what the largest contact comes to."""
-MOST_COLUMNS: Final = 200
 MOST_REPORTED: Final = 1_000
 """Of the refused lines of one file, those that the report describes; it counts them all."""
 
 _PIECE: Final = 64 * 1024
-_SHOWN: Final = 60  # characters of a column's name
-_COLUMNS: Final = (
-    f"there are phone, {', '.join(name for name in WRITABLE if name != 'fields')}, "
-    "and fields.<name> for your own"
-)
-_ALSO: Final = {"e_mail": "email", "phone_number": "phone", "telephone": "phone"}
 _SEPARATOR: Final = re.compile(r"sep=(.)\s*", re.IGNORECASE)  # a first line of spreadsheets
 _MARKS: Final = {b"\xef\xbb\xbf": "utf-8", b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
 _NEWLINE: Final[Mapping[Kind, str]] = {"csv": "", "ndjson": "\n"}  # empty: each of the three kinds
 
 
 class ContactFile:
-    """A file of contacts that came as `body`. `region` is where numbers without a country code belong.
+    """A file of contacts that came as `body`. `region` is where numbers without a country code belong;
+    `columns` tells what becomes of which column.
 
     The text is decoded as it is read, so that however large the file is, little more than the longest line
     is held besides it.
     """
 
-    def __init__(self, kind: Kind, body: bytes, region: str) -> None:
+    def __init__(self, kind: Kind, body: bytes, region: str, columns: Columns | None = None) -> None:
         self._kind, self._body, self._region = kind, body, region
+        self.columns = columns or Columns()
         self._encoding, self._begin = _encoding(body)
 
     def look_through(self) -> Iterator[None]:
         """Reads the file once, a piece at a time. Raises InvalidRequest when it is not the text that it
-        should be, PayloadTooLarge when it has too many lines: before anything of it is written."""
+        should be, or has no column that was named; PayloadTooLarge when it has too many lines: before
+        anything of it is written."""
         decoder = codecs.getincrementaldecoder(self._encoding)()
         ends, last = 0, ""
         for at in range(self._begin, len(self._body), _PIECE):
@@ -72,14 +67,32 @@ class ContactFile:
             if ends > MOST_LINES:
                 raise PayloadTooLarge(f"the file has more than {MOST_LINES} lines: split it")
             yield
+        if self._kind == "ndjson":
+            yield from self._look_for_keys()
+
+    def _look_for_keys(self) -> Iterator[None]:
+        """Until each key that was named has stood in an object. Raises InvalidRequest."""
+        said, keys = self.columns.chosen, set[str]()
+        for _, line in _lines_of_objects(self._text()):
+            if keys.issuperset(said.fields):
+                break
+            if line is not None and len(line) <= MOST_CHARACTERS:
+                for key in keys_of(line):
+                    if key in said.fields or len(keys) < MOST_COLUMNS:
+                        keys.add(key)
+            yield
+        refuse([*said.mistakes, *said.missing(keys)])
 
     def lines(self) -> Iterator[Entry | Refused | None]:
         """The contacts, in the order of the file; None for a line that holds nothing. Raises InvalidRequest
         when the first line does not say what the columns are."""
+        read = _csv if self._kind == "csv" else _objects
+        return read(self._text(), self._region, self.columns)
+
+    def _text(self) -> TextIO:
         content = io.BytesIO(self._body)
         content.seek(self._begin)
-        text = io.TextIOWrapper(content, self._encoding, newline=_NEWLINE[self._kind])
-        return _csv(text, self._region) if self._kind == "csv" else _objects(text, self._region)
+        return io.TextIOWrapper(content, self._encoding, newline=_NEWLINE[self._kind])
 
     def _ends(self, piece: str, last: str) -> int:
         """How many line ends the piece holds; `last` is the character before it."""
@@ -98,7 +111,7 @@ def _encoding(body: bytes) -> tuple[str, int]:
     return "utf-8", 0
 
 
-def _csv(text: TextIO, region: str) -> Iterator[Entry | Refused | None]:
+def _csv(text: TextIO, region: str, columns: Columns) -> Iterator[Entry | Refused | None]:
     lines = _Lines(text)
     try:
         first = next(lines, "")
@@ -107,10 +120,10 @@ def _csv(text: TextIO, region: str) -> Iterator[Entry | Refused | None]:
             first = next(lines, "")
         delimiter = told[1] if told is not None else _delimiter(first)
         reader = csv.reader(chain((first,), lines), delimiter=delimiter, strict=True)
-        names = _names(next(reader, []))
+        header = next(reader, [])
     except (csv.Error, _TooLong) as error:
         raise InvalidRequest.field("", f"the first line is not CSV: {error}") from None
-    return _rows(reader, lines, names, region)
+    return _rows(reader, lines, columns.of_header(header), region)
 
 
 class _TooLong(Exception):
@@ -144,44 +157,9 @@ def _delimiter(first: str) -> str:
     return max(",;\t", key=first.count)
 
 
-def _names(row: Sequence[str]) -> list[str]:
-    """The columns. `First Name` is `first_name`. Raises InvalidRequest for a column that there is none of."""
-    if len(row) > MOST_COLUMNS:
-        raise InvalidRequest.field("", f"the first line names {len(row)} columns; at most {MOST_COLUMNS}")
-    names = [_name(cell) for cell in row]
-    wrong = [
-        Detail(cell.strip()[:_SHOWN], f"is not a column: {_COLUMNS}")
-        for cell, name in zip(row, names, strict=True)
-        if not _is_column(name)
-    ]
-    wrong += [
-        Detail(name[:_SHOWN], "stands more than once in the first line")
-        for name, count in Counter(names).items()
-        if count > 1 and _is_column(name)
-    ]
-    if wrong:
-        which = ", ".join(detail.field or '""' for detail in wrong[:MOST_DETAILS])
-        raise InvalidRequest(f"{which}: {wrong[0].message}", details=wrong[:MOST_DETAILS])
-    if "phone" not in names:
-        raise InvalidRequest.field("phone", "the first line must name this column")
-    return names
-
-
-def _name(cell: str) -> str:
-    text = cell.strip()
-    if text.lower().startswith(CUSTOM):
-        return CUSTOM + text[len(CUSTOM) :]
-    name = text.lower().replace(" ", "_").replace("-", "_")
-    return _ALSO.get(name, name)
-
-
-def _is_column(name: str) -> bool:
-    if name.startswith(CUSTOM):
-        return name != CUSTOM
-    return name == "phone" or name in WRITABLE or name in PASSED_OVER or name == "overridden"
-
-
-def _rows(reader: Any, lines: _Lines, names: list[str], region: str) -> Iterator[Entry | Refused | None]:
+def _rows(
+    reader: Any, lines: _Lines, names: list[str | None], region: str
+) -> Iterator[Entry | Refused | None]:
     while True:
         line = reader.line_num + 1
         lines.begin()
@@ -198,16 +176,24 @@ def _rows(reader: Any, lines: _Lines, names: list[str], region: str) -> Iterator
             yield None
 
 
-def _objects(text: TextIO, region: str) -> Iterator[Entry | Refused | None]:
+def _objects(text: TextIO, region: str, columns: Columns) -> Iterator[Entry | Refused | None]:
+    for number, line in _lines_of_objects(text):
+        if line is None:
+            yield None
+        elif len(line) > MOST_CHARACTERS:
+            yield Refused(number, "", f"has more than {MOST_CHARACTERS} characters")
+        else:
+            yield taken(number, len(line), partial(of_object, line, region, columns))
+
+
+def _lines_of_objects(text: TextIO) -> Iterator[tuple[int, str | None]]:
+    """Each line with its number; None for one that holds nothing, and for each further piece of one that has
+    more than MOST_CHARACTERS, of which the beginning comes first."""
     number = 0
     while line := text.readline(MOST_CHARACTERS + 1):
         number += 1
+        yield number, None if line.isspace() else line
         if len(line) > MOST_CHARACTERS:
-            yield Refused(number, "", f"has more than {MOST_CHARACTERS} characters")
             while line and not line.endswith("\n"):
                 line = text.readline(MOST_CHARACTERS)
-                yield None
-        elif line.isspace():
-            yield None
-        else:
-            yield taken(number, len(line), partial(of_object, line, region))
+                yield number, None

@@ -7,28 +7,20 @@ Columns that nobody can write are passed over, and where a file says which of it
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from phonenumbers import is_valid_number
-from phonenumbers import parse as phonenumber
 from pydantic import ValidationError
 
+from gateway.domain.contact_columns import MOST_SHOWN, PASSED_OVER, WRITABLE, Columns
 from gateway.domain.contact_requests import ContactWrite
 from gateway.domain.csv_cells import restored
 from gateway.domain.overrides import CUSTOM
-from gateway.domain.phone import Phone, parse
+from gateway.domain.phone import Phone, is_assigned, is_national, parse
 from gateway.domain.strict_json import decode
 from gateway.domain.wording import of_pydantic
 
-WRITABLE: Final = tuple(ContactWrite.model_fields)
-PASSED_OVER: Final = frozenset(
-    {
-        "id", "org_id", "phones", "other_phones", "carrier", "line_type", "caller_name", "crm", "provenance",
-        "ages", "by_person", "created_at", "updated_at",
-    }
-)  # fmt: skip
 _NO_NUMBER: Final = {
     "withheld": "names nobody",
     "short": "is too short to be anybody's in particular",
@@ -80,11 +72,15 @@ def taken(line: int, size: int, make: Callable[[], Said]) -> Entry | Refused:
     return Entry(line, phone, said, size, by_person)
 
 
-def of_row(row: Sequence[str], names: Sequence[str], region: str) -> Said:
-    """What the cells of a row say."""
+def of_row(row: Sequence[str], names: Sequence[str | None], region: str) -> Said:
+    """What the cells of a row say; `names` are the fields of the columns, None for one that is left out."""
     if len(row) > len(names):
         raise _Wrong("", f"has {len(row)} cells; the first line names {len(names)} columns")
-    cells = {name: cell for name, cell in zip(names, map(restored, row), strict=False) if cell.strip()}
+    cells = {
+        name: cell
+        for name, cell in zip(names, map(restored, row), strict=False)
+        if name is not None and cell.strip()
+    }
     given: dict[str, Any] = {
         name: cell if name == "notes" else cell.strip()
         for name, cell in cells.items()
@@ -105,9 +101,9 @@ def of_row(row: Sequence[str], names: Sequence[str], region: str) -> Said:
     return _phone(cells.get("phone", "").strip(), region), _checked(given), by_person
 
 
-def of_object(line: str, region: str) -> Said:
+def of_object(line: str, region: str, columns: Columns) -> Said:
     """What an object of JSON says."""
-    values = _object("", line)
+    values = _by_field(_object("", line), columns)
     phone = values.pop("phone", None)
     if not isinstance(phone, str):
         raise _Wrong("phone", "is required" if phone is None else "must be a string")
@@ -117,6 +113,34 @@ def of_object(line: str, region: str) -> Said:
         given = _overridden(overrides) | ({"tags": values["tags"]} if values.get("tags") else {})
     by_person = overrides is None or bool(given) or values.get("by_person") is True
     return _phone(phone, region), _checked(given), by_person
+
+
+def keys_of(line: str) -> Iterable[str]:
+    """The keys of an object of JSON; none, when it is none."""
+    try:
+        return _object("", line).keys()
+    except _Wrong:
+        return ()
+
+
+def _by_field(values: Mapping[str, Any], columns: Columns) -> dict[str, Any]:
+    """The values under the fields that their keys stand for, without those that are left out."""
+    given: dict[str, Any] = {}
+    for key, value in values.items():
+        name = columns.of_key(key)
+        if name in given:
+            raise _Wrong(name, f"is what {key[:MOST_SHOWN]} and another key of this line become")
+        if name is not None:
+            given[name] = value
+    own = {name: given.pop(name) for name in columns.chosen.own & given.keys()}
+    if own and given.get("fields") is None:
+        given["fields"] = {}
+    if own and isinstance(given["fields"], dict):  # else it is refused for what it is
+        for name, value in own.items():
+            if name.removeprefix(CUSTOM) in given["fields"]:
+                raise _Wrong(name, "is what two keys of this line say")
+            given["fields"][name.removeprefix(CUSTOM)] = value
+    return given
 
 
 def _overridden(overrides: Any) -> dict[str, Any]:
@@ -147,20 +171,15 @@ def _object(field: str, text: str) -> dict[str, Any]:
 def _phone(text: str, region: str) -> str:
     number = parse(text, region)
     if isinstance(number, Phone):
-        if _guessed(text) and not is_valid_number(phonenumber(number.e164)):
+        if is_national(text) and not is_assigned(number):
             raise _Wrong("phone", f"is no number of {region}; {_COUNTRY}")
         return number.e164
     if not text:
         raise _Wrong("phone", "is required")
     if "e+" in text.lower() and text[:1].isdigit():
         raise _Wrong("phone", _SPREADSHEET)
-    hint = f" in {region}; {_COUNTRY}" if _guessed(text) and number.reason != "withheld" else ""
+    hint = f" in {region}; {_COUNTRY}" if is_national(text) and number.reason != "withheld" else ""
     raise _Wrong("phone", _NO_NUMBER[number.reason] + hint)
-
-
-def _guessed(text: str) -> bool:
-    """Whether the number does not say its country: it is taken for one of the file's region."""
-    return (text[:1].isdigit() and not text.startswith("00")) or text[:1] == "("
 
 
 def _checked(given: Mapping[str, Any]) -> ContactWrite:

@@ -59,14 +59,14 @@ def caller_context(
     caller: Caller | None,
     *,
     status: str,
-    phone: str,
+    phone: str | None,
     setting: Setting,
     stale: bool = False,
     words: Wording = USUAL_WORDING,
 ) -> str:
-    """The block. `phone` is the number, or why there is none. Lines that do not fit any more are left out,
-    from the end."""
-    values = {"status": status, "phone": phone}
+    """The block. `phone` is the number, or why there is none; None: none was asked about. Lines that do not
+    fit any more are left out, from the end."""
+    values = {"status": status} if phone is None else {"status": status, "phone": phone}
     if setting.direction == "inbound" and setting.attestation is not None:
         values["attestation"] = setting.attestation
     shown = () if caller is None else words.shown[setting.level]

@@ -28,7 +28,7 @@ from gateway.domain.caller_fields import CallerFields
 from gateway.domain.context import Wording, wording
 from gateway.domain.context_template import MOST_TEMPLATE, read_template
 from gateway.domain.lookup_cache import NOT_CHOSEN, LookupCacheDays, merged
-from gateway.domain.phone import Phone, parse
+from gateway.domain.phone import DEFAULT_REGION, REGIONS, Phone, parse
 from gateway.errors import Detail
 
 MOST_OWN_NUMBERS: Final = 1_000
@@ -67,6 +67,15 @@ ContextTemplate = Annotated[
 ]
 
 
+def _region(text: str) -> str:
+    if text not in REGIONS:
+        raise ValueError("must be a country's two letters, such as US or DE, in capitals")
+    return text
+
+
+Region = Annotated[str, AfterValidator(_region)]
+
+
 class OrganizationSettings(BaseModel):
     """The settings of one organization."""
 
@@ -86,6 +95,14 @@ class OrganizationSettings(BaseModel):
 
     lookup_cache_days: LookupCacheDays = NOT_CHOSEN
     """For how many days each field of a lookup is of use before it is asked for anew."""
+
+    default_region: Region | None = None
+    """The country of numbers that are written without one; None: nobody has said."""
+
+    @property
+    def region(self) -> str:
+        """Where numbers without a country belong, also where nobody has said."""
+        return self.default_region or DEFAULT_REGION
 
     @cached_property
     def wording(self) -> Wording:

@@ -21,6 +21,8 @@ from phonenumbers import PhoneNumber, PhoneNumberFormat, ValidationResult
 Reason = Literal["withheld", "short", "invalid"]
 
 DEFAULT_REGION: Final = "US"
+REGIONS: Final = frozenset(phonenumbers.SUPPORTED_REGIONS)
+"""Countries (ISO 3166, two letters) of which there is a numbering plan."""
 LONGEST: Final = 250  # as long as phonenumbers itself reads
 SHORTEST_COMPARED: Final = 7
 
@@ -87,6 +89,17 @@ def parse(text: str, region: str = DEFAULT_REGION) -> Phone | Unusable:
     if core.lstrip(" (").startswith("+"):
         return _international("+" + digits)
     return _national(digits, region)
+
+
+def is_national(text: str) -> bool:
+    """Whether the number does not say its country: it is taken for one of the region."""
+    return (text[:1].isdigit() and not text.startswith("00")) or text[:1] == "("
+
+
+def is_assigned(phone: Phone) -> bool:
+    """Whether the numbering plan of its country knows such numbers; possible ones are many more."""
+    number = _number(phone.e164, None)
+    return number is not None and phonenumbers.is_valid_number(number)
 
 
 def contradicts(given: str, phone: str) -> bool:

@@ -64,7 +64,7 @@ class Callers:
     async def resolve(self, org: OrgView, inquiry: Inquiry, *, begun: float, deadline_ms: int) -> Resolution:
         """Answers within `deadline_ms` of `begun` (monotonic seconds), whatever the inquiry's `phone` is."""
         seconds, ends = deadline_ms / 1000, ends_of(begun, deadline_ms)
-        number, now = parse(inquiry.phone), self.clock.now()
+        number, now = parse(inquiry.phone, org.organization.settings.region), self.clock.now()
         if not isinstance(number, Phone):
             question = Question(org, inquiry, None, begun, now)
             answer = unusable(question, number.reason, self._moment(question))

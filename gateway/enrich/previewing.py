@@ -25,7 +25,6 @@ from gateway.enrich.recalls import Recalled
 from gateway.store.directory import OrgView
 
 NOT_ASKED = "not_asked"
-NO_NUMBER = "no number"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +35,8 @@ class Previews:
     clock: Clock
 
     async def preview(self, org: OrgView, asked: CallerPreview) -> Preview:
-        number = None if asked.phone is None else parse(asked.phone)
+        region = org.organization.settings.region
+        number = None if asked.phone is None else parse(asked.phone, region)
         words = _words(org, asked)
         if asked.contact is not None:
             return self._made(asked, number, words, [], asked.contact.caller())
@@ -70,16 +70,16 @@ class Previews:
     ) -> Preview:
         errors = [Problem(one.source, one.error) for one in heard if one.error is not None]
         phone = number.e164 if isinstance(number, Phone) else None
-        reason = NO_NUMBER
+        line = phone
         if isinstance(number, Unusable):
-            reason = number.reason
-            errors.append(Problem(PHONE, reason))
+            line = number.reason
+            errors.append(Problem(PHONE, number.reason))
         status, freshness = status_of(heard), freshness_of(heard)
         if asked.contact is not None:
             status, freshness = "found", "fresh"
         shown, withheld = told(caller, asked.setting, words)
         context = caller_context(
-            caller, status=status, phone=phone or reason, setting=asked.setting, stale=freshness == "stale",
+            caller, status=status, phone=line, setting=asked.setting, stale=freshness == "stale",
             words=words,
         )  # fmt: skip
         return Preview(

@@ -1,7 +1,7 @@
 """What people do with the address book: write, delete, merge; and what they are shown of a contact.
 
-A contact is named by its id or by a number, in E.164. Who writes to a number that is not in the book makes
-the contact.
+A contact is named by its id or by a number, in E.164 or as it is written in the organization's region. Who
+writes to a number that is not in the book makes the contact.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from gateway.domain.overrides import (
     patched,
     replaced,
 )
-from gateway.domain.phone import Phone, parse
+from gateway.domain.phone import DEFAULT_REGION, Phone, is_assigned, is_national, parse
 from gateway.errors import Conflict, InvalidRequest, NotFound
 from gateway.store import connector_contacts
 from gateway.store import contacts as rows
@@ -44,15 +44,22 @@ class Written:
     created: bool
 
 
-def key_of(text: str) -> str:
-    """A contact's id or number as the address book knows it. Raises NotFound for what can be no contact's."""
+def key_of(text: str, region: str | None) -> str:
+    """A contact's id or number as the address book knows it. `region` is the country of numbers without one;
+    where nobody has said it (None), numbers are in E.164. Raises NotFound for what can be no contact's."""
     if text.startswith("ctc_"):
         return text
-    number = parse(text)
-    if isinstance(number, Phone) and text.startswith("+"):
+    number = parse(text, region or DEFAULT_REGION)
+    if isinstance(number, Phone) and (text.startswith("+") or _is_of(region, text, number)):
         return number.e164
     reason = "invalid" if isinstance(number, Phone) else number.reason
-    raise NotFound(f"what is asked for {_UNUSABLE[reason]}")
+    also = f", nor one as it is written in {region}" if region and reason == "invalid" else ""
+    raise NotFound(f"what is asked for {_UNUSABLE[reason]}{also}")
+
+
+def _is_of(region: str | None, text: str, number: Phone) -> bool:
+    """Whether a number without its country names a contact: one that is merely possible may be a slip."""
+    return region is not None and is_national(text) and is_assigned(number)
 
 
 def no_such() -> NotFound:

@@ -56,6 +56,8 @@ class Operation:
     is proved by its signature (`web.signed`), and is the connector that the path names. `admit`: held around
     the whole work, before any transaction begins; it may refuse.
 
+    `repeated` are parameters of the query that may stand there more than once.
+
     Six are for the OpenAPI document: what a success answers (None: no content), codes of errors
     beyond those that its kind brings along, the form of a body that the handler parses itself, headers that
     the handler reads, what there is to say beyond the summary, and media types it answers besides JSON.
@@ -74,6 +76,7 @@ class Operation:
     org: Literal["required", "one", "optional", "none", "platform"] = "required"
     limit: Callable[[Services], int] = lambda services: SMALL
     query: tuple[str, ...] = ()
+    repeated: tuple[str, ...] = ()
     waits: bool = False
     answers: Mapping[int, type | None] = field(default_factory=dict)
     errors: tuple[str, ...] = ()
@@ -222,7 +225,7 @@ class Endpoint:
                 raise InvalidRequest.field(name, "is not a parameter of this list or object")
             if "\0" in value:
                 raise InvalidRequest.field(name, "must be printable")
-            if len(call.query.getlist(name)) > 1:
+            if name not in self._operation.repeated and len(call.query.getlist(name)) > 1:
                 raise InvalidRequest.field(name, "stands more than once")
 
 

@@ -30,6 +30,7 @@ HOLD_SECONDS: Final = 20.0
 """How often a key is taken anew while the work goes on: well within RUNNING_MS."""
 
 _KEY = re.compile(r"[!-~]{1,255}\Z")
+_ID = re.compile(r"[a-z]{3}_[a-z0-9_]+\Z")
 _SECRET_FIELDS: Final = ("secret", "key")
 
 
@@ -45,10 +46,11 @@ def _caller(call: Call) -> str:
 
 
 def _named(call: Call) -> list[str]:
-    """What the path names. An id as it is; a number, which would tell whose it is, by its keyed hash."""
+    """What the path names. An id as it is; anything else, which may be a number and tell whose it is, by its
+    keyed hash."""
     cipher = None if call.org is None else call.org.organization.cipher
     return [
-        value if cipher is None or not value.startswith("+") else cipher.person(value).hex()
+        value if cipher is None or _ID.match(value) else cipher.person(value).hex()
         for value in call.path.values()
     ]
 

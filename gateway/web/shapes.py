@@ -320,6 +320,7 @@ def organization(
         "id": row.id,
         "retention_days": row.retention_days,
         "own_numbers": settings.own_numbers,
+        "default_region": settings.default_region,
         "context_template": settings.context_template,
         "caller_fields": _caller_fields(settings.caller_fields),
         "lookup_budget": settings.lookup_budget,

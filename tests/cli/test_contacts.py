@@ -136,7 +136,7 @@ def test_a_file_comes_in_and_refused_lines_are_told(run: Run, gateway: FakeGatew
     lines.write_bytes(b'{"phone": "+13175550142"}\n')
     result = run("contacts", "import", str(table), "--region", "DE", "--dry-run")
     assert result.exit_code == 1, "a line was refused"
-    assert result.stdout == "3 contacts: 1 created, 1 updated, 0 unchanged, 1 refused (dry run)\n"
+    assert result.stdout == "3 contacts: 1 created, 1 updated, 0 unchanged, 1 refused\n"
     assert result.stderr == "line 4  phone: is too short to be anybody's in particular\n"
     run("contacts", "import", str(lines))
     run("contacts", "import", "-", "--format", "ndjson", input=b"{}")
@@ -148,6 +148,48 @@ def test_a_file_comes_in_and_refused_lines_are_told(run: Run, gateway: FakeGatew
     gateway.on("POST /api/contacts/import", httpx.Response(200, json=REPORT | one))
     result = run("contacts", "import", str(table))
     assert (result.exit_code, result.stdout.partition(",")[0]) == (0, "1 contact: 1 created")
+
+
+def test_columns_are_mapped_and_a_dry_run_shows_what_each_became(
+    run: Run, gateway: FakeGateway, tmp_path: Path
+) -> None:
+    gateway.on("POST /api/contacts/import", httpx.Response(200, json=REPORT | {"dry_run": True}))
+    table = tmp_path / "people.csv"
+    table.write_bytes(b"Mobile,a=b,Internal Id\n+13175550142,gold,7\n")
+    mapped = ("--map", "Mobile = phone", "--map", "a=b=fields.plan")
+    ignored = ("--ignore", "Internal Id", "--ignore", "*")
+    result = run("contacts", "import", str(table), *mapped, *ignored, "--dry-run")
+    assert gateway.requests[0].url.params.multi_items() == [
+        ("map", "Mobile:phone"), ("map", "a=b:fields.plan"), ("ignore", "Internal Id"), ("ignore", "*"),
+        ("dry_run", "true"),
+    ]  # fmt: skip
+    lines = [line.split("  ") for line in result.stdout.splitlines()]
+    shown = [[cell.strip() for cell in line if cell.strip()] for line in lines]
+    assert shown[2:-2] == [["Mobile", "phone"], ["Internal Id", "-"]]
+    assert shown[-1] == ["3 contacts: 1 created, 1 updated, 0 unchanged, 1 refused (dry run)"]
+    for wrong in ("Mobile", "=phone", "Mobile="):
+        assert run("contacts", "import", str(table), "--map", wrong).exit_code == 2
+    twice = run("contacts", "import", str(table), "--map", "Mobile=phone", "--map", "Mobile=name")
+    assert (twice.exit_code, "'Mobile' is mapped twice" in twice.stderr) == (2, True)
+    assert len(gateway.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [(499, "499 more lines were refused; the first 1 are shown"), (1, "1 more line was refused"), (0, None)],
+)
+def test_of_refused_lines_that_are_not_described_it_is_said_how_many(
+    run: Run, gateway: FakeGateway, tmp_path: Path, more: int, told: str | None
+) -> None:
+    counts = {"refused": 1 + more, "lines": 3 + more}
+    gateway.on("POST /api/contacts/import", httpx.Response(200, json=REPORT | counts))
+    result = run("contacts", "import", "-", input=b"phone\n")
+    assert result.exit_code == 1
+    _, *rest = result.stderr.splitlines()
+    assert [line[: len(told or "")] for line in rest] == ([] if told is None else [told])
+    assert result.stdout.endswith(f"{1 + more} refused\n")
+    as_json = run("contacts", "import", "-", "--json", input=b"phone\n")
+    assert (as_json.exit_code, json.loads(as_json.stdout)["refused"], as_json.stderr) == (1, 1 + more, "")
 
 
 def test_the_book_goes_out(run: Run, gateway: FakeGateway) -> None:

@@ -37,6 +37,7 @@ def test_the_settings_are_shown_one_a_line(run: Run, gateway: FakeGateway) -> No
     assert shown["caller_fields A"] == "name, notes, fields.plan"
     assert shown["caller_fields B"] == "name  (as the level above allows)"
     assert shown["own_numbers"] == "+13175550100"
+    assert shown["default_region"] == "DE"
     assert json.loads(run("organizations", "get", "acme", "--json").stdout) == ACME
     for budget, why in ((None, " (there is no account to charge)"), (0, "")):
         changed = ACME | {"lookup_budget": budget, "lookups_today": {"used": 3, "budget": 0}}
@@ -92,6 +93,17 @@ def test_the_account_for_lookups_is_tested(run: Run, gateway: FakeGateway) -> No
     assert "does not take the credentials" in told.stdout and "20003" in told.stdout
     told = run("organizations", "test-lookups", "acme", "--json")
     assert (told.exit_code, json.loads(told.stdout)) == (1, refused)
+
+
+def test_a_region_is_set_and_its_absence_shown(update: Run, run: Run, gateway: FakeGateway) -> None:
+    assert update("--default-region", "de").exit_code == 0
+    assert body_of(gateway.requests[0]) == {"default_region": "DE"}
+    assert update("--default-region", "DE", "--reset", "default-region").exit_code == 2
+    gateway.on(f"GET {HERE}", httpx.Response(200, json=ACME | {"default_region": None}))
+    lines = run("organizations", "get", "acme").stdout.splitlines()
+    assert [line.split(None, 1)[1] for line in lines if line.startswith("default_region")] == [
+        "none has been set"
+    ]
 
 
 def test_each_setting_can_be_taken_back(update: Run, gateway: FakeGateway) -> None:

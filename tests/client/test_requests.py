@@ -482,3 +482,22 @@ def test_a_client_that_says_so_waits_longer(
 
 def test_the_clients_idea_of_the_deadline_is_the_gateways() -> None:
     assert callers.DEADLINE_MS == DEFAULT_DEADLINE_MS
+
+
+def test_columns_of_a_file_go_into_the_query_once_each(client: Driver, gateway: FakeGateway) -> None:
+    gateway.on("POST /api/contacts/import", httpx.Response(200, json={}))
+    mapped = {"Mobile": "phone", "a:b & c": "fields.plan"}
+    for options in (
+        {"map": mapped, "ignore": ["Internal Id", "*"], "dry_run": True},
+        {"ignore": "Internal Id"},
+        {},
+    ):
+        client.do(lambda c, given=options: c.import_contacts(b"x", **given))
+    assert [one.url.params.multi_items() for one in gateway.requests] == [
+        [
+            ("map", "Mobile:phone"), ("map", "a:b & c:fields.plan"), ("ignore", "Internal Id"),
+            ("ignore", "*"), ("dry_run", "true"),
+        ],
+        [("ignore", "Internal Id")],
+        [],
+    ]  # fmt: skip

@@ -58,6 +58,17 @@ def test_what_cannot_be_set(wrong: object) -> None:
         change("{}", own_numbers=wrong)
 
 
+def test_a_region_is_a_country_that_has_a_numbering_plan() -> None:
+    stored = change("{}", default_region="DE")
+    assert (loaded(stored).default_region, loaded(stored).region) == ("DE", "DE")
+    assert change(stored, default_region=None) == "{}"
+    assert (DEFAULTS.default_region, DEFAULTS.region) == (None, "US")
+    for wrong in ("de", "XX", "001", "DEU", "", 49):
+        with pytest.raises(ValidationError):
+            change("{}", default_region=wrong)
+    assert loaded('{"default_region": "XX"}').region == "US"
+
+
 def test_numbers_are_looked_up_in_their_plans_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """When they are listed, not whenever the organization is read."""
     looked: list[str] = []

@@ -646,6 +646,27 @@ async def test_an_erased_person_is_gone(node: Node, twilio: TwilioDouble) -> Non
     assert await rows(node, number_lookups) == []
 
 
+async def test_what_was_paid_for_outlives_the_contact_and_not_the_person(
+    node: Node, twilio: TwilioDouble
+) -> None:
+    """Whoever is deleted from the book is out of it; the next call is told whom the network knows, without
+    its being paid for again. An erasure forgets that too."""
+    named = await resolve(node)
+    await over(node)
+    contact = (await node.call("PATCH", f"/api/contacts/{PHONE}", json={"notes": "tea"})).json()
+    assert contact["provenance"]["name"] == "lookup"
+    assert (await node.call("DELETE", f"/api/contacts/{PHONE}")).status_code == 204
+    assert await rows(node, contacts) == await rows(node, contact_facts) == []
+    assert len(await rows(node, number_lookups)) == 1
+    again = await resolve(node)
+    await over(node)
+    assert (again["status"], again["contact"]["name"]) == ("found", named["contact"]["name"])
+    assert (len(twilio.asked), await used(node)) == (1, 1), "paid once"
+    assert (await node.call("GET", f"/api/contacts/{PHONE}")).status_code == 404
+    await node.call("POST", "/api/erasures", json={"phone": PHONE})
+    assert await rows(node, number_lookups) == []
+
+
 async def test_what_has_expired_goes(node: Node, twilio: TwilioDouble) -> None:
     await resolve(node)
     await resolve(node, ABROAD)

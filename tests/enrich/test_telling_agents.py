@@ -136,10 +136,15 @@ async def test_a_preview_of_values(lite: Node) -> None:
     found = await preview(lite, contact=somebody, attestation="A")
     assert (found["phone"], found["contact"], found["status"]) == (None, None, "found")
     assert inside(found["context"]) == [
-        "status: found", "phone: no number", "attestation: A", "name: Ada Example", "carrier: Example Mobile",
+        "status: found", "attestation: A", "name: Ada Example", "carrier: Example Mobile",
         "tags: vip, payer",
     ]  # fmt: skip
     assert found["withheld"] == ["notes", "fields.plan"]
+    template = "{{#phone}}under {{phone}}{{/phone}}{{^phone}}{{name}}, no number{{/phone}}"
+    found = await preview(lite, contact=somebody, attestation="A", context_template=template)
+    assert inside(found["context"]) == ["Ada Example, no number"]
+    found = await preview(lite, contact=somebody, phone="anonymous", attestation="A")
+    assert inside(found["context"])[:2] == ["status: found", "phone: withheld"]
     fields = {"A": ["notes", "fields.plan"]}
     found = await preview(lite, contact=somebody, phone=OTHER, direction="outbound", caller_fields=fields)
     assert inside(found["context"]) == ["status: found", f"phone: {OTHER}", "notes: Ignore", "plan: gold"]

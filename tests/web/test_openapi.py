@@ -307,6 +307,9 @@ async def _tour_contacts(ask: Callable[..., Awaitable[Any]], node: Node) -> None
     for number in range(20):
         await ask("POST", f"{here}/merge", phone, json={"from": f"+131755502{number:02}"})
     await ask("POST", "/api/contacts/import", content="colour\n", headers=csv)
+    query = "?map=Mobile:phone&map=Plan:fields.plan&ignore=Internal%20Id&ignore=*&dry_run=true"
+    file = "Mobile,Plan,Internal Id,x\n+13175550142,gold,7,y\n"
+    await ask("POST", "/api/contacts/import", content=file, headers=csv, query=query)
     await ask("DELETE", here, made["id"])
     await node.send("test.call", {"direction": "inbound", "from": phone, "to": "+13175550100"})
     await ask("POST", "/api/erasures", json={"phone": "+13175550100"})

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Final, Unpack
 
 from gateway.client.call import call, download, listing
-from gateway.client.request import Download, Listing, Request, segment
+from gateway.client.request import Download, Listing, Params, Request, segment
 from gateway.client.types import (
     Contact,
     ContactWords,
@@ -93,18 +94,30 @@ class ContactCalls:
         content: bytes,
         *,
         format: str = "csv",  # noqa: A002
+        map: Mapping[str, str] | None = None,  # noqa: A002
+        ignore: Sequence[str] = (),
         region: str | None = None,
         dry_run: bool | None = None,
         idempotency_key: str | None = None,
     ) -> Request[ImportReport]:
-        """Brings a file of contacts in, "csv" or "ndjson". `region` is the country of numbers without one.
-        Bringing the same file in again changes nothing.
+        """Brings a file of contacts in, "csv" or "ndjson". `map` says which columns are which fields,
+        `ignore` which are left out ("*": all that are no field). `region` is the country of numbers without
+        one. Bringing the same file in again changes nothing.
 
-            client.import_contacts(b"phone,name\\n+13175550142,Ada Example\\n", dry_run=True)["errors"]
+            client.import_contacts(
+                b"Mobile,Full Name,Internal Id\\n+13175550142,Ada Example,7\\n",
+                map={"Mobile": "phone", "Full Name": "name"}, ignore=["Internal Id"], dry_run=True,
+            )["columns"]
         """
+        query: Params = {
+            "map": [f"{column}:{field}" for column, field in (map or {}).items()] or None,
+            "ignore": ignore or None,
+            "region": region,
+            "dry_run": dry_run,
+        }
         return Request(
-            "POST", "/api/contacts/import", {"region": region, "dry_run": dry_run}, json=content,
-            media=_MEDIA_TYPES[format], idempotency_key=idempotency_key,
+            "POST", "/api/contacts/import", query, json=content, media=_MEDIA_TYPES[format],
+            idempotency_key=idempotency_key,
         )  # fmt: skip
 
     @download

@@ -68,6 +68,14 @@ class RefusedLine(TypedDict):
     message: str
 
 
+class FileColumn(TypedDict):
+    """A column of a file, or a key of its objects, and the field that it was taken for; None: it was passed
+    over."""
+
+    column: str
+    field: str | None
+
+
 class ImportReport(TypedDict):
     """What became of a file's lines."""
 
@@ -77,6 +85,7 @@ class ImportReport(TypedDict):
     updated: int
     unchanged: int
     refused: int
+    columns: list[FileColumn]
     errors: list[RefusedLine]
 
 

@@ -83,6 +83,7 @@ class Organization(TypedDict):
     id: str
     retention_days: int
     own_numbers: list[str]
+    default_region: str | None
     context_template: str | None
     caller_fields: CallerFields
     lookup_budget: int | None
@@ -106,6 +107,7 @@ class OrganizationSettings(TypedDict, total=False):
 
     retention_days: int | None
     own_numbers: Sequence[str] | None
+    default_region: str | None
     context_template: str | None
     caller_fields: ChosenFields | None
     lookup_budget: int | None

@@ -6,6 +6,7 @@ from typing import Annotated, TypedDict
 
 from msgspec import Meta
 
+from gateway.domain.contact_columns import MOST_COLUMNS, MOST_SHOWN
 from gateway.domain.contact_files import MOST_REPORTED
 from gateway.web.answers.callers import CallerError, CrmLink, SourceKind
 from gateway.web.answers.fields import Count, Cursor, OrgId, SearchedUntil, Time, id_of
@@ -101,6 +102,17 @@ class RefusedLine(TypedDict):
     message: str
 
 
+class FileColumn(TypedDict):
+    """A column of a file, or a key of its objects."""
+
+    column: Annotated[
+        str, Meta(description=f"Its name in the file, of which {MOST_SHOWN} characters are shown.")
+    ]
+    field: Annotated[
+        str | None, Meta(description="The field that it was taken for; null: it was passed over.")
+    ]
+
+
 class ImportReport(TypedDict):
     """What became of a file's lines."""
 
@@ -110,6 +122,14 @@ class ImportReport(TypedDict):
     updated: Count
     unchanged: Annotated[Count, Meta(description="Those of which the book says all that already.")]
     refused: Annotated[Count, Meta(description="All of them, however many `errors` describes.")]
+    columns: Annotated[
+        list[FileColumn],
+        Meta(
+            max_length=MOST_COLUMNS,
+            description="What each column became. Keys of objects that are no field are not in it: they are "
+            "among the errors.",
+        ),
+    ]
     errors: Annotated[
         list[RefusedLine],
         Meta(max_length=MOST_REPORTED, description="The first refused lines, each with what is wrong."),

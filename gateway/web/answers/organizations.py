@@ -79,6 +79,13 @@ class Organization(TypedDict):
         list[str],
         Meta(description="Its own phone numbers, which are never taken for a caller's or erased."),
     ]
+    default_region: Annotated[
+        Annotated[str, Meta(pattern="^[A-Z]{2}$")] | None,
+        Meta(
+            description="The country of numbers that are written without one; null: the United States, but "
+            "for contacts, which are then named by numbers in E.164 only."
+        ),
+    ]
     context_template: Annotated[
         str | None,
         Meta(description="How what agents are told of callers is worded; null: one line for each field."),

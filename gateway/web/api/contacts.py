@@ -90,8 +90,9 @@ async def _export(call: Call, tag: str | None, kind: str) -> Answer:
 async def search_contacts(call: Call) -> Answer:
     asked: ContactSearch = call.model
     org = call.the_org
+    wanted = wording.wanted(asked.q, org.organization.settings.region)
     async with call.searching() as conn:
-        ids, more = await contact_search.find(conn, org.id, wording.wanted(asked.q), asked.limit)
+        ids, more = await contact_search.find(conn, org.id, wanted, asked.limit)
         found = await rows.rows_of(conn, org.id, ids)
         loaded = await rows.load(conn, org.organization.cipher, org.id, found)
     by_id = {contact.id: contact for contact in loaded}
@@ -103,8 +104,17 @@ async def search_contacts(call: Call) -> Answer:
     return Answer(content)
 
 
+def _key(call: Call) -> str:
+    return manage.key_of(call.path["id"], _region(call))
+
+
+def _region(call: Call) -> str | None:
+    """The country of numbers that are written without one, if the organization has said it."""
+    return call.the_org.organization.settings.default_region
+
+
 async def get_contact(call: Call) -> Answer:
-    org, key = call.the_org, manage.key_of(call.path["id"])
+    org, key = call.the_org, _key(call)
     async with call.reading() as conn:
         found = await rows.find(conn, org.organization.cipher, org.id, key)
     if found is None:
@@ -124,7 +134,7 @@ async def update_contact(call: Call) -> Answer:
 
 
 async def _write(call: Call, *, replacing: bool) -> Answer:
-    key, now, by = manage.key_of(call.path["id"]), call.services.clock.now(), who(call).actor
+    key, now, by = _key(call), call.services.clock.now(), who(call).actor
     async with call.services.transaction() as tx:
         written = await manage.write(tx, call.the_org, key, call.model, by, now, replacing=replacing)
     call.audit.object_id = written.contact.id
@@ -132,14 +142,14 @@ async def _write(call: Call, *, replacing: bool) -> Answer:
 
 
 async def delete_contact(call: Call) -> Answer:
-    key = manage.key_of(call.path["id"])
+    key = _key(call)
     async with call.services.transaction() as tx:
         call.audit.object_id = await manage.delete(tx, call.the_org, key)
     return Answer(status=204)
 
 
 async def merge_contact(call: Call) -> Answer:
-    key, other = manage.key_of(call.path["id"]), _other(call)
+    key, other = _key(call), _other(call)
     cipher = call.the_org.organization.cipher
     async with call.services.transaction() as tx:
         merged = await manage.merge_into(tx, call.the_org, key, other, call.services.clock.now())
@@ -150,13 +160,13 @@ async def merge_contact(call: Call) -> Answer:
 
 def _other(call: Call) -> str:
     try:
-        return manage.key_of(getattr(call.model, "from"))
+        return manage.key_of(getattr(call.model, "from"), _region(call))
     except NotFound as problem:
         raise InvalidRequest.field("from", problem.message.removeprefix("what is asked for ")) from None
 
 
 async def refresh_contact(call: Call) -> Answer:
-    services, org, key = call.services, call.the_org, manage.key_of(call.path["id"])
+    services, org, key = call.services, call.the_org, _key(call)
     cipher = org.organization.cipher
     async with call.reading() as conn:
         known = await rows.find(conn, cipher, org.id, key)
@@ -200,7 +210,10 @@ def _shape(call: Call, contact: Contact) -> answers.Contact:
     return shapes_contacts.contact(call.the_org, contact, call.services.clock.now())
 
 
-_NAMED: Final = "The contact is named by its id, or by a number in E.164."
+_NAMED: Final = (
+    "The contact is named by its id, or by a number in E.164; where the organization has a `default_region`, "
+    "also by one as it is written there."
+)
 
 OPERATIONS = (
     Operation(
@@ -244,7 +257,8 @@ OPERATIONS = (
         "DELETE", "/api/contacts/{id}", "deleteContact", delete_contact, "operator", "manage", "write",
         "Take a contact out of the book.", org="one", answers={204: None},
         note="With all that people have said of it, and what connectors have answered about its numbers. "
-        "Whom a connector knows comes back with the next call. To forget a person for good, erase them.",
+        "Whom a connector knows comes back with the next call. What a lookup has told of a number was paid "
+        "for, and is kept. To forget a person for good, erase them.",
     ),
     Operation(
         "POST", "/api/contacts/{id}/refresh", "refreshContact", refresh_contact, "operator", "manage",

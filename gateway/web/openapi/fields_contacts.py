@@ -101,7 +101,7 @@ MEANINGS: Final[Mapping[type, Mapping[str, Meaning | None]]] = {
     },
     ContactMerge: {
         "from": Meaning(
-            "The other contact: its id, or a number in E.164.",
+            "The other contact, by its id or a number, as in the path.",
             {"minLength": 1, "examples": ["+13175550143"]},
         ),
     },

@@ -76,6 +76,13 @@ MEANINGS: Final[Mapping[type, Mapping[str, Meaning | None]]] = {
             },
             default=False,
         ),
+        "default_region": Meaning(
+            "The country of numbers that are written without one, by its two letters (ISO 3166): of callers, "
+            "in files, in searches, and where a contact is named by a number. Null: the United States for "
+            "the first three; contacts are then named by numbers in E.164 only.",
+            {"pattern": "^[A-Z]{2}$", "examples": ["DE"]},
+            default=False,
+        ),
         **fields_callers.SETTINGS,
         "lookup_budget": Meaning(
             "How many numbers may be looked up for calls in a day (UTC): 0 is none. Null: 1,000, where there "

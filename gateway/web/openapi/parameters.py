@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final, get_args
 
 from gateway.domain.audit import MAX_ACTOR
+from gateway.domain.contact_columns import MOST_COLUMNS, WRITABLE
 from gateway.domain.delivery import Status
 from gateway.domain.event_types import MAX_TYPE_LENGTH
 from gateway.domain.exchange import RECORDED_ERRORS
@@ -20,6 +21,7 @@ from gateway.web.search import LONGEST as SEARCH_LONGEST
 ORG_PATTERN: Final = r"^(?!\.{1,2}$)[A-Za-z0-9_.-]{1,64}$"
 _ORG_OR_ALL: Final = r"^(\*|(?!\.{1,2}$)[A-Za-z0-9_.-]{1,64})$"
 _TEXT: Final = {"type": "string", "pattern": "^[^\\u0000]*$"}  # no NUL: the database has no such text
+_MAPPED: Final = rf'^[^\u0000]+:(phone|{"|".join(WRITABLE)}|fields\.[^\s;:"\\]([^;:"\\]*[^\s;:"\\])?)$'
 _TYPE_PATTERN: Final = r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+$"
 _TIME: Final = {"type": "string", "format": "date-time", "examples": ["2026-11-20T21:05:09.123Z"]}
 
@@ -80,8 +82,29 @@ QUERY: Final[Mapping[str, tuple[dict[str, Any], str]]] = {
     "tag": (_TEXT, "Only those with this tag, letter by letter."),
     "dry_run": ({"type": "string", "enum": ["true", "false"]}, "`true`: only say what would become of it."),
     "region": (
-        {"type": "string", "pattern": "^[A-Z]{2}$", "default": DEFAULT_REGION},
-        "The country of numbers that are written without one.",
+        {"type": "string", "pattern": "^[A-Z]{2}$", "examples": ["DE"]},
+        "The country of numbers that are written without one. Without it the organization's "
+        f"`default_region`, and where that is not set, {DEFAULT_REGION}.",
+    ),
+    "map": (
+        {
+            "type": "array",
+            "items": {"type": "string", "pattern": _MAPPED},
+            "maxItems": MOST_COLUMNS,
+            "default": [],
+        },
+        "A column of the file, or a key of its objects, letter by letter, and behind the last colon the "
+        "field that it is, such as `Mobile:phone` or `Plan:fields.plan`. Once for each column.",
+    ),
+    "ignore": (
+        {
+            "type": "array",
+            "items": {**_TEXT, "minLength": 1},
+            "maxItems": MOST_COLUMNS,
+            "default": [],
+        },
+        "A column or key that is left out, letter by letter. Once for each; `*` leaves out all that are no "
+        "field and are not mapped.",
     ),
     "action": (_TEXT, "Only this operation, such as `createWebhook`."),
     "object_id": (_TEXT, "Only what was done to this."),
@@ -98,7 +121,7 @@ _NOUNS: Final = {
     "keys": "key",
     "organizations": "organization",
     "callers": "resolution",
-    "contacts": "contact, or one of its numbers in E.164",
+    "contacts": "contact, or one of its numbers",
 }
 
 DEFAULTS: Final[Mapping[tuple[str, str], Mapping[str, Any]]] = {

@@ -123,7 +123,7 @@ key: Final[answers.ApiKey] = {
 
 organization: Final[answers.Organization] = {
     "id": "acme", "retention_days": 90, "own_numbers": ["+13175550100"],
-    "context_template": None,
+    "default_region": "DE", "context_template": None,
     "caller_fields": {"A": ["name", "notes", "fields.plan"], "B": None, "C": None, "none": ["name"]},
     "lookup_budget": None, "has_lookup_credentials": False,
     "lookups_today": {"used": 12, "budget": 1_000},
@@ -257,7 +257,7 @@ def requests() -> Mapping[str, Mapping[str, Any]]:
         },
         "updateOrganization": {
             "retention": {"retention_days": 90},
-            "numbers": {"own_numbers": ["+13175550100"]},
+            "numbers": {"own_numbers": ["+13175550100"], "default_region": "DE"},
             "context": {
                 "context_template": "{{#name}}Caller: {{name}}{{/name}}\n"
                 "{{#not_found}}Nobody knows this number.{{/not_found}}"

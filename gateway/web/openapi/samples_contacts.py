@@ -27,6 +27,7 @@ contact: Final[answers.Contact] = {
 }  # fmt: skip
 report: Final[answers.ImportReport] = {
     "dry_run": False, "lines": 3, "created": 1, "updated": 1, "unchanged": 0, "refused": 1,
+    "columns": [{"column": "Mobile", "field": "phone"}, {"column": "Internal Id", "field": None}],
     "errors": [{"line": 4, "field": "phone", "message": "is too short to be anybody's in particular"}],
 }  # fmt: skip
 
