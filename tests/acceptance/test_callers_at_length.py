@@ -41,7 +41,7 @@ CONTROL_SECONDS = 2
 DEADLINE_MS = 600
 SLACK_MS = 50
 CONNECTIONS = 256  # more than are ever open at once
-SPANS_MS = {"arriving_ms": (0, 200), "withheld_ms": (DEADLINE_MS - 10, 60_000)}  # it answers 10 ms before
+SPANS_MS = {"arriving_ms": (0, 400), "withheld_ms": (DEADLINE_MS - 10, 60_000)}  # it answers 10 ms before
 HELD_UP_MS = 10  # what is below needs no word
 BUSY_SECONDS = 30
 
@@ -84,8 +84,9 @@ class Answer:
 
 def shown(answers: list[Answer]) -> str:
     took = [one.took_ms for one in answers]
+    said = Counter("".join(one.errors) or one.status for one in answers)
     return (
-        f"{dict(Counter(one.status for one in answers))}; p50 {percentile(took, 0.5):.0f},"
+        f"{dict(said)}; p50 {percentile(took, 0.5):.0f},"
         f" p99 {percentile(took, 0.99):.0f}, slowest {max(took):.0f} ms, by the gateway's clock"
         f" {max(one.elapsed_ms for one in answers)}; the asker's own lag"
         f" {_beyond([one.lag_ms for one in answers])}, no core for the gateway"
@@ -111,7 +112,7 @@ async def test_every_answer_comes_before_the_deadline(kind: str, tmp_path: Path)
     statuses = Counter(one.status for one in answers)
     assert statuses.keys() == {"found", "unknown"}
     assert min(statuses.values()) > len(answers) / 3, "the deadline hardly mattered"
-    assert {error for one in answers for error in one.errors} == {"timeout"}
+    assert "timeout" in {error for one in answers for error in one.errors} <= {"timeout", "breaker_open"}
     assert [one for one in answers if one.late] == []
     assert late[0] > 0.3 and late[1] > 0.05
 
