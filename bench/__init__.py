@@ -7,8 +7,8 @@
 
 What is measured stands in `throughput` (and latency), `growth`, `isolation` and `standing` (start, memory);
 what it is held against in `targets`; the table in `report`. `rig` runs the gateway, `peers` everything beside
-it: `load` and `sink`, the generator and the receiver, and `floors`, the bare parts. `stock` makes the
-databases to begin with, and `fill` puts much into them.
+it: `load` and `sink`, the generator and the receiver, and `floors`, the bare parts. `asker` asks for callers,
+by the process `lookups`. `stock` makes the databases to begin with, and `fill` puts much into them.
 
 On two cores the gateway has the first to itself; generator, receiver and PostgreSQL share what is left.
 """

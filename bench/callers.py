@@ -9,7 +9,8 @@
              look-up of each number is kept besides
 
 The first three go one after the other: what is measured is the way of one call. `callers_busy` asks for known
-and new numbers while a million deliveries are pending and events come as fast as they are taken.
+and new numbers while a million deliveries are pending, and events come as fast as they are taken and are
+delivered.
 """
 
 from __future__ import annotations
@@ -22,11 +23,14 @@ import re
 import subprocess
 import sys
 import time
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from bench.peers import BareServer, start_load
+from bench import fill
+from bench.asker import ask, request, resolve
+from bench.peers import BareServer, Sink, load, start_load
 from bench.rig import OTHER_CORES, ROOT, Gateway, pin
 from bench.sizes import Sizes
 from bench.stock import Place
@@ -40,6 +44,9 @@ RATE = 200
 CONTACTS = [f"+131755501{n:02}" for n in range(100)]
 CONNECTIONS = 16
 BUSY_RATE = 50
+BUSY_CONNECTIONS = 64
+BUSY_KEEP = ("phone", "status", "elapsed_ms")
+TAKEN = 'events_accepted_total{source="batch"}'
 DEADLINE_MS = 900
 SECRET = "whsec_" + base64.b64encode(b"bench" * 6).decode()
 START_PATIENCE_SECONDS = 30.0
@@ -98,11 +105,11 @@ def callers(place: Place, sizes: Sizes) -> dict[str, Any]:
         gateway.post("/api/connectors", {"name": "bench", "base_url": crm.url, "secret": SECRET})
         asked = [_resolve(gateway, number) for number in numbers]
         contacts = itertools.cycle([_resolve(gateway, number) for number in CONTACTS])
-        _ask(gateway.port, list(itertools.islice(contacts, len(CONTACTS))))
-        direct = _ask(crm.port, [_direct(crm, number) for number in numbers])
+        ask(gateway.port, list(itertools.islice(contacts, len(CONTACTS))))
+        direct = ask(crm.port, [_direct(crm, number) for number in numbers])
         new, new_cpu = _with_cpu(gateway, asked)
         known, known_cpu = _with_cpu(gateway, list(itertools.islice(contacts, sizes.callers)))
-        steady = _ask(gateway.port, list(itertools.islice(contacts, RATE * sizes.callers_seconds)), rate=RATE)
+        steady = ask(gateway.port, list(itertools.islice(contacts, RATE * sizes.callers_seconds)), rate=RATE)
         requests = list(itertools.islice(contacts, sizes.callers_warm))
         warm = _warm(gateway, requests) | _floor(place, requests)
         warm["times_floor"] = warm["floor_per_core"] / warm["per_core"]
@@ -120,28 +127,51 @@ def callers(place: Place, sizes: Sizes) -> dict[str, Any]:
 
 
 def callers_busy(place: Place, sizes: Sizes) -> dict[str, Any]:
-    """Known and new numbers at BUSY_RATE while much is pending and events come as fast as they are taken."""
+    """Known and new numbers at BUSY_RATE while much is pending and events come as fast as they are taken. The
+    latencies in ms; the shares of known numbers that were found and of new ones that the connector was heard
+    of; what the slowest took by the gateway's own reckoning; the events taken a second meanwhile; and how
+    many were pending at the end."""
     new = [f"+1317{n:07}" for n in range(3_000_000, 3_000_000 + BUSY_RATE * sizes.callers_seconds // 2)]
-    with Crm(place.directory) as crm, Gateway(*place) as gateway:
+    with Crm(place.directory) as crm, Sink() as sink, Gateway(*place) as gateway:
         gateway.post("/api/connectors", {"name": "bench", "base_url": crm.url, "secret": SECRET})
-        _ask(gateway.port, [_resolve(gateway, number) for number in CONTACTS])
+        gateway.webhook(sink.port, "bench.*")
+        ask(gateway.port, [_resolve(gateway, number) for number in CONTACTS])
+        load(gateway.port, gateway.key, events=100, batch=100)
         known = itertools.cycle(CONTACTS)
         asked = [number for pair in zip(known, new, strict=False) for number in pair]
         requests = [_resolve(gateway, number, deadline_ms=DEADLINE_MS) for number in asked]
         ingest = start_load(gateway.port, gateway.key, events=10**9, batch=100, connections=8)
         try:
             time.sleep(sizes.settle_seconds)
-            busy = _ask(gateway.port, requests, rate=BUSY_RATE)
+            taken = gateway.metric(TAKEN)
+            busy = ask(gateway.port, requests, rate=BUSY_RATE, connections=BUSY_CONNECTIONS, keep=BUSY_KEEP)
+            taken = gateway.metric(TAKEN) - taken
         finally:
             ingest.kill()
             ingest.wait()
-    return {**busy, "pending_count": sizes.pending, "deadline_ms": DEADLINE_MS}
+    each = busy.pop("each")
+    return {
+        **busy,
+        "elapsed_max_ms": max(one["elapsed_ms"] for one in each),
+        "known_found": _share(each, among=CONTACTS, statuses=("found",)),
+        "new_heard_of": _share(each, among=new, statuses=("found", "not_found")),
+        "events_per_second": taken / busy["seconds"],
+        "pending_count": fill.count_pending(place.environ, "silent"),
+        "deadline_ms": DEADLINE_MS,
+    }
+
+
+def _share(each: Sequence[dict[str, Any]], among: Iterable[str], statuses: Sequence[str]) -> float:
+    """How many of these numbers' answers are so."""
+    numbers = set(among)
+    mine = [one["status"] in statuses for one in each if one["phone"] in numbers]
+    return sum(mine) / len(mine)
 
 
 def _warm(gateway: Gateway, requests: list[str]) -> dict[str, float]:
     """How many a second, and how many in a second of the gateway's CPU: what a core to itself would do."""
     before = gateway.cpu_seconds()
-    found = _ask(gateway.port, requests, connections=CONNECTIONS)
+    found = ask(gateway.port, requests, connections=CONNECTIONS)
     cpu = gateway.cpu_seconds() - before
     return {**found, "per_second": len(requests) / found["seconds"], "per_core": len(requests) / cpu}
 
@@ -150,9 +180,9 @@ def _floor(place: Place, requests: list[str]) -> dict[str, float]:
     """The same work bare."""
     url = ("--url", place.url) if place.url.startswith("postgresql") else ()
     with BareServer("bench.floor_resolve", *url) as bare:
-        _ask(bare.port, requests[:CONNECTIONS], connections=CONNECTIONS)
+        ask(bare.port, requests[:CONNECTIONS], connections=CONNECTIONS)
         with bare.counting() as used:
-            _ask(bare.port, requests, connections=CONNECTIONS)
+            ask(bare.port, requests, connections=CONNECTIONS)
     return {"floor_per_core": len(requests) / used[0]}
 
 
@@ -164,34 +194,18 @@ def _write_and_look_up(gateway: Gateway, twilio: TwilioDouble) -> None:
     for number in CONTACTS:
         gateway.patch(f"/api/contacts/{number}", {"title": "Director", "tags": ["vip"]})
     for _ in range(2):
-        _ask(gateway.port, [_resolve(gateway, number) for number in CONTACTS])
+        ask(gateway.port, [_resolve(gateway, number) for number in CONTACTS])
     assert set(twilio.charged().values()) == {1}, "a look-up is not kept"
 
 
 def _with_cpu(gateway: Gateway, requests: list[str]) -> tuple[dict[str, float], float]:
     before = gateway.cpu_seconds()
-    found = _ask(gateway.port, requests)
+    found = ask(gateway.port, requests)
     return found, (gateway.cpu_seconds() - before) / len(requests) * 1e6
 
 
-def _ask(port: int, requests: list[str], rate: float = 0, connections: int = 1) -> dict[str, float]:
-    """Runs the requests (`bench.lookups`); every one must be answered 200."""
-    done = subprocess.run(
-        [sys.executable, "-m", "bench.lookups"], cwd=ROOT, text=True, check=True, stdout=subprocess.PIPE,
-        preexec_fn=pin(OTHER_CORES),
-        input=json.dumps({"port": port, "requests": requests, "rate": rate, "connections": connections}),
-    )  # fmt: skip
-    found: dict[str, float] = json.loads(done.stdout)
-    return found
-
-
 def _resolve(gateway: Gateway, number: str, deadline_ms: int = 10_000) -> str:
-    body = json.dumps({"phone": number, "call_id": "call_1", "deadline_ms": deadline_ms})
-    headers = [
-        ("Authorization", f"Bearer {gateway.key}"), ("X-HUM-Org", "bench"),
-        ("Content-Type", "application/json"),
-    ]  # fmt: skip
-    return _request("/api/callers/resolve", body, headers)
+    return resolve(gateway.key, "bench", number, deadline_ms=deadline_ms)
 
 
 def _direct(crm: Crm, number: str) -> str:
@@ -203,13 +217,8 @@ def _direct(crm: Crm, number: str) -> str:
     )  # fmt: skip
     body = json.dumps({"phone": number, "org_id": "bench", "call_id": "call_1", "direction": "inbound"})
     name = new_id("dlv", now)
-    request = build(
+    made = build(
         row, "contact.lookup", body.encode(), delivery_id=name, message_id=name, now=now,
         cdn_loop="hum-gateway; id=bench",
     )  # fmt: skip
-    return _request("/contacts/lookup", body, request.headers)
-
-
-def _request(path: str, body: str, headers: list[tuple[str, str]]) -> str:
-    lines = [f"POST {path} HTTP/1.1", "Host: x", *(f"{name}: {value}" for name, value in headers)]
-    return "\r\n".join([*lines, f"Content-Length: {len(body)}", "", body])
+    return request("/contacts/lookup", body, made.headers)

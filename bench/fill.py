@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import asyncpg
-from sqlalchemy import LargeBinary, Table, delete, select
+from sqlalchemy import LargeBinary, Table, delete, func, select
 
 from bench.inside import opened
 from gateway.clock import SystemClock
@@ -49,6 +49,17 @@ def pending(environ: Mapping[str, str], org_id: str, count: int) -> None:
     """`count` events of the last six hours that wait for their target, in place of those that do."""
     waits: Callable[[Any], bool] = lambda row: row.status == "pending" and row.queue == row.target_id  # noqa: E731
     asyncio.run(_multiply(environ, org_id, count, PENDING_MS, wanted=waits))
+
+
+def count_pending(environ: Mapping[str, str], org_id: str) -> int:
+    """How many deliveries of the organization are pending."""
+
+    async def run() -> int:
+        waits = (deliveries.c.org_id == org_id) & (deliveries.c.status == "pending")
+        async with opened(environ) as store, store.looking_up() as conn:
+            return (await conn.execute(select(func.count()).where(waits))).scalar_one()
+
+    return asyncio.run(run())
 
 
 def webhooks(environ: Mapping[str, str], orgs: Sequence[str], url: str, patterns: Sequence[str]) -> None:

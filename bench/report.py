@@ -117,6 +117,9 @@ LINES: Final = (
     Line("callers, {pending_count:,} pending, ingest at capacity: p50 ms", ("callers_busy", "p50_ms"),
          "{:.1f}"),
     Line("  p99 ms", ("callers_busy", "p99_ms"), "{:.1f}"),
+    Line("  slowest ms", ("callers_busy", "max_ms"), "{:.1f}"),
+    Line("  known numbers found", ("callers_busy", "known_found"), "{:.0%}"),
+    Line("  events/s taken meanwhile", ("callers_busy", "events_per_second"), "{:,.0f}"),
 )  # fmt: skip
 
 _TARGETS: Final = {target.path: target for target in TARGETS}

@@ -15,7 +15,7 @@ import pytest
 from rich.console import Console
 from sqlalchemy import select
 
-from bench import allocations
+from bench import allocations, lookups
 from bench.__main__ import PARTS, keep, measure
 from bench.inside import opened
 from bench.peers import Sink
@@ -164,3 +164,20 @@ def test_allocations_are_counted(tmp_path: Path) -> None:
         found = count_allocations(counter, gateway, sink, 200, 100)
     assert 10 < found["calls"] < 100_000
     assert found["bytes"] > found["calls"]
+
+
+def test_the_asker_says_how_much_of_the_time_was_its_own() -> None:
+    answer = lookups.Answer(due=1.0, begun=1.004, looked=1.5, read=1.53, body=b'{"status":"found","x":1}')
+    [each] = lookups.report([answer], 2.0, ["status"])["each"]
+    assert {name: value if name == "status" else round(value) for name, value in each.items()} == {
+        "took_ms": 530, "sending_ms": 4, "reading_ms": 30, "status": "found",
+    }  # fmt: skip
+
+
+def test_the_asker_says_for_how_long_the_gateway_had_no_core() -> None:
+    watch = lookups.Watch(0, {"first": (0, 100), "last": (400, 10_000)})
+    watch._moments, watch._waited = [0.9, 1.02, 1.39, 1.45, 1.53, 1.6], [5.0, 5.01, 5.1, 5.13, 5.14, 9.0]
+    answer = lookups.Answer(due=1.0, begun=1.0, looked=1.5, read=1.53, body=b"{}")
+    assert watch.withheld_ms(answer) == pytest.approx({"first": 100, "last": 40})
+    assert watch.withheld_ms(answer._replace(read=1.6))["last"] == pytest.approx(200)  # all that there was
+    assert watch.withheld_ms(answer._replace(read=1.3))["last"] == 0

@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from gateway.domain.addressee import Addressee
 from gateway.domain.connector import Connector
 from gateway.domain.webhook import Webhook
-from gateway.errors import Gone, NotFound
+from gateway.errors import Gone, NotFound, Overloaded
 from gateway.store import api_keys, connectors, organizations, webhooks
 from gateway.store.api_keys import ApiKey
 from gateway.store.organizations import PLATFORM, Organization
@@ -75,6 +75,8 @@ class Directory:
         self._loading: dict[str, asyncio.Task[OrgView | None]] = {}
         self._generation: dict[str, int] = {}
         self._keys: dict[bytes, ApiKey] = {}
+        self._doubted: dict[bytes, ApiKey] = {}  # known before something changed elsewhere, perhaps they
+        self._asking_for: dict[bytes, asyncio.Task[ApiKey | None]] = {}
         self._keys_generation = 0
         self._listeners: list[Callable[[str], None]] = []
         self.version = -1
@@ -139,19 +141,44 @@ class Directory:
         views = [await self.organization(org_id) for org_id in ids]
         return [view for view in views if view is not None and view.organization.erased_at is None]
 
-    async def key(self, digest: bytes) -> ApiKey | None:
-        """The API key with this hash. Unknown ones are asked for each time."""
+    async def key(self, digest: bytes, patience: float | None = None) -> ApiKey | None:
+        """The API key with this hash. Unknown ones are asked for each time.
+
+        For those who have no time: when the database has not answered after `patience` seconds, or is away,
+        a key counts as it was known until another node changed something. What this process changes of keys
+        counts at once.
+        """
         found = self._keys.get(digest)
         if found is not None:
             return found
+        doubted = None if patience is None else self._doubted.get(digest)
+        if doubted is None:
+            return await self._ask_for(digest)
+        task = self._asking_for.get(digest)
+        if task is None:
+            task = self._asking_for[digest] = asyncio.create_task(self._ask_for(digest), name="ask for key")
+            task.add_done_callback(lambda done: self._asked_for(digest, done))
+        await asyncio.wait((task,), timeout=patience)
+        if not task.done() or isinstance(task.exception(), Overloaded):
+            return doubted
+        return task.result()
+
+    async def _ask_for(self, digest: bytes) -> ApiKey | None:
         generation = self._keys_generation
         async with self._store.looking_up() as conn:
             found = await api_keys.find_by_hash(conn, digest)
-        if found is not None and generation == self._keys_generation:
-            if len(self._keys) >= _KEYS_REMEMBERED:
-                self._keys.clear()
-            self._keys[digest] = found
+        if generation == self._keys_generation:
+            self._doubted.pop(digest, None)
+            if found is not None:
+                if len(self._keys) >= _KEYS_REMEMBERED:
+                    self._keys.clear()
+                self._keys[digest] = found
         return found
+
+    def _asked_for(self, digest: bytes, done: asyncio.Task[ApiKey | None]) -> None:
+        self._asking_for.pop(digest, None)
+        if not done.cancelled():
+            done.exception()  # whoever waited has heard of it
 
     async def refresh(self) -> None:
         """Drops what other nodes have changed."""
@@ -170,7 +197,7 @@ class Directory:
             query = select(table.id).where(table.config_version > self.version)
             changed = set((await conn.execute(query)).scalars())
         self.version = max(version, self.version)
-        self._forget_keys()
+        self._doubt_keys()
         for org_id in changed:
             self._drop(org_id)
 
@@ -198,13 +225,19 @@ class Directory:
         return tuple(hook for hook in view.webhooks.values() if hook.covers(org_id)) if view else ()
 
     def _changed_here(self, changed: set[str | None]) -> None:
-        self._forget_keys()
+        if None in changed:  # keys are the platform's, whoever has them
+            self._keys_generation += 1
+            self._keys.clear()
+            self._doubted.clear()
         for org_id in changed:
             if org_id is not None:
                 self._drop(org_id)
 
-    def _forget_keys(self) -> None:
+    def _doubt_keys(self) -> None:
+        """They are asked for again, each when it is used."""
         self._keys_generation += 1
+        doubted = self._doubted | self._keys
+        self._doubted = doubted if len(doubted) <= _KEYS_REMEMBERED else dict(self._keys)
         self._keys.clear()
 
     def _drop(self, org_id: str) -> None:

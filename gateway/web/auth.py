@@ -62,12 +62,15 @@ class Principal:
 OPERATOR: Final = Principal("key_local", None, None, frozenset(SCOPES), "operator")
 
 
-async def authenticate(headers: Headers, directory: Directory, clock: Clock) -> Principal:
-    """The caller behind `Authorization: Bearer hum_live_…`. Raises Unauthorized."""
+async def authenticate(
+    headers: Headers, directory: Directory, clock: Clock, patience: float | None = None
+) -> Principal:
+    """The caller behind `Authorization: Bearer hum_live_…`. `patience`: see `Directory.key`. Raises
+    Unauthorized."""
     scheme, _, token = headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token.strip():
         raise Unauthorized("send the API key as Authorization: Bearer hum_live_…", code="api_key_required")
-    key = await directory.key(hash_key(token.strip()))
+    key = await directory.key(hash_key(token.strip()), patience)
     if key is None or not key.valid(clock.now()):
         raise Unauthorized("the API key is unknown, revoked or expired")
     actor = _actor(headers) if key.org_id is None else None

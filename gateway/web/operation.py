@@ -10,7 +10,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 from pydantic import BaseModel
@@ -30,6 +30,9 @@ from gateway.web.problems import problem_response
 from gateway.web.repeats import check_key
 
 log = logging.getLogger("gateway.http")
+
+KEY_PATIENCE_SECONDS: Final = 0.05
+"""How long those who must answer in time wait for the database to say whether a key still counts."""
 
 Kind = Literal["read", "write"]
 
@@ -203,7 +206,8 @@ class Endpoint:
     async def _principal(self, scope: Scope, headers: Headers) -> Principal:
         if scope.get("state", {}).get("operator"):
             return OPERATOR
-        return await auth.authenticate(headers, self._services.directory, self._services.clock)
+        patience = None if self._operation.in_time is None else KEY_PATIENCE_SECONDS
+        return await auth.authenticate(headers, self._services.directory, self._services.clock, patience)
 
     async def _handle(self, call: Call) -> Answer:
         key = call.headers.get("idempotency-key")

@@ -323,7 +323,7 @@ async def _hedged(url: str, count: int) -> Hedged:
     """`count` callers, of whom one in 50 meets a slow answer, at a connector of which enough is known."""
     async with Receiver() as receiver, running_node(url) as node:
         crm = Crm(receiver)
-        await crm.join(node)
+        await crm.join(node, timeout_ms=10_000)  # a slow answer is one all the same
         slow = Dawdling(crm, every=10_000)
         await _latencies(node, slow, iter(range(1, 121)))
         slow.every = 50

@@ -6,10 +6,12 @@ import asyncio
 import logging
 import random
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from gateway.crm import answers
 from gateway.crm.answers import NotFound
@@ -21,6 +23,7 @@ from gateway.enrich import connectors as source
 from gateway.errors import Overloaded
 from gateway.store import connectors, recalling, rotations, secrets
 from gateway.store.connector_requests import open_record
+from gateway.store.tables import install
 from tests.enrich.conftest import OTHER, PHONE, age, errors, kept, logged, resolve, settled
 from tests.support import receiver as r
 from tests.support.clock import until
@@ -416,6 +419,38 @@ async def test_the_database_is_away(lite: Node, crm: Crm, monkeypatch: pytest.Mo
         found = await resolve(lite)
     assert (found["status"], found["source"]) == ("found", "partial")
     assert found["errors"] == [{"source": "book", "error": "unavailable"}]
+
+
+async def test_a_database_that_hangs_or_is_away_after_a_change_does_not_hold_the_answer_up(
+    lite: Node, crm: Crm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another node has changed something, so that keys must be asked for again. Control: who may wait."""
+    await crm.join(lite)
+    crm.knows(PHONE, name="Ada Example")
+    directory, store = lite.gateway.directory, lite.gateway.store
+    await directory.refresh()
+    await resolve(lite, OTHER)  # organization and key are known
+    async with store.transaction() as tx:
+        await tx.conn.execute(update(install).values(config_version=install.c.config_version + 1))
+    await directory.refresh()
+    hangs = asyncio.Event()
+
+    @asynccontextmanager
+    async def slow() -> AsyncIterator[Any]:
+        await hangs.wait()
+        raise Overloaded("away", code="database_unavailable")
+        yield
+
+    with monkeypatch.context() as patched:
+        patched.setattr(store, "looking_up", slow)
+        found = await resolve(lite)
+        assert (found["status"], found["contact"]["name"]) == ("found", "Ada Example")
+        waits = asyncio.create_task(lite.call("GET", "/api/webhooks"))
+        assert not (await asyncio.wait((waits,), timeout=0.2))[0]
+        hangs.set()
+        assert (await waits).status_code == 503
+        assert (await resolve(lite))["status"] == "found"
+        await settled(lite)
 
 
 async def test_a_database_that_hangs_does_not_hold_the_answer_up(

@@ -138,6 +138,60 @@ async def test_own_revocation_counts_at_once(store: Store, directory: Directory)
     assert not key.valid(NOW)
 
 
+async def something_changes_elsewhere(directory: Directory, another_node: Opener) -> None:
+    async with another_node() as elsewhere:
+        await add_webhook(elsewhere, "whk_elsewhere")
+    await directory.refresh()
+
+
+async def test_a_change_of_an_organization_leaves_keys_alone(
+    store: Store, directory: Directory, readings: Readings
+) -> None:
+    await add_key(store, "token")
+    assert await directory.key(hash_key("token")) is not None
+    await add_webhook(store, "whk_1")
+    readings.count = 0
+    assert await directory.key(hash_key("token")) is not None
+    assert readings.count == 0
+
+
+async def test_whoever_has_no_time_is_told_of_a_key_as_it_was(
+    store: Store, directory: Directory, another_node: Opener, readings: Readings
+) -> None:
+    """Until the database has answered: one question for all who ask."""
+    digest, goes_on = hash_key("token"), asyncio.Event()
+    await add_key(store, "token")
+    known = await directory.key(digest)
+    assert known is not None
+    await something_changes_elsewhere(directory, another_node)
+    async with another_node() as elsewhere, elsewhere.transaction() as tx:
+        await api_keys.revoke(tx, "key_token", None, NOW, everywhere=True)
+    readings.held, readings.count = goes_on.wait, 0
+    for _ in range(3):
+        assert await directory.key(digest, patience=0.01) == known
+    assert readings.count == 1
+    goes_on.set()
+    revoked = await directory.key(digest, patience=5)
+    assert revoked is not None
+    assert not revoked.valid(NOW)
+    assert await directory.key(hash_key("unknown"), patience=5) is None
+
+
+async def test_nobody_is_told_of_a_key_as_it_was_before_a_revocation_of_this_node(
+    store: Store, directory: Directory, another_node: Opener, readings: Readings
+) -> None:
+    digest = hash_key("token")
+    await add_key(store, "token")
+    await directory.key(digest)
+    await something_changes_elsewhere(directory, another_node)
+    async with store.transaction() as tx:
+        await api_keys.revoke(tx, "key_token", None, NOW, everywhere=True)
+    readings.held = lambda: asyncio.sleep(0.05)
+    revoked = await directory.key(digest, patience=0)
+    assert revoked is not None
+    assert not revoked.valid(NOW)
+
+
 class Readings:
     """Counts a store's readings, and lets a test hold one back once it has read."""
 

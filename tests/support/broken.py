@@ -13,6 +13,8 @@
     keeps_old       a secret goes on signing after its end
     asks_again      a job that takes over what another node has left asks for numbers that the other had
                     asked for, as if it were not known that this has cost something already
+    hears_all       whoever asks about a caller waits until every source has answered, deadline or not
+    holds_itself_up nothing goes on for a fifth of a second, twice in every second
     a_fifth         not broken: places in flight divided by five, so that a hundred hung endpoints are to it
                     what five hundred are to the real one
 
@@ -23,10 +25,12 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from dataclasses import replace
 from typing import Any
 
 import gateway.app
+import gateway.process
 from gateway.cli import main
 from gateway.clock import SystemClock
 from gateway.dispatch import places
@@ -36,6 +40,7 @@ from gateway.domain.exchange import Exchange
 from gateway.domain.rotation import Rotation
 from gateway.domain.webhook import Webhook
 from gateway.egress.client import EgressClient
+from gateway.enrich.hearing import Hearing
 from gateway.enrich.lookups import Lookups
 from gateway.ingest.accept import KIND, Accept, Acceptance, Accepted
 from gateway.ingest.own import OwnEvents
@@ -158,6 +163,24 @@ def asks_again() -> None:
     Lookups._put = as_if_nobody_had  # type: ignore[method-assign]
 
 
+def hears_all() -> None:
+    Hearing.wait = lambda self, seconds: self.finish()  # type: ignore[method-assign]
+
+
+def holds_itself_up() -> None:
+    calm = gateway.process._calm_the_collector
+
+    def begin() -> None:
+        calm()
+        hold_up()
+
+    def hold_up() -> None:
+        time.sleep(0.2)
+        asyncio.get_running_loop().call_later(0.3, hold_up)
+
+    gateway.process._calm_the_collector = begin
+
+
 def a_fifth() -> None:
     for name in _PLACES:
         setattr(places, name, getattr(places, name) // 5)
@@ -167,7 +190,8 @@ VARIANTS = {
     variant.__name__: variant
     for variant in (
         answers_early, events_first, records_first, tells_later, cursor_first, never_swaps, keeps_old,
-        a_fifth, shares_nothing, asks_again,
+        a_fifth, shares_nothing, asks_again, hears_all,
+        holds_itself_up,
     )
 }  # fmt: skip
 
