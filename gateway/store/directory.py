@@ -27,6 +27,7 @@ from gateway.store.store import Store
 from gateway.store.tables import install
 from gateway.store.tables import organizations as organizations_table
 
+DOUBTED_SECONDS: Final = 5.0  # within that time a revocation counts everywhere
 _KEYS_REMEMBERED: Final = 10_000
 _TYPES_REMEMBERED: Final = 1_000
 
@@ -75,7 +76,8 @@ class Directory:
         self._loading: dict[str, asyncio.Task[OrgView | None]] = {}
         self._generation: dict[str, int] = {}
         self._keys: dict[bytes, ApiKey] = {}
-        self._doubted: dict[bytes, ApiKey] = {}  # known before something changed elsewhere, perhaps they
+        # Known before something changed elsewhere, perhaps they; and until when (monotonic) that counts.
+        self._doubted: dict[bytes, tuple[ApiKey, float]] = {}
         self._asking_for: dict[bytes, asyncio.Task[ApiKey | None]] = {}
         self._keys_generation = 0
         self._listeners: list[Callable[[str], None]] = []
@@ -145,13 +147,13 @@ class Directory:
         """The API key with this hash. Unknown ones are asked for each time.
 
         For those who have no time: when the database has not answered after `patience` seconds, or is away,
-        a key counts as it was known until another node changed something. What this process changes of keys
-        counts at once.
+        a key counts as it was known until another node changed something, for `DOUBTED_SECONDS` and no
+        longer: it may have been revoked. What this process changes of keys counts at once.
         """
         found = self._keys.get(digest)
         if found is not None:
             return found
-        doubted = None if patience is None else self._doubted.get(digest)
+        doubted = None if patience is None else self._still_good(digest)
         if doubted is None:
             return await self._ask_for(digest)
         task = self._asking_for.get(digest)
@@ -162,6 +164,10 @@ class Directory:
         if not task.done() or isinstance(task.exception(), Overloaded):
             return doubted
         return task.result()
+
+    def _still_good(self, digest: bytes) -> ApiKey | None:
+        key, until = self._doubted.get(digest, (None, 0.0))
+        return key if self._store.clock.monotonic() < until else None
 
     async def _ask_for(self, digest: bytes) -> ApiKey | None:
         generation = self._keys_generation
@@ -236,8 +242,10 @@ class Directory:
     def _doubt_keys(self) -> None:
         """They are asked for again, each when it is used."""
         self._keys_generation += 1
-        doubted = self._doubted | self._keys
-        self._doubted = doubted if len(doubted) <= _KEYS_REMEMBERED else dict(self._keys)
+        until = self._store.clock.monotonic() + DOUBTED_SECONDS
+        known = {digest: (key, until) for digest, key in self._keys.items()}
+        doubted = self._doubted | known
+        self._doubted = doubted if len(doubted) <= _KEYS_REMEMBERED else known
         self._keys.clear()
 
     def _drop(self, org_id: str) -> None:

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from gateway.errors import Gone, NotFound
 from gateway.store import api_keys, organizations, webhooks
 from gateway.store.api_keys import ApiKey, hash_key
-from gateway.store.directory import Directory
+from gateway.store.directory import DOUBTED_SECONDS, Directory
 from gateway.store.store import Store
 from gateway.store.tables import organizations as organizations_table
 from tests.store.conftest import KEYS, NOW, Opener, make_webhook
@@ -175,6 +175,26 @@ async def test_whoever_has_no_time_is_told_of_a_key_as_it_was(
     assert revoked is not None
     assert not revoked.valid(NOW)
     assert await directory.key(hash_key("unknown"), patience=5) is None
+
+
+async def test_a_key_that_may_be_revoked_counts_no_longer_than_a_revocation_may_take(
+    store: Store, directory: Directory, another_node: Opener, readings: Readings
+) -> None:
+    digest, goes_on = hash_key("token"), asyncio.Event()
+    await add_key(store, "token")
+    await directory.key(digest)
+    await something_changes_elsewhere(directory, another_node)
+    async with another_node() as elsewhere, elsewhere.transaction() as tx:
+        await api_keys.revoke(tx, "key_token", None, NOW, everywhere=True)
+    readings.held = goes_on.wait
+    await store.clock.sleep(DOUBTED_SECONDS)
+    asking = asyncio.ensure_future(directory.key(digest, patience=0))
+    done, _ = await asyncio.wait((asking,), timeout=0.05)
+    assert not done
+    goes_on.set()
+    revoked = await asking
+    assert revoked is not None
+    assert not revoked.valid(NOW)
 
 
 async def test_nobody_is_told_of_a_key_as_it_was_before_a_revocation_of_this_node(
