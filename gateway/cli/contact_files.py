@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
 from gateway.cli.connection import client_command
-from gateway.cli.output import clean, show_json
+from gateway.cli.output import clean, show_bytes, show_json
 
 if TYPE_CHECKING:
     from gateway.client import GatewayClient
@@ -64,6 +63,4 @@ def import_file(
 @client_command()
 def export(client: GatewayClient, as_json: bool, kind: str, tag: str | None) -> None:
     """Write the address book to standard output. Needs the role admin."""
-    for piece in client.export_contacts(format="ndjson" if as_json else kind, tag=tag):
-        sys.stdout.buffer.write(piece)
-    sys.stdout.buffer.flush()
+    show_bytes(client.export_contacts(format="ndjson" if as_json else kind, tag=tag))
