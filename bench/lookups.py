@@ -231,4 +231,7 @@ async def _run(given: dict[str, Any]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(uvloop.run(_run(json.load(sys.stdin)))))
+    found = json.dumps(uvloop.run(_run(json.load(sys.stdin)))).encode()
+    # With PYTHONUNBUFFERED the interpreter's own output loses what a pipe does not take at once.
+    with open(1, "wb", closefd=False) as output:
+        output.write(found)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
 from gateway.cli.connection import client_command
-from gateway.cli.output import Column, clean, member, show_json, show_table
+from gateway.cli.output import Column, clean, member, show_bytes, show_json, show_table
 
 if TYPE_CHECKING:
     from gateway.client import GatewayClient
@@ -110,6 +109,4 @@ def _show(report: ImportReport) -> None:
 @client_command()
 def export(client: GatewayClient, as_json: bool, kind: str, tag: str | None) -> None:
     """Write the address book to standard output. Needs the role admin."""
-    for piece in client.export_contacts(format="ndjson" if as_json else kind, tag=tag):
-        sys.stdout.buffer.write(piece)
-    sys.stdout.buffer.flush()
+    show_bytes(client.export_contacts(format="ndjson" if as_json else kind, tag=tag))

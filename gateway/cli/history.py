@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from gateway.cli.connection import client_command
-from gateway.cli.output import Column, Json, clean, member, show_fields, show_json, show_table
+from gateway.cli.output import Column, Json, clean, member, show_bytes, show_fields, show_json, show_table
 from gateway.cli.values import Moment
 
 if TYPE_CHECKING:
@@ -101,9 +100,7 @@ def export(
     pieces = client.export_deliveries(
         format="ndjson" if as_json else kind, webhook_id=webhook, event_id=event, type=event_type, **filters
     )
-    for piece in pieces:
-        sys.stdout.buffer.write(piece)
-    sys.stdout.buffer.flush()
+    show_bytes(pieces)
 
 
 def _counts(counts: Json) -> str:

@@ -38,9 +38,22 @@ def clean(text: str) -> str:
     return "".join(c if c.isprintable() or c in "\n\t" else repr(c)[1:-1] for c in text)
 
 
+def show_bytes(pieces: Iterable[bytes]) -> None:
+    """Writes a file to standard output as it comes, all of it: with PYTHONUNBUFFERED, which containers often
+    set, a single write ends with what the pipe took."""
+    sys.stdout.flush()
+    output = sys.stdout.buffer
+    for piece in pieces:
+        rest = memoryview(piece)
+        while rest:
+            rest = rest[output.write(rest) :]
+    output.flush()
+
+
 def show_json(value: object) -> None:
     """Any value as indented JSON; bytes are an answer of the API and keep their numbers as written."""
-    click.echo(indent(value.decode()) if isinstance(value, bytes) else json.dumps(value, indent=2))
+    text = indent(value.decode()) if isinstance(value, bytes) else json.dumps(value, indent=2)
+    show_bytes((text.encode(), b"\n"))
 
 
 def indent(text: str) -> str:

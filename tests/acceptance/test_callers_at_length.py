@@ -120,6 +120,8 @@ async def test_every_answer_comes_before_the_deadline(kind: str, tmp_path: Path)
     assert statuses.keys() == {"found", "unknown"}
     assert min(statuses.values()) > len(answers) / 3, "the deadline hardly mattered"
     assert "timeout" in {error for one in answers for error in one.errors} <= {"timeout", "breaker_open"}
+    told = sum(one.lag_ms + one.without_core_ms <= HELD_UP_MS for one in answers)
+    assert told > len(answers) / 2, "the machine is too busy for this to say anything"
     assert [one for one in answers if one.late] == []
     assert late[0] > 0.3 and late[1] > 0.05
 

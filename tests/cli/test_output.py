@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
+
 import pytest
 from rich.cells import cell_len
 
 from gateway.cli.deliveries import COLUMNS
-from gateway.cli.output import Column, Json, fit, member, print_table, short_time
+from gateway.cli.output import Column, Json, fit, member, print_table, short_time, show_bytes
 
 DELIVERY = {
     "id": "dlv_01k9h2w3ytabcdefghjkmnpqrs",
@@ -74,3 +76,19 @@ def test_a_time_of_another_year_names_it() -> None:
     assert short_time("2026-11-20T23:48:21.123Z", "2026") == "11-20 23:48:21"
     assert short_time("2027-02-18T23:48:21.123Z", "2026") == "2027-02-18 23:48"
     assert short_time("call.completed", "2026") == "call.completed"
+
+
+class Pipe(io.BytesIO):
+    """Takes three bytes at once."""
+
+    def write(self, data: object) -> int:
+        return super().write(bytes(data)[:3])  # type: ignore[call-overload]
+
+
+def test_a_file_is_written_whole_to_an_output_that_takes_little_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pipe = Pipe()
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(pipe))
+    show_bytes([b"name,phone\n", b"", b"Ada Example,+13175550142\n"])
+    assert pipe.getvalue() == b"name,phone\nAda Example,+13175550142\n"

@@ -47,7 +47,7 @@ async def test_a_late_answer_reaches_who_waits_for_it(node: Node, crm: Crm) -> N
     connector = await crm.join(node)
     crm.knows(PHONE, name="Ada Example")
     gate = Gate(crm)
-    told = await resolve(node, deadline_ms=400, call_id="call_1")
+    told = await resolve(node, deadline_ms=800, call_id="call_1")
     assert (told["status"], told["pending"], told["revision"]) == ("unknown", [connector.id], 0)
     assert await look(node, told["resolution_id"]) == told
     waiting = asyncio.create_task(look(node, told["resolution_id"], wait_ms=20_000))

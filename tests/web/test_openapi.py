@@ -7,6 +7,7 @@ import asyncio
 import json
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from functools import cache
 from inspect import getclosurevars
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ import jsonschema
 import msgspec
 import pytest
 from openapi_spec_validator import validate
+from referencing import Registry, Resource
+from referencing.jsonschema import DRAFT202012
 
 from gateway.domain.connector import PATHS
 from gateway.domain.event_types import CATALOGUE
@@ -39,7 +42,7 @@ pytestmark = pytest.mark.anyio
 
 DOCUMENT: dict[str, Any] = json.loads(document_bytes())
 GATEWAY = Path(__file__).parents[2] / "gateway"
-# The operator's own socket, not the API.
+CHECKER = jsonschema.FormatChecker()
 # The operator's, over the Unix socket alone.
 NOT_DOCUMENTED = {("GET", f"/control/{name}") for name in ("status", "audit", "backup")}
 # What needs no word in the document.
@@ -61,19 +64,27 @@ def documented() -> Iterator[tuple[str, str, dict[str, Any]]]:
             yield method.upper(), path, operation
 
 
-def closed(schema: dict[str, Any]) -> dict[str, Any]:
-    """The schema with the document's components, where objects may have no further fields."""
-    schemas = json.loads(json.dumps(DOCUMENT["components"]["schemas"]))
-    for one in schemas.values():
-        if "properties" in one:
-            one.setdefault("additionalProperties", False)
-    return {**schema, "components": {"schemas": schemas}}
+AT = "urn:document"
+
+
+@cache
+def registry(*, closed: bool) -> Registry[Any]:
+    """The document's components, to which schemas refer; `closed`: objects may have no further fields. Read
+    through once: a document of this size for each value would take longest of all."""
+    components = json.loads(json.dumps(DOCUMENT["components"]))
+    if closed:
+        for one in components["schemas"].values():
+            if "properties" in one:
+                one.setdefault("additionalProperties", False)
+    whole = Resource.from_contents({"components": components}, default_specification=DRAFT202012)
+    return Registry().with_resource(AT, whole).crawl()
 
 
 def check(value: Any, schema: dict[str, Any], *, strictly: bool = True) -> None:
-    whole = closed(schema) if strictly else {**schema, "components": DOCUMENT["components"]}
-    checker = jsonschema.FormatChecker()
-    jsonschema.Draft202012Validator(whole, format_checker=checker).validate(value)
+    elsewhere = json.loads(json.dumps(schema).replace('"#/', f'"{AT}#/'))
+    jsonschema.Draft202012Validator(
+        elsewhere, registry=registry(closed=strictly), format_checker=CHECKER
+    ).validate(value)
 
 
 def media(container: dict[str, Any]) -> dict[str, Any]:
