@@ -77,7 +77,8 @@ def registry(*, closed: bool) -> Registry[Any]:
             if "properties" in one:
                 one.setdefault("additionalProperties", False)
     whole = Resource.from_contents({"components": components}, default_specification=DRAFT202012)
-    return Registry().with_resource(AT, whole).crawl()
+    everything: Registry[Any] = Registry().with_resource(AT, whole)
+    return everything.crawl()
 
 
 def check(value: Any, schema: dict[str, Any], *, strictly: bool = True) -> None:
