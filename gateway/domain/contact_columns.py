@@ -42,7 +42,9 @@ _FIELDS: Final = (
     "and fields.<name> for your own"
 )
 _NO_COLUMN: Final = "is not a column: map it to a field, or ignore it"
-_NAMELESS: Final = '""'
+NAMELESS: Final = ""
+"""The field of a column without a name, which is none: spreadsheets write one for a separator at the end."""
+_NO_NAME: Final = '""'
 _ALSO: Final = {"e_mail": "email", "phone_number": "phone", "telephone": "phone"}
 _own_name: Final = TypeAdapter(FieldName)
 
@@ -154,8 +156,8 @@ class Columns:
     became: dict[str, str | None] = field(default_factory=dict)
 
     def of_header(self, row: Sequence[str]) -> list[str | None]:
-        """The field of each column, None for one that is left out; `First Name` is `first_name`. Raises
-        InvalidRequest with all that is wrong."""
+        """The field of each column, None for one that is left out, NAMELESS for one without a name; `First
+        Name` is `first_name`. Raises InvalidRequest with all that is wrong."""
         if len(row) > MOST_COLUMNS:
             message = f"the first line names {len(row)} columns; at most {MOST_COLUMNS}"
             raise InvalidRequest.field("", message)
@@ -171,7 +173,8 @@ class Columns:
             ]
         )
         for column, name in zip(columns, names, strict=True):
-            self._note(column, name)
+            if name != NAMELESS:
+                self._note(column, name)
         return names
 
     def of_key(self, key: str) -> str | None:
@@ -196,7 +199,7 @@ class Columns:
 
     def _unknown(self, columns: Sequence[str], names: Sequence[str | None]) -> Iterator[Detail]:
         for column, name in zip(columns, names, strict=True):
-            if name is not None and column not in self.chosen.fields and not _is_column(name):
+            if name and column not in self.chosen.fields and not _is_column(name):
                 yield Detail(column[:MOST_SHOWN], _NO_COLUMN)
 
     def _twice(self, columns: Sequence[str], names: Sequence[str | None]) -> Iterator[Detail]:
@@ -223,7 +226,7 @@ def refuse(mistakes: Sequence[Detail]) -> None:
     """Raises InvalidRequest when there are any: with as many as MOST_DETAILS, and how many there are."""
     if not mistakes:
         return
-    text = "; ".join(f"{one.field or _NAMELESS}: {one.message}" for one in mistakes[:5])
+    text = "; ".join(f"{one.field or _NO_NAME}: {one.message}" for one in mistakes[:5])
     if any(one.message == _NO_COLUMN for one in mistakes):
         text += f". Of fields {_FIELDS}"
     if len(mistakes) > MOST_DETAILS:

@@ -30,6 +30,7 @@ MOST_REPORTED: Final = 1_000
 
 _PIECE: Final = 64 * 1024
 _SEPARATOR: Final = re.compile(r"sep=(.)\s*", re.IGNORECASE)  # a first line of spreadsheets
+_BLANK: Final = " \t\r\n,;"
 _MARKS: Final = {b"\xef\xbb\xbf": "utf-8", b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
 _NEWLINE: Final[Mapping[Kind, str]] = {"csv": "", "ndjson": "\n"}  # empty: each of the three kinds
 
@@ -114,10 +115,10 @@ def _encoding(body: bytes) -> tuple[str, int]:
 def _csv(text: TextIO, region: str, columns: Columns) -> Iterator[Entry | Refused | None]:
     lines = _Lines(text)
     try:
-        first = next(lines, "")
+        first = lines.first()
         told = _SEPARATOR.fullmatch(first)
         if told is not None:
-            first = next(lines, "")
+            first = lines.first()
         delimiter = told[1] if told is not None else _delimiter(first)
         reader = csv.reader(chain((first,), lines), delimiter=delimiter, strict=True)
         header = next(reader, [])
@@ -133,10 +134,18 @@ class _TooLong(Exception):
 
 class _Lines(Iterator[str]):
     """Lines, of which those of one row have at most MOST_CHARACTERS together: a quote that is never closed
-    does not make the rest of the file one cell. Raises _TooLong."""
+    does not make the rest of the file one cell. `number` is that of the latest. Raises _TooLong."""
 
     def __init__(self, text: TextIO) -> None:
         self._text, self._room = text, MOST_CHARACTERS
+        self.number = 0
+
+    def first(self) -> str:
+        """The next line that holds more than empty cells; nothing at the end."""
+        self.begin()
+        while (line := next(self, "")) and not line.strip(_BLANK):
+            self.begin()
+        return line
 
     def begin(self) -> None:
         """A row begins."""
@@ -146,6 +155,7 @@ class _Lines(Iterator[str]):
         line = self._text.readline(self._room + 1)
         if not line:
             raise StopIteration
+        self.number += 1
         self._room -= len(line)
         if self._room < 0:
             raise _TooLong
@@ -161,7 +171,7 @@ def _rows(
     reader: Any, lines: _Lines, names: list[str | None], region: str
 ) -> Iterator[Entry | Refused | None]:
     while True:
-        line = reader.line_num + 1
+        line = lines.number + 1
         lines.begin()
         try:
             row = next(reader, None)

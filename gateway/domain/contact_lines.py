@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from gateway.domain.contact_columns import MOST_SHOWN, PASSED_OVER, WRITABLE, Columns
+from gateway.domain.contact_columns import MOST_SHOWN, NAMELESS, PASSED_OVER, WRITABLE, Columns
 from gateway.domain.contact_requests import ContactWrite
 from gateway.domain.csv_cells import restored
 from gateway.domain.overrides import CUSTOM
@@ -73,9 +73,13 @@ def taken(line: int, size: int, make: Callable[[], Said]) -> Entry | Refused:
 
 
 def of_row(row: Sequence[str], names: Sequence[str | None], region: str) -> Said:
-    """What the cells of a row say; `names` are the fields of the columns, None for one that is left out."""
+    """What the cells of a row say; `names` are the fields of the columns, None for one that is left out. One
+    without a name may be there as long as it says nothing."""
     if len(row) > len(names):
         raise _Wrong("", f"has {len(row)} cells; the first line names {len(names)} columns")
+    for number, (name, cell) in enumerate(zip(names, row, strict=False), 1):
+        if name == NAMELESS and cell.strip():
+            raise _Wrong("", f"has text in column {number}, to which the first line gives no name")
     cells = {
         name: cell
         for name, cell in zip(names, map(restored, row), strict=False)

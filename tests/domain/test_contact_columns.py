@@ -92,6 +92,26 @@ def test_all_that_is_no_field_can_be_left_out() -> None:
     assert (refused.field, became) == ("colour", {"phone": "phone", "name": "name"})
 
 
+def test_a_column_without_a_name_is_passed_over_as_long_as_it_says_nothing() -> None:
+    table = f"Phone;Name;;\n{GOOD};Ada;;\n+13175550143;Bo; ;\n+13175550144;Cy;;x\n+13175550145;Di\n"
+    lines, became = read(table)
+    assert [type(line) for line in lines] == [Entry, Entry, Refused, Entry]
+    assert lines[2] == Refused(4, "", "has text in column 4, to which the first line gives no name")
+    assert became == {"Phone": "phone", "Name": "name"}
+    lines, became = read(table, [], ["*"])
+    assert [type(line) for line in lines] == [Entry] * 4
+    assert became == {"Phone": "phone", "Name": "name", "": None}
+
+
+@pytest.mark.parametrize("before", ["\n", "\r\n  \n", ";;\n\n,\t\n", "\nsep=;\n;;\n"])
+def test_blank_lines_before_the_names_are_skipped_and_counted(before: str) -> None:
+    (entry, refused), became = read(f"{before}Phone;Name\n{GOOD};Ada\n5;Bo\n")
+    assert isinstance(entry, Entry) and isinstance(refused, Refused)
+    assert (entry.line, refused.line) == (before.count("\n") + 2, before.count("\n") + 3)
+    assert (entry.phone, entry.said.name) == (GOOD, "Ada")
+    assert became == {"Phone": "phone", "Name": "name"}
+
+
 MISTAKEN: list[tuple[list[str], list[str], list[tuple[str, str]]]] = [
     (["Mobile"], [], [("map[0]", "must be a column and a field, such as Mobile:phone")]),
     ([":phone", "Mobile:"], [], [("map[0]", "must be a column"), ("map[1]", "must be a column")]),
