@@ -484,6 +484,12 @@ def test_the_clients_idea_of_the_deadline_is_the_gateways() -> None:
     assert callers.DEADLINE_MS == DEFAULT_DEADLINE_MS
 
 
+def test_a_number_with_a_slash_names_its_contact(client: Driver, gateway: FakeGateway) -> None:
+    gateway.on("GET /api/contacts/030-20123400", httpx.Response(200, json={}))
+    client.do(lambda c: c.get_contact("030/20123400"))
+    assert gateway.requests[0].url.raw_path == b"/api/contacts/030-20123400"
+
+
 def test_columns_of_a_file_go_into_the_query_once_each(client: Driver, gateway: FakeGateway) -> None:
     gateway.on("POST /api/contacts/import", httpx.Response(200, json={}))
     mapped = {"Mobile": "phone", "a:b & c": "fields.plan"}

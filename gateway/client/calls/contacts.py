@@ -1,4 +1,5 @@
-"""The address book. A contact is named by its id, or by a number in E.164."""
+"""The address book. A contact is named by its id, or by a number: in E.164, or as the organization's region
+writes it."""
 
 from __future__ import annotations
 
@@ -137,4 +138,5 @@ class ContactCalls:
 
 
 def _path(contact: str) -> str:
-    return f"/api/contacts/{segment(contact)}"
+    # No segment of a path holds a slash, which no id has, and which means nothing in a number: 030/20123400.
+    return f"/api/contacts/{segment(contact.replace('/', '-'))}"
