@@ -14,13 +14,25 @@ from gateway.cli.values import confirm, environment
 if TYPE_CHECKING:
     from gateway.client import GatewayClient
 
-_ELASTIC = ("name", "base_url")
+_ELASTIC = ("name", "base_url", "lookups")
 _COLUMNS = {
     "id": 0, "name": 1, "base_url": 2, "status": 0, "lookups": 1, "disabled_reason": 2, "failing_since": 4,
     "priority": 3,
 }  # fmt: skip
 
-_READ = {"lookups": member("lookup_health", "state")}
+
+def _state(health: Row) -> object:
+    return "spared" if health.get("state") == "open" else health.get("state")
+
+
+def _lookups(connector: Row) -> object:
+    """How it answers lookups, and beside that why not."""
+    health = connector.get("lookup_health") or {}
+    ill = health.get("state") in ("failing", "open") and health.get("last_error")
+    return f"{_state(health)} ({health['last_error']})" if ill else _state(health)
+
+
+_READ: dict[str, Callable[[Row], object]] = {"lookups": _lookups}
 
 
 @click.group()
@@ -62,6 +74,8 @@ def show_connector(connector: Row, as_json: bool) -> None:
         return
     shown = {**connector}
     health = shown.pop("lookup_health", None) or {}
+    if health:
+        health = {**health, "state": _state(health)}
     show_fields(shown | {f"lookups {name}": value for name, value in health.items()}, skip=("secret",))
     if connector.get("secret"):
         click.echo(f"\nThe secret, shown this once:\n{connector['secret']}")

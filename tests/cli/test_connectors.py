@@ -83,11 +83,23 @@ def test_how_it_answers_lookups_is_a_column_and_some_lines(run: Run, gateway: Fa
     gateway.on(f"GET {PATH}", httpx.Response(200, json={"data": [spared, BRIDGE], "next_cursor": None}))
     gateway.on(f"GET {PATH}/cnr_1", httpx.Response(200, json=spared), httpx.Response(200, json=BRIDGE))
     heads, _, first, second = run("connectors", "list").stdout.splitlines()
-    at = heads.split().index("lookups")
-    assert (first.split()[at], second.split()[at]) == ("open", "-")
+    at = heads.index("lookups")
+    assert first[at:].startswith("spared (timeout)  ") and second[at:].startswith("-  ")
     shown = run("connectors", "get", "cnr_1").stdout
-    assert "lookups state           open\n" in shown and "lookups last_error      timeout\n" in shown
+    assert "lookups state           spared\n" in shown and "lookups last_error      timeout\n" in shown
     assert "lookups" not in run("connectors", "get", "cnr_1").stdout  # of an older gateway
+
+
+@pytest.mark.parametrize(
+    ("state", "shown"), [("failing", "failing (timeout)  "), ("ok", "ok  "), ("slow", "slow  ")]
+)
+def test_why_it_does_not_answer_stands_beside_a_state_that_is_ill(
+    run: Run, gateway: FakeGateway, state: str, shown: str
+) -> None:
+    one = BRIDGE | {"lookup_health": {"state": state, "last_error": "timeout"}}
+    gateway.on(f"GET {PATH}", httpx.Response(200, json={"data": [one], "next_cursor": None}))
+    heads, _, row = run("connectors", "list").stdout.splitlines()
+    assert row[heads.index("lookups") :].startswith(shown)
 
 
 def test_the_log_is_a_table_and_an_entry_shows_both_sides(run: Run, gateway: FakeGateway) -> None:
