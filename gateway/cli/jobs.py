@@ -53,6 +53,9 @@ def show(client: GatewayClient, as_json: bool, job_id: str, wait: bool) -> None:
     show_ordered(client, dict(client.get_job(job_id)), as_json, wait)
 
 
+jobs.add_command(show, "get")  # as everything else is looked at
+
+
 @jobs.command("cancel")
 @click.argument("job_id")
 @wait_option
@@ -124,13 +127,17 @@ def show_ordered(client: GatewayClient, answer: Json, as_json: bool, wait: bool)
     """A job, at once or when it is over; or what a dry run found. Exits with 1 when a job that was waited for
     did not come to its end."""
     if "id" not in answer:
-        show_json(answer) if as_json else click.echo(f"{answer.get('matched')} events match")
+        show_json(answer) if as_json else click.echo(_matched(answer.get("matched")))
         return
     if wait:
         answer = _wait(client, answer)
     _show(answer, as_json)
     if wait and answer.get("status") != "done":
         raise SystemExit(1)
+
+
+def _matched(count: object) -> str:
+    return "1 event matches" if count == 1 else f"{count} events match"
 
 
 def _show(job: Json, as_json: bool) -> None:

@@ -98,7 +98,9 @@ def test_jobs_are_listed_shown_and_cancelled(run: Run, gateway: FakeGateway) -> 
     gateway.on("GET /api/jobs/job_1", job(status="failed", error="webhook_disabled"))
     gateway.on("POST /api/jobs/job_1/cancel", job(cancel_requested=True))
     assert "job_1" in run("jobs", "list").stdout
-    assert "failed (webhook_disabled)" in run("jobs", "show", "job_1").stdout
+    shown = run("jobs", "show", "job_1").stdout
+    assert "failed (webhook_disabled)" in shown
+    assert run("jobs", "get", "job_1").stdout == shown
     assert "being cancelled" in run("jobs", "cancel", "job_1").stdout
     assert '"cancel_requested": true' in run("jobs", "cancel", "job_1", "--json").stdout
 
