@@ -103,6 +103,19 @@ def test_a_column_without_a_name_is_passed_over_as_long_as_it_says_nothing() -> 
     assert became == {"Phone": "phone", "Name": "name", "": None}
 
 
+def test_what_an_export_lists_as_overridden_is_taken_or_everything() -> None:
+    table = f"phone,name,company,overridden\n{GOOD},Ada,Example Ltd,name\n"
+    line = {"phone": GOOD, "name": "Ada", "company": "Example Ltd", "overrides": {"name": {"value": "Ada"}}}
+    files: list[tuple[str, str, Kind]] = [
+        (table, "overridden", "csv"), (json.dumps(line), "overrides", "ndjson"),
+    ]  # fmt: skip
+    for content, ignored, kind in files:
+        for more, said in (([], {"name": "Ada"}), ([ignored], {"name": "Ada", "company": "Example Ltd"})):
+            (entry,), _ = read(content, [], more, kind)
+            assert isinstance(entry, Entry)
+            assert (entry.said.model_dump(exclude_none=True), entry.by_person) == (said, True)
+
+
 @pytest.mark.parametrize("before", ["\n", "\r\n  \n", ";;\n\n,\t\n", "\nsep=;\n;;\n"])
 def test_blank_lines_before_the_names_are_skipped_and_counted(before: str) -> None:
     (entry, refused), became = read(f"{before}Phone;Name\n{GOOD};Ada\n5;Bo\n")
