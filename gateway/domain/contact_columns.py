@@ -27,7 +27,9 @@ MOST_SHOWN: Final = 100
 """Characters of a column's name, where it is shown."""
 SEPARATOR: Final = ":"
 EVERY_OTHER: Final = "*"
-_MOST_HINTS: Final = 5
+_MOST_HINTS: Final = 2
+_COMPARED: Final = 24
+"""Characters of two names: to compare long ones takes as long as their product."""
 """Of the columns that are not in a file: what was meant is worked out for so many."""
 
 WRITABLE: Final = tuple(ContactWrite.model_fields)
@@ -64,14 +66,14 @@ class Chosen:
 
     def missing(self, columns: Collection[str]) -> list[Detail]:
         """Of the columns that were named those which the file, that has `columns`, does not have."""
-        shown = [column[:MOST_SHOWN] for column in columns]
+        alike = {column[:_COMPARED]: column[:MOST_SHOWN] for column in columns}
         found: list[Detail] = []
         for column in self.fields:
             if column not in columns:
                 message = f"{column[:MOST_SHOWN]} is not a column of the file"
-                near = nearest(column[:MOST_SHOWN], shown) if len(found) < _MOST_HINTS else None
+                near = nearest(column[:_COMPARED], alike) if len(found) < _MOST_HINTS else None
                 if near is not None:
-                    message += f"; did you mean {near}?"
+                    message += f"; did you mean {alike[near]}?"
                 found.append(Detail(self.places[column], message))
         return found
 

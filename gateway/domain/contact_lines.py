@@ -21,6 +21,9 @@ from gateway.domain.phone import Phone, is_assigned, is_national, parse
 from gateway.domain.strict_json import decode
 from gateway.domain.wording import of_pydantic
 
+MOST_KEYS: Final = 1_000
+"""Of one object: other systems have many that are no field, and each is looked at."""
+
 _NO_NUMBER: Final = {
     "withheld": "names nobody",
     "short": "is too short to be anybody's in particular",
@@ -68,7 +71,7 @@ def taken(line: int, size: int, make: Callable[[], Said]) -> Entry | Refused:
     try:
         phone, said, by_person = make()
     except _Wrong as wrong:
-        return Refused(line, wrong.field, wrong.message)
+        return Refused(line, wrong.field[:MOST_SHOWN], wrong.message)
     return Entry(line, phone, said, size, by_person)
 
 
@@ -107,7 +110,10 @@ def of_row(row: Sequence[str], names: Sequence[str | None], region: str) -> Said
 
 def of_object(line: str, region: str, columns: Columns) -> Said:
     """What an object of JSON says."""
-    values = _by_field(_object("", line), columns)
+    found = _object("", line)
+    if len(found) > MOST_KEYS:
+        raise _Wrong("", f"has {len(found)} keys; at most {MOST_KEYS}")
+    values = _by_field(found, columns)
     phone = values.pop("phone", None)
     if not isinstance(phone, str):
         raise _Wrong("phone", "is required" if phone is None else "must be a string")

@@ -37,16 +37,17 @@ class Account:
         has asked to be left alone."""
         return "rate_limited" if now < self.quiet_until else self.breaker.insist(now)
 
-    def learn(self, one: Pass, answer: Report | Failed | None, now: float) -> None:
-        """What became of a question; None when it was not put."""
-        if answer is None:
+    def learn(self, one: Pass, answer: Report | Failed | None, now: float, *, counts: bool = True) -> None:
+        """What became of a question; None when it was not put. One that does not count opens and closes
+        nothing, but a provider that asks to be left alone is heard."""
+        if isinstance(answer, Failed) and answer.wait_ms is not None:
+            self.quiet_until = max(self.quiet_until, now + answer.wait_ms / 1000)
+        if answer is None or not counts:
             self._count(one, "neither", now)
         elif isinstance(answer, Report):
             self._count(one, "answered", now)
         else:
             self._count(one, judge(answer.error, answer.status), now)
-            if answer.wait_ms is not None:
-                self.quiet_until = now + answer.wait_ms / 1000
 
     def _count(self, one: Pass, verdict: Verdict, now: float) -> None:
         before = self.breaker.closed

@@ -73,11 +73,11 @@ def unusable(question: Question, reason: str, moment: Moment) -> Resolution:
     )  # fmt: skip
 
 
-def unasked(inquiry: Inquiry, number: str, moment: Moment) -> Resolution:
-    """The answer when nobody could be asked about the number (E.164, or the reason why it is none): not even
-    the organization's own words are known. Nothing is kept of it."""
-    usable = number.startswith("+")
-    problem = Problem(BOOK, UNAVAILABLE) if usable else Problem(PHONE, number)
+def unasked(inquiry: Inquiry, number: str | None, moment: Moment) -> Resolution:
+    """The answer when nobody could be asked about the number (E.164, or the reason why it is none; None: that
+    is not known): not even the organization's own words are known. Nothing is kept of it."""
+    usable = number is not None and number.startswith("+")
+    problem = Problem(BOOK, UNAVAILABLE) if number is None or usable else Problem(PHONE, number)
     context = caller_context(
         None, status="unknown", phone=number, setting=Setting(inquiry.direction, inquiry.attestation)
     )

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from gateway.clock import Clock
-from gateway.domain.phone import Phone, parse
+from gateway.domain.phone import Phone, is_national, parse
 from gateway.domain.resolution import Heard, Inquiry, Resolution
 from gateway.enrich.answering import Moment, Question, answer_of, unasked, unusable
 from gateway.enrich.book import SOURCE as BOOK
@@ -81,9 +81,9 @@ class Callers:
 
     def unheard(self, inquiry: Inquiry, *, begun: float, deadline_ms: int) -> Resolution:
         """The answer when even the organization could not be found in time: nobody was asked."""
-        number, seconds = parse(inquiry.phone), self.clock.monotonic() - begun
+        seconds = self.clock.monotonic() - begun
         moment = Moment(self.clock.now(), round(seconds * 1000))
-        answer = unasked(inquiry, number.e164 if isinstance(number, Phone) else number.reason, moment)
+        answer = unasked(inquiry, _number_without_region(inquiry.phone), moment)
         self.tally.answer(answer, seconds, deadline_ms / 1000)
         return answer
 
@@ -186,3 +186,11 @@ class Callers:
 
     def _moment(self, question: Question) -> Moment:
         return Moment(self.clock.now(), round((self.clock.monotonic() - question.begun) * 1000))
+
+
+def _number_without_region(text: str) -> str | None:
+    """The number (E.164), or why it is none; None when only the organization could say how it is meant."""
+    number = parse(text)
+    if isinstance(number, Phone):
+        return None if is_national(text) else number.e164
+    return None if is_national(text) and number.reason == "invalid" else number.reason

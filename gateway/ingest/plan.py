@@ -122,7 +122,7 @@ class Rows:
                 new.traceparent, deliveries, cipher.seal(plan.id, "payload", new.data),
             )
         )  # fmt: skip
-        for phone in people(new.data):
+        for phone in people(new.data, org.organization.settings.region):
             self.people.append((org.id, cipher.person(phone), plan.id))
         plan.result = Answer(plan.id, new.type, format_time(timestamp), format_time(now), deliveries)
 

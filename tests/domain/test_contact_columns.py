@@ -216,7 +216,7 @@ def test_two_keys_of_a_line_are_not_one_field() -> None:
 
 
 def test_what_is_shown_of_columns_is_bounded() -> None:
-    line = json.dumps({"phone": GOOD} | {f"{n}{'x' * 200}": n for n in range(1_000)})
+    line = json.dumps({"phone": GOOD} | {f"{n}{'x' * 200}": n for n in range(999)})
     (entry,), became = read(line, [], ["*"], "ndjson")
     assert isinstance(entry, Entry)
     assert len(became) == MOST_COLUMNS

@@ -75,7 +75,8 @@ def test_a_line_is_as_long_as_a_contact_can_need_and_no_longer() -> None:
 
 def test_of_very_many_mistakes_in_one_line_the_first_is_told() -> None:
     for content, field, message in (
-        ({f"a{n}": 1 for n in range(40_000)}, "a0", "is not a field"),
+        ({f"a{n}": 1 for n in range(40_000)}, "", "has 40001 keys; at most 1000"),
+        ({f"a{n}": 1 for n in range(900)}, "a0", "is not a field"),
         ({"fields": {f"a{n}": [] for n in range(40_000)}}, "fields", "must have at most 50 entries"),
         ({"tags": ["x"] * 100_000}, "tags", "must have at most 50 entries"),
     ):

@@ -11,6 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from gateway.domain.event import API_VERSION, EventInput, EventParser, NewEvent, envelope, people
+from gateway.domain.phone import Phone, parse
 from gateway.errors import BadRequest, InvalidRequest, PayloadTooLarge, Problem
 
 PARSER = EventParser(max_event_bytes=1000, enforce_schemas=True)
@@ -257,23 +258,34 @@ def test_it_agrees_with_a_slow_reading(body: str) -> None:
     assert found.expires is (expected.get("expires_in") is not None)
 
 
+def number_of(text: str) -> str | None:
+    """What is in E.164 stands as it is; anything else is read as for a caller."""
+    if re.fullmatch(r"\+[0-9]{6,15}", text):
+        return text
+    number = parse(text)
+    return number.e164 if isinstance(number, Phone) else None
+
+
 def walked(value: Any) -> set[str]:
     """The numbers of a parsed document, found by walking through it."""
     if isinstance(value, Pairs):
         own = {
-            one
+            found
             for k, v in value
             if k in ("from", "to", "phone", "contact_e164")
             for one in (v if isinstance(v, list) else [v])
-            if isinstance(one, str) and re.fullmatch(r"\+[0-9]{6,15}", one)
+            if isinstance(one, str) and 4 <= len(one) <= 64 and (found := number_of(one)) is not None
         }
         return own.union(*(walked(v) for _, v in value))
     return set().union(*map(walked, value)) if isinstance(value, list) else set()
 
 
 numbers = st.sampled_from(
-    ["+13175550101", "+49301234567", "+123456", "+12345", "13175550102", "+1317555010\n"]
-)
+    [
+        "+13175550101", "+49301234567", "+123456", "+12345", "13175550102", "+1317555010\n",
+        "(317) 555-0143", "0049 30 20123400", "030/20123400", "anonymous", "sip:+13175550144@example.com",
+    ]
+)  # fmt: skip
 quoting = st.text('"\\:+1 from', max_size=8) | st.just('"from":"+13175550109"')
 people_keys = st.sampled_from(["from", "to", "phone", "contact_e164", "From", "to ", "other"])
 people_documents = st.recursive(
@@ -281,6 +293,21 @@ people_documents = st.recursive(
     lambda x: st.lists(x, max_size=3) | st.dictionaries(people_keys | quoting, x, max_size=4),
     max_leaves=12,
 )
+
+
+def test_numbers_written_otherwise_are_read_as_the_region_writes_them() -> None:
+    data = json.dumps(
+        {"from": "030 20123400", "to": ["(0)30 20123401", "+13175550101"], "by": "030 1"}
+    ).encode()
+    assert people(data, "DE") == {"+493020123400", "+493020123401", "+13175550101"}
+    assert people(b'{"from": "030\\/20123400"}', "DE") == {"+493020123400"}
+
+
+def test_of_very_many_that_are_written_otherwise_the_first_are_read() -> None:
+    many = [f"(317) 555-{number:04}" for number in range(1_000)]
+    found = people(json.dumps({"to": [*many, "+13175559999"]}).encode())
+    assert len(found) == 21
+    assert "+13175559999" in found
 
 
 @given(people_documents, st.booleans(), st.integers(0, 3), st.sampled_from([None, 1]))

@@ -14,7 +14,7 @@ import pytest
 
 from gateway.demo.twilio import ACCOUNT_SID, AUTH_TOKEN, TwilioDouble
 from gateway.domain.pace import Pace
-from gateway.enrich.account_tests import MOST_PER_SECOND, NUMBER
+from gateway.enrich.account_tests import MOST_IN_SHARED_PER_SECOND, MOST_PER_SECOND, NUMBER
 from gateway.store.tables import lookup_days, number_lookups
 from tests.enrich.conftest import errors, resolve, rows
 from tests.enrich.test_numbers import account, held, instead
@@ -153,10 +153,40 @@ async def test_one_at_a_time_and_a_few_a_second(lite: Node, twilio: TwilioDouble
         assert second.headers["retry-after"] == "1"
         gate.set()
         assert (await first).json()["ok"]
-    lite.gateway.services.account_tests._pace = Pace(MOST_PER_SECOND, lambda: 0.0)  # no time passes
+    tests = lite.gateway.services.account_tests
+    tests._pace = Pace(MOST_PER_SECOND, lambda: 0.0)  # no time passes
+    tests._shared = Pace(100, lambda: 0.0)
     several = [(await lite.call("POST", PATH)).status_code for _ in range(8)]
     assert several == [200] * MOST_PER_SECOND + [429] * (8 - MOST_PER_SECOND)
     assert len(twilio.asked) == 1 + MOST_PER_SECOND
+
+
+async def test_an_account_that_is_shared_is_tested_seldom(lite: Node, twilio: TwilioDouble) -> None:
+    """Whoever asks: all organizations together."""
+    lite.gateway.services.account_tests._shared = Pace(MOST_IN_SHARED_PER_SECOND, lambda: 0.0)
+    several = []
+    for number in range(4):
+        org = f"org{number}"
+        key = await lite.new_key("admin", org)
+        answer = await lite.call("POST", PATH.replace("acme", org), key=key)
+        several.append(answer.status_code)
+    assert several == [200, 200, 429, 429]
+    assert len(twilio.asked) == MOST_IN_SHARED_PER_SECOND
+
+
+async def test_a_customer_ends_no_sparing_of_an_account_that_is_shared(
+    lite: Node, twilio: TwilioDouble
+) -> None:
+    key = await lite.new_key("admin", "other")
+    twilio.instead = instead(503)
+    for number in range(5):
+        await resolve(lite, f"+1317555{number:04}")
+    twilio.instead = None
+    answer = await lite.call("POST", PATH.replace("acme", "other"), key=key)
+    assert answer.json()["ok"]
+    assert errors(await resolve(lite)) == ["breaker_open"]
+    assert (await tested(lite))["ok"]  # with the platform's key
+    assert (await resolve(lite))["status"] == "found"
 
 
 async def test_who_may(lite: Node, twilio: TwilioDouble) -> None:

@@ -155,7 +155,7 @@ async def test_a_job_ends_when_it_is_cancelled_and_keeps_what_it_learned(
 async def test_it_ends_at_once_also_while_a_connector_hangs(
     node: Node, new_crm: Callable[[], Awaitable[Crm]]
 ) -> None:
-    """Two connectors: the second is not begun with, and what the first says in the end is kept."""
+    """Two connectors, asked at once: what the one that hangs says in the end is kept."""
     first, second = await new_crm(), await new_crm()
     await first.join(node, timeout_ms=30_000, priority=5)
     await second.join(node)
@@ -171,12 +171,12 @@ async def test_it_ends_at_once_also_while_a_connector_hangs(
     await until(lambda: bool(first.asked()), "the first is asked")
     await node.call("POST", f"/api/jobs/{job['id']}/cancel")
     assert (await finished(node, job))["status"] == "cancelled"
-    assert not gate.is_set() and second.asked() == []
+    assert not gate.is_set()
     gate.set()
     await settled(node)
     found = (await node.call("GET", f"/api/contacts/{US[0]}")).json()
     assert found["name"] == "Ada Example"
-    assert second.asked() == []
+    assert (len(first.asked()), len(second.asked())) == (1, 1)
 
 
 async def test_one_organizations_hanging_connector_holds_up_no_others_backfill(

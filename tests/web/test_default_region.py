@@ -130,3 +130,14 @@ async def test_a_call_belongs_to_whom_the_number_is_there(lite: Node) -> None:
         [told] = crm.asked("call.sync")
         assert told.json()["contact"] == {"id": "c_1", "phone": BERLIN}
         await settled(lite)
+
+
+async def test_whoever_is_written_so_in_an_event_is_erased(lite: Node) -> None:
+    """Control: where nobody has said the region, the number is somebody else's."""
+    asked = {"phone": BERLIN, "reason": "asked for it", "dry_run": True}
+    await lite.send("sms.received", {"from": SPACED, "body": "Hello"})
+    assert (await ask(lite, "POST", "/api/erasures", json=asked))["found"]["events"] == 0
+    await set_region(lite, "DE")
+    for number in (NATIONAL, SPACED, "0049 30 20123400", BERLIN):
+        await lite.send("sms.received", {"from": number, "body": "Hello"})
+    assert (await ask(lite, "POST", "/api/erasures", json=asked))["found"]["events"] == 4

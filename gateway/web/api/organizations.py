@@ -50,7 +50,7 @@ async def update_organization(call: Call) -> Answer:
 
 
 async def test_lookups(call: Call) -> Answer:
-    tested = await call.services.account_tests.run(_named(call))
+    tested = await call.services.account_tests.run(_named(call), platform=call.principal.platform)
     failed = tested.failed
     content: answers.LookupTest = {
         "ok": failed is None,
@@ -128,8 +128,9 @@ OPERATIONS = (
         model=LookupsTest, org="one", waits=True, answers={200: answers.LookupTest},
         note="One question that costs nothing and is charged to no budget, in the account that the "
         "organization's lookups are charged to. It goes also while the provider is spared because it did not "
-        "answer, and when it is answered, that is over on this node. One at a time and 5 a second for an "
-        "organization, then 429.",
+        "answer, and when it is answered, that is over on this node: in the installation's account for a "
+        "platform key only. One at a time and 5 a second for an organization, 2 a second for all together in "
+        "the installation's account, then 429.",
     ),
     Operation(
         "DELETE", "/api/organizations/{id}", "eraseOrganization", erase_organization, "admin", "manage",
