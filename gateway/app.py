@@ -139,8 +139,9 @@ class Gateway:
             Resolutions(store, self.records, clock), self.creates, clock, Tally(metrics),
         )  # fmt: skip
         call_syncs = CallSyncs(store, Belonging(self.connectors, self.keeping, self.creates, clock))
+        payloads = Payloads(store, self.directory)
         attempts = Attempts(
-            self.directory, Payloads(store, self.directory), call_syncs, self.client, self.records, clock,
+            self.directory, payloads, call_syncs, self.client, self.records, clock,
             metrics, settings.retry_schedule, cdn_loop,
         )  # fmt: skip
         self.dispatcher = Dispatcher(
@@ -150,16 +151,19 @@ class Gateway:
             store, self.directory, self.dispatcher, self.lease, clock, metrics,
             look_every=LOOK_EVERY_ALONE if alone else POLL_SECONDS,
         )  # fmt: skip
-        self.later = Later(store, self.directory, self.dispatcher, self.claims, clock)
+        self.later = Later(store, self.directory, self.dispatcher, self.claims, payloads, clock)
         prices = Prices(settings.twilio_price_line_type, settings.twilio_price_caller_name)
         self.backfills = Backfills(
             store, self.directory, Filling(self.lookups, self.connectors, store), prices,
             self.lookups.lifetimes, clock,
         )  # fmt: skip
-        ranges = {kind.value: RangeJobs(store, self.directory, kind, self.later.see) for kind in JobKind}
+        ranges = {
+            kind.value: RangeJobs(store, self.directory, kind, self.later.see, self._traffic)
+            for kind in JobKind
+        }
         self.jobs = Jobs(
             store, clock, self._lease_for_work, ranges, but=(backfill.KIND,),
-            traffic=lambda: self.dispatcher.spare.busy,
+            traffic=self._traffic,
             look_every=LOOK_EVERY_ALONE if alone else POLL_SECONDS,
         )  # fmt: skip
         self.backfill_jobs = Jobs(
@@ -317,6 +321,10 @@ class Gateway:
     def _lease_for_work(self) -> str | None:
         """The lease under which this node may work on jobs at this moment."""
         return self.lease.id if self.lease.holds() and not self.draining else None
+
+    def _traffic(self) -> bool:
+        """Whether events come in, which work on jobs could hold up."""
+        return self.dispatcher.spare.busy
 
     def _committers(self) -> list[GroupCommit]:
         assert self.accept.commits is not None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
 from sqlalchemy.engine import Row
@@ -21,6 +21,7 @@ from gateway.dispatch.lease import NodeLease
 from gateway.dispatch.target import Target
 from gateway.domain.delivery import DUE_QUEUE, home_queue, is_leased, target_of_later
 from gateway.domain.ordering import behind, target_of
+from gateway.domain.owed import Owed
 from gateway.errors import Overloaded
 from gateway.metrics import Metrics
 from gateway.store import deliveries, lanes, leases
@@ -35,6 +36,8 @@ PAUSE_WITHOUT_LEASE: Final = 0.2
 
 Claimed = tuple[Row[Any], str]
 """A row, and the lease under which it was taken."""
+
+Prepare = Callable[[Sequence[Owed]], Awaitable[None]]
 
 
 class Claims:
@@ -226,11 +229,14 @@ class Claims:
         if served_alone:
             await self._lanes.serve(served_alone)
 
-    async def bring_in(self, target: Target, queue: str, limit: int) -> int:
-        """Moves up to `limit` deliveries of the target from a queue of its own into memory."""
-        taken = await self._claim(queue, limit)
-        for row, lease in taken:
-            self._dispatcher.take(target, owed(row, lease))
+    async def bring_in(self, target: Target, queue: str, limit: int, prepare: Prepare | None = None) -> int:
+        """Moves up to `limit` deliveries of the target from a queue of its own into memory; `prepare` has a
+        look at them all before."""
+        taken = [owed(row, lease) for row, lease in await self._claim(queue, limit)]
+        if prepare is not None:
+            await prepare(taken)
+        for one in taken:
+            self._dispatcher.take(target, one)
         return len(taken)
 
     async def _claim(self, queue: str, limit: int) -> Sequence[Claimed]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 from gateway.domain.event import Event
+from gateway.domain.owed import Owed
 from gateway.store import events
 from gateway.store.directory import Directory
 from gateway.store.store import Store
@@ -31,6 +33,12 @@ class Payloads:
             future = asyncio.get_running_loop().create_future()
             self._asked[event_id] = future
         return await asyncio.shield(future)
+
+    async def read_for(self, owed: Sequence[Owed]) -> None:
+        """Reads the events of all these at once. One that cannot be read now is read for its attempt."""
+        found = await asyncio.gather(*(self.get(one.event_id) for one in owed), return_exceptions=True)
+        for one, event in zip(owed, found, strict=True):
+            one.event = event if isinstance(event, Event) else None
 
     async def _read(self) -> None:
         await asyncio.sleep(0)

@@ -16,7 +16,7 @@ from gateway.clock import Clock
 from gateway.dispatch.alarms import Alarm, Alarms
 from gateway.dispatch.target import Target
 
-GAP_SECONDS: Final = 0.01
+GAP_SECONDS: Final = 0.03
 QUIET_SECONDS: Final = 2.0  # without an event: then nobody is held up
 
 

@@ -3,7 +3,7 @@
 Each transaction does a part of the work and moves the job on by exactly that part. A process that dies leaves
 nothing half done and nothing twice: whoever takes the job over goes on where it stands.
 Between two parts it rests for three times as long as the part took, so that the database is mostly there for
-others; while events come in, for a hundred times, so that hardly one of them in a hundred meets a part.
+others; while events come in, a hundred and fifty times as long: hardly one of them in a hundred meets a part.
 Several jobs take turns; a loop may work on some of them side by side.
 
 What the parts of a kind are, is that kind's business (`Kind`, `Work`).
@@ -31,7 +31,7 @@ from gateway.store.transaction import Transaction
 log = logging.getLogger("gateway.jobs")
 
 REST: Final = 3.0  # how much longer than the work
-REST_BESIDE_TRAFFIC: Final = 100.0
+REST_BESIDE_TRAFFIC: Final = 150.0
 SHORTEST_REST: Final = 0.002
 LONGEST_REST: Final = 1.0
 TURN_SECONDS: Final = 2.0  # then it is another job's turn

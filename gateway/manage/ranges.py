@@ -9,7 +9,7 @@ count and a dry run alike.
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import msgspec
@@ -34,6 +34,8 @@ from gateway.store.store import Store
 from gateway.store.transaction import Transaction
 
 PART: Final = 100  # rows of one transaction: on SQLite, events wait that long to be accepted
+PART_BESIDE_TRAFFIC: Final = 20  # so, when there are events
+SLICE_BESIDE_TRAFFIC: Final = 200
 _CANCELLED_AT_ONCE: Final = 500
 
 
@@ -133,24 +135,33 @@ class RangeWork:
     """The work of one such job."""
 
     def __init__(
-        self, store: Store, job: Row[Any], matching: Matching, put_aside: Callable[[set[str]], None]
+        self,
+        store: Store,
+        job: Row[Any],
+        matching: Matching,
+        put_aside: Callable[[set[str]], None],
+        traffic: Callable[[], bool],
     ) -> None:
         self._store = store
         self._job = job
         self._matching = matching
         self._put_aside = put_aside
+        self._traffic = traffic
 
     async def count(self) -> int:
         return await self._matching.count(self._store)
 
     async def parts(self, cursor: str | None) -> AsyncGenerator[Part, None]:
         after, slices = None if cursor is None else int(cursor), Slices(self._store.clock)
-        async for rows, last in ranges.slices(self._store, self._matching.range, after):
+        size, range_ = PART, self._matching.range
+        if self._traffic():
+            size, range_ = PART_BESIDE_TRAFFIC, replace(range_, at_once=SLICE_BESIDE_TRAFFIC)
+        async for rows, last in ranges.slices(self._store, range_, after):
             slices.begin()
             wanted = await self._matching.wanted(rows, slices)
-            for first in range(0, len(wanted), PART):
-                some = wanted[first : first + PART]
-                whole = first + PART >= len(wanted)
+            for first in range(0, len(wanted), size):
+                some = wanted[first : first + size]
+                whole = first + size >= len(wanted)
                 yield _part(some, last if whole else some[-1].position)
             if not wanted:
                 yield Part(str(last), (), 0)
@@ -184,21 +195,28 @@ class RangeWork:
 
 
 class RangeJobs:
-    """One of the two kinds of job. `put_aside` is told of each target for which deliveries now wait."""
+    """One of the two kinds of job. `put_aside` is told of each target for which deliveries now wait;
+    `traffic()` says whether events come in."""
 
     def __init__(
-        self, store: Store, directory: Directory, kind: JobKind, put_aside: Callable[[set[str]], None]
+        self,
+        store: Store,
+        directory: Directory,
+        kind: JobKind,
+        put_aside: Callable[[set[str]], None],
+        traffic: Callable[[], bool],
     ) -> None:
         self._store = store
         self._directory = directory
         self._kind = kind
         self._put_aside = put_aside
+        self._traffic = traffic
 
     async def open(self, job: Row[Any]) -> Work:
         org = await self._directory.living(job.org_id)
         to = refuse_unless_it_takes(org.addressee(job.object_id), job.object_id)
         matching = Matching(self._kind, to, span_of(org, job), self._directory, job.position)
-        return RangeWork(self._store, job, matching, self._put_aside)
+        return RangeWork(self._store, job, matching, self._put_aside, self._traffic)
 
     async def undo(self, job: Row[Any]) -> None:
         """Cancels those of its deliveries that no node has taken up yet."""

@@ -50,10 +50,11 @@ class Range:
     ceiling: int = HIGHEST
     with_payload: bool = False
     organizations: tuple[str, ...] | None = None  # or only these of them
+    at_once: int | None = None  # candidates of a slice
 
     @property
     def slice(self) -> int:
-        return SLICE_WITH_PAYLOAD if self.with_payload else SLICE
+        return SLICE_WITH_PAYLOAD if self.with_payload else self.at_once or SLICE
 
     @property
     def values(self) -> dict[str, Any]:
