@@ -36,6 +36,7 @@ from gateway.store.transaction import Transaction
 PART: Final = 100  # rows of one transaction: on SQLite, events wait that long to be accepted
 PART_BESIDE_TRAFFIC: Final = 20  # so, when there are events
 SLICE_BESIDE_TRAFFIC: Final = 200
+REST_OF_COUNT: Final = 10.0  # how much longer than the work
 _CANCELLED_AT_ONCE: Final = 500
 
 
@@ -121,14 +122,25 @@ class Matching:
         event = Event(row.event_id, row.org_id, row.event_type, row.timestamp, data)
         return Reading(event).matches(self.condition)
 
-    async def count(self, store: Store) -> int:
-        if self.replayed is None and self.span.types is None:
-            return await ranges.count(store, self.range)  # nothing is left to decide
-        found, slices = 0, Slices(store.clock)
+    async def count(self, store: Store, traffic: Callable[[], bool] = lambda: False) -> int:
+        """How many there are. While events come in (`traffic`), it rests for long after each slice."""
+        total, begun = 0, store.clock.monotonic()
+        async for found in self._counts(store):
+            total += found
+            if traffic():
+                await store.clock.sleep(min((store.clock.monotonic() - begun) * REST_OF_COUNT, 1.0))
+            begun = store.clock.monotonic()
+        return total
+
+    async def _counts(self, store: Store) -> AsyncGenerator[int, None]:
+        if self.replayed is None and self.span.types is None:  # nothing is left to decide
+            async for found in ranges.counts(store, self.range):
+                yield found
+            return
+        slices = Slices(store.clock)
         async for rows, _ in ranges.slices(store, self.range, None):
             slices.begin()
-            found += len(await self.wanted(rows, slices))
-        return found
+            yield len(await self.wanted(rows, slices))
 
 
 class RangeWork:
@@ -149,7 +161,7 @@ class RangeWork:
         self._traffic = traffic
 
     async def count(self) -> int:
-        return await self._matching.count(self._store)
+        return await self._matching.count(self._store, self._traffic)
 
     async def parts(self, cursor: str | None) -> AsyncGenerator[Part, None]:
         after, slices = None if cursor is None else int(cursor), Slices(self._store.clock)

@@ -85,9 +85,10 @@ async def slices(store: Store, range_: Range, after: int | None) -> AsyncIterato
         yield found
 
 
-async def count(store: Store, range_: Range) -> int:
-    """How many events match, as far as SQL can tell."""
-    return sum([found async for found, _ in _each_slice(store, range_, None, _count)])
+async def counts(store: Store, range_: Range) -> AsyncIterator[int]:
+    """How many events of each slice match, as far as SQL can tell."""
+    async for found, _ in _each_slice(store, range_, None, _count):
+        yield found
 
 
 async def _each_slice(
