@@ -25,7 +25,7 @@ from gateway.domain.job import JobKind, Span
 from gateway.domain.retry import DEFAULT_LIFETIME_MS
 from gateway.domain.webhook import Webhook
 from gateway.errors import Conflict
-from gateway.manage.jobs import Part, Work
+from gateway.manage.jobs import LONGEST_REST, Part, Work
 from gateway.store import addressees, deliveries, ranges
 from gateway.store.deliveries import insert_deliveries
 from gateway.store.directory import Directory, OrgView
@@ -37,6 +37,7 @@ PART: Final = 100  # rows of one transaction: on SQLite, events wait that long t
 PART_BESIDE_TRAFFIC: Final = 20  # so, when there are events
 SLICE_BESIDE_TRAFFIC: Final = 200
 REST_OF_COUNT: Final = 10.0  # how much longer than the work
+MOST_RESTED_COUNTING: Final = 20.0  # seconds
 _CANCELLED_AT_ONCE: Final = 500
 
 
@@ -123,12 +124,15 @@ class Matching:
         return Reading(event).matches(self.condition)
 
     async def count(self, store: Store, traffic: Callable[[], bool] = lambda: False) -> int:
-        """How many there are. While events come in (`traffic`), it rests for long after each slice."""
-        total, begun = 0, store.clock.monotonic()
+        """How many there are. While events come in (`traffic`), it rests for long after each slice, though
+        not so long altogether that other jobs wait for it."""
+        total, rested, begun = 0, 0.0, store.clock.monotonic()
         async for found in self._counts(store):
             total += found
-            if traffic():
-                await store.clock.sleep(min((store.clock.monotonic() - begun) * REST_OF_COUNT, 1.0))
+            if traffic() and rested < MOST_RESTED_COUNTING:
+                rest = min((store.clock.monotonic() - begun) * REST_OF_COUNT, LONGEST_REST)
+                await store.clock.sleep(rest)
+                rested += rest
             begun = store.clock.monotonic()
         return total
 
