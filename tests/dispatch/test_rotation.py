@@ -319,7 +319,7 @@ async def test_an_attempt_that_was_sent_before_the_rotation_began_is_asked_for_a
     any_database: str,
 ) -> None:
     async with scene(any_database) as s:
-        s.keyed.delay = 0.5
+        s.keyed.delay = 2.0  # longer than a rotation takes on a busy machine
         s.keyed.knows = {"new"}  # deployed before the answer to the request with the old one
         sending = asyncio.create_task(s.deliver())
         await s.receiver.wait_for(1)
