@@ -99,14 +99,12 @@ class Later:
             if target is None or self._is_anothers(target):
                 continue
             room = self._room(target, left)
-            taken = await self._bring_in(target, room) if room else 0
+            queue, read = later_queue(target_id), self._payloads.read_for
+            taken = await self._claims.bring_in(target, queue, room, read) if room else 0
             left -= taken
             if taken == room > 0 or not room or target_id in self._aside:
                 self._aside[target_id] = self._aside.get(target_id, 0) + marks
         self._dispatcher.pump()
-
-    async def _bring_in(self, target: Target, room: int) -> int:
-        return await self._claims.bring_in(target, later_queue(target.id), room, self._payloads.read_for)
 
     def _is_anothers(self, target: Target) -> bool:
         """Whether another node serves it, which finds what is put aside by itself. One that nobody serves

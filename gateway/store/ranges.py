@@ -136,16 +136,19 @@ async def _end_of_slice(conn: AsyncConnection, range_: Range, after: int, end: i
 async def matches(conn: AsyncConnection, range_: Range, after: int, last: int) -> list[Row[Any]]:
     """The events of a slice that match: position, event_id, event_type, accepted_at and `kept`, whether there
     is a payload; `with_payload` also org_id, timestamp and payload."""
-    statement, types = match_statement(range_, conn.dialect.name)
-    values = {**range_.values, **types, "after": after, "last_position": last}
+    statement, values = _of_slice(conn, range_, after, last)
     return list((await conn.execute(text(statement), values)).all())
 
 
 async def _count(conn: AsyncConnection, range_: Range, after: int, last: int) -> int:
-    statement, types = match_statement(range_, conn.dialect.name)
-    values = {**range_.values, **types, "after": after, "last_position": last}
+    statement, values = _of_slice(conn, range_, after, last)
     number = await conn.execute(text(f"SELECT count(*) FROM ({statement}) AS matching"), values)  # noqa: S608
     return int(number.scalar_one())
+
+
+def _of_slice(conn: AsyncConnection, range_: Range, after: int, last: int) -> tuple[str, dict[str, Any]]:
+    statement, types = match_statement(range_, conn.dialect.name)
+    return statement, {**range_.values, **types, "after": after, "last_position": last}
 
 
 def boundary_statement(range_: Range, dialect: str) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
 
-from gateway.store import lanes
+from gateway.dispatch.payloads import Payloads
+from gateway.store import events, lanes
 from tests.support import lines
 from tests.support.clock import until
 from tests.support.node import Node, running_node
@@ -48,6 +50,33 @@ async def test_a_replay_to_a_webhook_that_nobody_serves_yet(
         assert sorted(q.json()["data"]["n"] for q in got) == list(range(20))
         assert await owner(node, hook) == node.gateway.lease.id
         assert await lines.until_over(node, timeout=5) == {"delivered": 20}
+
+
+async def test_what_is_brought_in_together_is_read_together(
+    any_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not one by one as each starts beside events. Control: without that each is read for its own attempt."""
+    read: list[int] = []
+    original = events.payloads
+
+    async def counting(conn: Any, ids: Any) -> Any:
+        read.append(len(list(ids)))
+        return await original(conn, ids)
+
+    monkeypatch.setattr(events, "payloads", counting)
+    async with Receiver() as receiver, running_node(any_database) as node:
+        await accept(node, 20)
+        hook = await node.webhook(receiver.url())
+        await order(node, hook, "replay")
+        await receiver.wait_for(20, timeout=10)
+        assert await lines.until_over(node, timeout=5) == {"delivered": 20}
+        together, read[:] = list(read), []
+        monkeypatch.setattr(Payloads, "read_for", lambda self, owed: asyncio.sleep(0))
+        other = await node.webhook(receiver.url("/other"))
+        await order(node, other, "replay")
+        await receiver.wait_for(40, timeout=10)
+    assert (sum(together), len(together)) == (20, 1)
+    assert len(read) > 5
 
 
 @ONE_VOICE

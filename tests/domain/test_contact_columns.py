@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import pytest
 
+from gateway.domain import contact_columns
 from gateway.domain.bounds import MOST_DETAILS
 from gateway.domain.contact_columns import MOST_COLUMNS, MOST_SHOWN, Columns, chosen
 from gateway.domain.contact_files import ContactFile, Kind
@@ -221,3 +222,17 @@ def test_what_is_shown_of_columns_is_bounded() -> None:
     assert isinstance(entry, Entry)
     assert len(became) == MOST_COLUMNS
     assert max(map(len, became)) == MOST_SHOWN
+
+
+def test_hints_compare_little(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Comparing two names takes as long as the product of their lengths, and there may be many of both."""
+    compared: list[tuple[int, int]] = []
+
+    def counting(text: str, known: Collection[str]) -> None:
+        compared.append((len(text), max(map(len, known))))
+
+    monkeypatch.setattr(contact_columns, "nearest", counting)
+    columns = ["phone", *("x" * 900 + str(number) for number in range(150))]
+    maps = ["y" * 900 + f"{number}:fields.f{number}" for number in range(100)]
+    assert len(mistakes(",".join(columns) + "\n", maps)) == MOST_DETAILS
+    assert compared == [(24, 24)] * 2

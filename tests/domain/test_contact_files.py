@@ -7,6 +7,7 @@ import json
 
 import pytest
 
+from gateway.domain.contact_columns import MOST_SHOWN
 from gateway.domain.contact_files import MOST_CHARACTERS, MOST_COLUMNS, MOST_LINES, ContactFile, Kind
 from gateway.domain.contact_lines import Entry, Refused
 from gateway.errors import InvalidRequest, PayloadTooLarge
@@ -104,3 +105,8 @@ def test_texts_are_whole_wherever_the_pieces_end(encoding: str) -> None:
         (entry,) = read(f"phone,notes\r\n{GOOD},{notes[:10_000]}\r\n".encode(encoding))
         assert isinstance(entry, Entry)
         assert entry.said.notes == notes[:10_000]
+
+
+def test_what_a_report_shows_of_a_long_key_is_short() -> None:
+    [(_, field, _)] = mistakes(json.dumps({"phone": GOOD, "x" * 100_000: 1}), "ndjson")
+    assert len(field) == MOST_SHOWN

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from gateway.domain.resolution import Inquiry
 from gateway.store.tables import contact_phones, idempotency_keys
 from tests.enrich.conftest import resolve, rows, settled
 from tests.support.clock import until
@@ -130,6 +131,21 @@ async def test_a_call_belongs_to_whom_the_number_is_there(lite: Node) -> None:
         [told] = crm.asked("call.sync")
         assert told.json()["contact"] == {"id": "c_1", "phone": BERLIN}
         await settled(lite)
+
+
+async def test_without_the_organization_nobody_guesses_its_region(lite: Node) -> None:
+    """When not even the organization can be read in time: a number without its country is left as it is."""
+    told = {}
+    for text in (NATIONAL, SPACED, "(030) 20123400", BERLIN, "004930 20123400", "anonymous", "911"):
+        inquiry = Inquiry(text)
+        answer = lite.gateway.callers.unheard(inquiry, begun=lite.gateway.clock.monotonic(), deadline_ms=900)
+        told[text] = (answer.phone, [(one.source, one.error) for one in answer.errors])
+    away = [("book", "unavailable")]
+    assert told == {
+        NATIONAL: (None, away), SPACED: (None, away), "(030) 20123400": (None, away),
+        BERLIN: (BERLIN, away), "004930 20123400": (BERLIN, away),
+        "anonymous": (None, [("phone", "withheld")]), "911": (None, [("phone", "short")]),
+    }  # fmt: skip
 
 
 async def test_whoever_is_written_so_in_an_event_is_erased(lite: Node) -> None:
