@@ -136,13 +136,13 @@ async def test_a_call_belongs_to_whom_the_number_is_there(lite: Node) -> None:
 async def test_without_the_organization_nobody_guesses_its_region(lite: Node) -> None:
     """When not even the organization can be read in time: a number without its country is left as it is."""
     told = {}
-    for text in (NATIONAL, SPACED, "(030) 20123400", BERLIN, "004930 20123400", "anonymous", "911"):
+    for text in (NATIONAL, SPACED, "(317) 555-0142", BERLIN, "004930 20123400", "anonymous", "911"):
         inquiry = Inquiry(text)
         answer = lite.gateway.callers.unheard(inquiry, begun=lite.gateway.clock.monotonic(), deadline_ms=900)
         told[text] = (answer.phone, [(one.source, one.error) for one in answer.errors])
     away = [("book", "unavailable")]
     assert told == {
-        NATIONAL: (None, away), SPACED: (None, away), "(030) 20123400": (None, away),
+        NATIONAL: (None, away), SPACED: (None, away), "(317) 555-0142": (None, away),
         BERLIN: (BERLIN, away), "004930 20123400": (BERLIN, away),
         "anonymous": (None, [("phone", "withheld")]), "911": (None, [("phone", "short")]),
     }  # fmt: skip
