@@ -145,10 +145,10 @@ async def test_who_calls_again_does_not_suffer_from_a_call_before_the_erasure(
 async def test_what_connectors_tell_a_backfill_of_somebody_erased_meanwhile_is_not_kept(
     node: Node, new_crm: Callable[[], Awaitable[Crm]]
 ) -> None:
-    first, second, gate = await new_crm(), await new_crm(), asyncio.Event()
     """Both are asked at once, and answer after the erasure."""
-    await first.join(node, priority=2)
-    await second.join(node, priority=1)
+    first, second, gate = await new_crm(), await new_crm(), asyncio.Event()
+    await first.join(node, priority=2, timeout_ms=30_000)  # the second does not come because this one gave up
+    await second.join(node, priority=1, timeout_ms=30_000)
     for one in (first, second):
         one.knows(ADA, name="Ada Secret")
 
