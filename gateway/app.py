@@ -68,6 +68,7 @@ from gateway.master_key import master_keys
 from gateway.metrics import Metrics
 from gateway.store import deliveries, leases, partitions
 from gateway.store import migrate as migrations
+from gateway.store.aside import Aside
 from gateway.store.directory import Directory
 from gateway.store.engine import Database
 from gateway.store.group_commit import GroupCommit, Kind
@@ -147,8 +148,9 @@ class Gateway:
         self.dispatcher = Dispatcher(
             attempts, self.lease, self.directory, clock, metrics, settings.retry_schedule
         )
+        aside = Aside(store, self.records if alone else None, self._traffic)
         self.claims = Claims(
-            store, self.directory, self.dispatcher, self.lease, clock, metrics,
+            store, self.directory, self.dispatcher, self.lease, aside, clock, metrics,
             look_every=LOOK_EVERY_ALONE if alone else POLL_SECONDS,
         )  # fmt: skip
         self.later = Later(store, self.directory, self.dispatcher, self.claims, payloads, clock)
@@ -162,12 +164,13 @@ class Gateway:
             for kind in JobKind
         }
         self.jobs = Jobs(
-            store, clock, self._lease_for_work, ranges, but=(backfill.KIND,),
+            store, clock, self._lease_for_work, ranges, aside, but=(backfill.KIND,),
             traffic=self._traffic,
             look_every=LOOK_EVERY_ALONE if alone else POLL_SECONDS,
         )  # fmt: skip
         self.backfill_jobs = Jobs(
-            store, clock, self._lease_for_work, {backfill.KIND: self.backfills}, at_once=BACKFILLS_AT_ONCE,
+            store, clock, self._lease_for_work, {backfill.KIND: self.backfills}, aside,
+            at_once=BACKFILLS_AT_ONCE,
             look_every=LOOK_EVERY_ALONE if alone else POLL_SECONDS,
         )  # fmt: skip
         self.backfills.wake_jobs = self.backfill_jobs.wake

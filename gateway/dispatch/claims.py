@@ -25,8 +25,10 @@ from gateway.domain.owed import Owed
 from gateway.errors import Overloaded
 from gateway.metrics import Metrics
 from gateway.store import deliveries, lanes, leases
+from gateway.store.aside import Aside
 from gateway.store.directory import Directory
 from gateway.store.store import Store
+from gateway.store.transaction import Transaction
 
 log = logging.getLogger("gateway.claims")
 
@@ -49,6 +51,7 @@ class Claims:
         directory: Directory,
         dispatcher: Dispatcher,
         lease: NodeLease,
+        aside: Aside,
         clock: Clock,
         metrics: Metrics,
         *,
@@ -58,6 +61,7 @@ class Claims:
         self._directory = directory
         self._dispatcher = dispatcher
         self._lease = lease
+        self._aside = aside
         self._clock = clock
         self._metrics = metrics
         self._look_every = look_every
@@ -243,9 +247,17 @@ class Claims:
         if self._dispatcher.stopping or not self._lease.holds():
             return []
         lease = self._lease.id  # another one may be taken meanwhile
-        async with self._store.transaction() as tx:
+
+        async def claim(tx: Transaction) -> Sequence[Row[Any]]:
             taken = await deliveries.claim(tx.conn, queue, lease, now=self._clock.now(), limit=limit)
             reached("claim.before_commit")
+            return taken
+
+        if target_of_later(queue) is not None:  # of jobs: nobody waits for them
+            taken = await self._aside(claim)
+        else:
+            async with self._store.transaction() as tx:
+                taken = await claim(tx)
         reached("claim.after_commit")
         return [(row, lease) for row in taken]
 

@@ -30,7 +30,7 @@ log = logging.getLogger("gateway.later")
 TURN_SECONDS: Final = 0.1
 ALONE: Final = 400  # brought in at one turn when no events come
 # And while they do: so few that nobody notices who waits for it.
-TURN_SECONDS_BESIDE_TRAFFIC: Final = 0.6
+TURN_SECONDS_BESIDE_TRAFFIC: Final = 1.4
 BESIDE_TRAFFIC: Final = 20
 MOST_WAITING: Final = 400  # of one target in memory
 PAUSE_AFTER_TROUBLE_SECONDS: Final = 1.0

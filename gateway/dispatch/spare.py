@@ -16,7 +16,8 @@ from gateway.clock import Clock
 from gateway.dispatch.alarms import Alarm, Alarms
 from gateway.dispatch.target import Target
 
-GAP_SECONDS: Final = 0.03
+GAP_SECONDS: Final = 0.07
+EARLY_SECONDS: Final = 0.001  # so much before the time that it was set for, an alarm may ring
 QUIET_SECONDS: Final = 2.0  # without an event: then nobody is held up
 
 
@@ -52,7 +53,7 @@ class Spare:
         """Whether the next delivery of a target may start. If not, it is a job's, and called in its turn."""
         if target.waiting:
             return True
-        if self.busy and monotonic < self._next_start:
+        if self.busy and monotonic < self._next_start - EARLY_SECONDS:
             self._waiting[target] = None
             self._alarms.set(self, self._next_start - monotonic)
             return False

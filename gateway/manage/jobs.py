@@ -3,7 +3,7 @@
 Each transaction does a part of the work and moves the job on by exactly that part. A process that dies leaves
 nothing half done and nothing twice: whoever takes the job over goes on where it stands.
 Between two parts it rests for three times as long as the part took, so that the database is mostly there for
-others; while events come in, a hundred and fifty times as long: hardly one of them in a hundred meets a part.
+others; while events come in, for more than a second: hardly one of them in a hundred meets a part.
 Several jobs take turns; a loop may work on some of them side by side.
 
 What the parts of a kind are, is that kind's business (`Kind`, `Work`).
@@ -25,15 +25,15 @@ from gateway.clock import Clock
 from gateway.domain.job import JobStatus
 from gateway.errors import Overloaded, Problem
 from gateway.store import jobs
+from gateway.store.aside import Aside
 from gateway.store.store import Store
 from gateway.store.transaction import Transaction
 
 log = logging.getLogger("gateway.jobs")
 
 REST: Final = 3.0  # how much longer than the work
-REST_BESIDE_TRAFFIC: Final = 150.0
 SHORTEST_REST: Final = 0.002
-LONGEST_REST: Final = 1.0
+REST_BESIDE_TRAFFIC_SECONDS: Final = 1.4
 TURN_SECONDS: Final = 2.0  # then it is another job's turn
 PAUSE_AFTER_TROUBLE_SECONDS: Final = 1.0
 STOP_PATIENCE_SECONDS: Final = 2.0
@@ -96,6 +96,7 @@ class Jobs:
         clock: Clock,
         lease: Callable[[], str | None],
         kinds: Mapping[str, Kind],
+        aside: Aside,
         *,
         look_every: float,
         but: Sequence[str] = (),
@@ -106,6 +107,7 @@ class Jobs:
         self._clock = clock
         self._lease = lease
         self._kinds = kinds
+        self._aside = aside
         self._look_every = look_every
         self._traffic = traffic
         # One loop takes all that no other does: also what this version does not know, to end it.
@@ -261,10 +263,13 @@ class Jobs:
         if self._lease() != job.lease or self._stopping:
             raise NotOurs
         begun = self._clock.monotonic()
-        async with self._store.transaction() as tx:
+
+        async def write(tx: Transaction) -> None:
             await self._move(tx, job, part, cursor)
             await work.write(tx, part)
             reached("job.before_commit")
+
+        await self._aside(write)
         reached("job.after_commit")
         work.written(part)
         await self._clock.sleep(rest_after(self._clock.monotonic() - begun, self._traffic()))
@@ -282,8 +287,5 @@ class Jobs:
 
 
 def rest_after(took: float, busy: bool) -> float:
-    """How long a job rests after a part that took so long, in seconds. A slow database makes the rest no
-    longer than that the job still gets on."""
-    if busy:
-        return max(min(took * REST_BESIDE_TRAFFIC, LONGEST_REST), took * REST)
-    return max(took * REST, SHORTEST_REST)
+    """How long a job rests after a part that took so long, in seconds."""
+    return max(took * REST, REST_BESIDE_TRAFFIC_SECONDS if busy else SHORTEST_REST)

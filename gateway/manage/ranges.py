@@ -25,7 +25,7 @@ from gateway.domain.job import JobKind, Span
 from gateway.domain.retry import DEFAULT_LIFETIME_MS
 from gateway.domain.webhook import Webhook
 from gateway.errors import Conflict
-from gateway.manage.jobs import LONGEST_REST, Part, Work
+from gateway.manage.jobs import Part, Work
 from gateway.store import addressees, deliveries, ranges
 from gateway.store.deliveries import insert_deliveries
 from gateway.store.directory import Directory, OrgView
@@ -37,6 +37,7 @@ PART: Final = 100  # rows of one transaction: on SQLite, events wait that long t
 PART_BESIDE_TRAFFIC: Final = 20  # so, when there are events
 SLICE_BESIDE_TRAFFIC: Final = 200
 REST_OF_COUNT: Final = 10.0  # how much longer than the work
+LONGEST_REST_OF_COUNT: Final = 1.0  # seconds
 MOST_RESTED_COUNTING: Final = 20.0  # seconds
 _CANCELLED_AT_ONCE: Final = 500
 
@@ -130,7 +131,7 @@ class Matching:
         async for found in self._counts(store):
             total += found
             if traffic() and rested < MOST_RESTED_COUNTING:
-                rest = min((store.clock.monotonic() - begun) * REST_OF_COUNT, LONGEST_REST)
+                rest = min((store.clock.monotonic() - begun) * REST_OF_COUNT, LONGEST_REST_OF_COUNT)
                 await store.clock.sleep(rest)
                 rested += rest
             begun = store.clock.monotonic()

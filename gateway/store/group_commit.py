@@ -16,7 +16,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from gateway.errors import Overloaded, Problem
+from gateway.errors import Overloaded
 from gateway.store.engine import is_unavailable
 from gateway.store.transaction import Transaction
 
@@ -27,10 +27,10 @@ Apply = Callable[[Transaction, list[Any]], Awaitable[list[Any]]]
 
 
 class RefusedItems(Exception):
-    """Raised by a writer: these items (by index) cannot be written; the transaction is rolled back and
-    done again without them."""
+    """Raised by a writer: these items (by index) cannot be written, and whoever waits for them is told why;
+    the transaction is rolled back and done again without them."""
 
-    def __init__(self, problems: dict[int, Problem]) -> None:
+    def __init__(self, problems: Mapping[int, Exception]) -> None:
         super().__init__(f"{len(problems)} refused")
         self.problems = problems
 

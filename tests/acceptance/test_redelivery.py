@@ -1,5 +1,5 @@
 """Proof C7: the redelivery of a range loses and doubles nothing when its gateway dies, its dry run counts
-right, and live traffic waits at most 1.2 times as long, or 10 ms longer."""
+right, and live traffic waits at most 1.2 times as long."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from typing import Any
 
 import pytest
 
-from tests.support.isolation import Destination, Scene, open_scene
+from tests.support.isolation import Destination, Scene, Waits, open_scene
 from tests.support.redelivery import fail_everything, through_a_death
 
 pytestmark = [pytest.mark.proof, pytest.mark.anyio]
 
 KINDS = ["sqlite", "postgresql"]
-LIVE_SECONDS = 20.0
+ROUNDS = 4
+LIVE_SECONDS = 10.0
 MOST_TIMES = 1.2
-MOST_LONGER = 0.010  # seconds: of waits as short as these, a single transaction of the job's is a large part
 
 
 @pytest.fixture
@@ -52,33 +52,36 @@ async def test_a_hundred_thousand_beside_live_traffic(kind: str, tmp_path: Path)
 
 
 async def beside_live_traffic(kind: str, directory: Path, count: int) -> str:
-    """The waits of live events, 300/s to 50 webhooks, while so many are redelivered, beside those before it
-    and after it was cancelled: a machine is not the same at all times."""
+    """The waits of live events, 300/s to 50 webhooks, while so many are redelivered, and while nothing is: in
+    turn, since a machine is not the same at all times."""
+    alone, beside, rates = Waits([]), Waits([]), []
     async with open_scene(kind, directory) as scene:
         big, hook = await _much_that_failed(scene, count)
         await scene.add_healthy(50)
         await asyncio.sleep(2)
-        before = await scene.measure(LIVE_SECONDS / 2)
-        job = await _order(scene, big, hook, count)
-        async with asyncio.timeout(60):  # it counts first
-            while not _arrived(scene):
-                await asyncio.sleep(0.1)
-        begun = time.monotonic()
-        beside = await scene.measure(LIVE_SECONDS)
+        left = await _matched(scene, big, hook)
+        assert left == count
+        for _ in range(ROUNDS):
+            alone += await scene.measure(LIVE_SECONDS)
+            job, before = await _order(scene, big, hook), _arrived(scene)
+            async with asyncio.timeout(60):  # it counts first
+                while _arrived(scene) == before:
+                    await asyncio.sleep(0.1)
+            begun, before = time.monotonic(), _arrived(scene)
+            beside += await scene.measure(LIVE_SECONDS)
+            rates.append((_arrived(scene) - before) / (time.monotonic() - begun))
+            assert (await _job(scene, big, job))["matched"] == left
+            await _cancelled(scene, big, job)
+            left = await _matched(scene, big, hook)
         arrived = _arrived(scene)
-        rate = arrived / (time.monotonic() - begun)
-        standing = await _job(scene, big, job)
-        await _cancelled(scene, big, job)
-        after = await scene.measure(LIVE_SECONDS / 2)
-        ratio = beside.p99 / mean((before.p99, after.p99))
         said = (
-            f"live alone {before}; beside {beside}; alone again {after}; p99 {ratio:.2f}×;"
-            f" meanwhile {arrived} of {count} redelivered ({rate:.0f}/s), job at {standing['done']}"
+            f"live alone {alone}; beside {beside}; p99 {beside.p99 / alone.p99:.2f}×;"
+            f" {arrived} of {count} redelivered meanwhile, {mean(rates):.0f} a second"
         )
+        assert left == count - arrived, said  # what was cancelled with its job is as if never ordered
         assert arrived > 300, said
         assert scene.refused == 0, said
-        longer = beside.p99 - mean((before.p99, after.p99))
-        assert ratio <= MOST_TIMES or longer <= MOST_LONGER, said
+        assert beside.p99 <= MOST_TIMES * alone.p99, said
         return said
 
 
@@ -100,12 +103,17 @@ async def _much_that_failed(scene: Scene, count: int) -> tuple[Destination, str]
     return big, str(hook["id"])
 
 
-async def _order(scene: Scene, big: Destination, hook: str, count: int) -> str:
-    headers = {"X-HUM-Org": big.org}
+async def _matched(scene: Scene, big: Destination, hook: str) -> int:
+    """What a dry run says."""
     async with scene._http() as http:
-        path = f"/api/webhooks/{hook}/redeliver"
-        dry = await http.post(path, json={"dry_run": True}, headers=headers)
-        assert dry.json() == {"matched": count}
+        path, headers = f"/api/webhooks/{hook}/redeliver", {"X-HUM-Org": big.org}
+        answer = await http.post(path, json={"dry_run": True}, headers=headers)
+        return int(answer.json()["matched"])
+
+
+async def _order(scene: Scene, big: Destination, hook: str) -> str:
+    async with scene._http() as http:
+        path, headers = f"/api/webhooks/{hook}/redeliver", {"X-HUM-Org": big.org}
         answer = await http.post(path, json={}, headers=headers)
         assert answer.status_code == 202, answer.text
         return str(answer.json()["id"])

@@ -139,6 +139,11 @@ class Waits:
     def p99(self) -> float:
         return self.seconds[int(0.99 * (len(self.seconds) - 1))]
 
+    def __add__(self, further: Waits) -> Waits:
+        both = [*self.seconds, *further.seconds]
+        left_out = (self.left_out * len(self.seconds) + further.left_out * len(further.seconds)) / len(both)
+        return Waits(sorted(both), left_out)
+
     def __str__(self) -> str:
         p50, p99, most = (1000 * found for found in (self.p50, self.p99, self.seconds[-1]))
         missing = self.seconds.count(inf)
