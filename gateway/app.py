@@ -29,7 +29,7 @@ from gateway.domain import backfill
 from gateway.domain.address import Address, AllowedNetworks
 from gateway.domain.connector import Connector
 from gateway.domain.event import EventParser
-from gateway.domain.job import JobKind
+from gateway.domain.job import RANGES, JobKind
 from gateway.domain.number_lookup import DAY_MS, Credentials, Lifetimes, Prices
 from gateway.domain.room import Room
 from gateway.egress.client import EgressClient
@@ -54,7 +54,7 @@ from gateway.ingest import accept
 from gateway.ingest.accept import Accept
 from gateway.ingest.own import OwnEvents
 from gateway.lookup.twilio import Twilio
-from gateway.manage import connectors, housekeeping, rewrap, rotations
+from gateway.manage import connectors, housekeeping, jobs, rewrap, rotations
 from gateway.manage.audit import PayloadReads
 from gateway.manage.backfills import Backfills
 from gateway.manage.changes import Changes
@@ -63,6 +63,7 @@ from gateway.manage.pings import Pings
 from gateway.manage.ranges import RangeJobs
 from gateway.manage.redeliveries import Redeliveries
 from gateway.manage.removal import Removal
+from gateway.manage.retries import RetryJobs
 from gateway.manage.webhooks import Rules
 from gateway.master_key import master_keys
 from gateway.metrics import Metrics
@@ -159,12 +160,14 @@ class Gateway:
             store, self.directory, Filling(self.lookups, self.connectors, store), prices,
             self.lookups.lifetimes, clock,
         )  # fmt: skip
-        ranges = {
+        kinds: dict[str, jobs.Kind] = {
             kind.value: RangeJobs(store, self.directory, kind, self.later.see, self._traffic)
-            for kind in JobKind
+            for kind in RANGES
         }
+        retries = RetryJobs(store, self.directory, self.claims.due, self._traffic)
         self.jobs = Jobs(
-            store, clock, self._lease_for_work, ranges, aside, but=(backfill.KIND,),
+            store, clock, self._lease_for_work, kinds | {JobKind.RETRY.value: retries}, aside,
+            but=(backfill.KIND,),
             traffic=self._traffic,
             look_every=LOOK_EVERY_ALONE if alone else POLL_SECONDS,
         )  # fmt: skip

@@ -85,6 +85,12 @@ def range_options(function: Callable[..., None]) -> Callable[..., None]:
     return function
 
 
+def retry_options(function: Callable[..., None]) -> Callable[..., None]:
+    """The options of commands that try at once what waits."""
+    dry_run = click.option("--dry-run", is_flag=True, help="Only say how many wait.")
+    return dry_run(wait_option(function))
+
+
 def redelivery_options(function: Callable[..., None]) -> Callable[..., None]:
     """The options of `range_options`, and those that only a redelivery has."""
     for option in (

@@ -10,7 +10,7 @@ import click
 from gateway.cli.connection import client_command
 from gateway.cli.deliveries import COLUMNS
 from gateway.cli.history import show_stats, window_option
-from gateway.cli.jobs import range_body, range_options, redelivery_options, show_ordered
+from gateway.cli.jobs import range_body, range_options, redelivery_options, retry_options, show_ordered
 from gateway.cli.output import show_json, show_table
 from gateway.cli.values import confirm, environment
 from gateway.cli.webhooks import (
@@ -204,6 +204,19 @@ def redeliver(client: GatewayClient, as_json: bool, webhook_id: str, wait: bool,
     dry_run = range_.pop("dry_run")
     order = client.count_platform_redelivery if dry_run else client.redeliver_platform_range
     show_ordered(client, dict(order(webhook_id, **range_body(range_))), as_json, wait)
+
+
+@platform_webhooks.command("retry")
+@click.argument("webhook_id")
+@retry_options
+@client_command()
+def retry(client: GatewayClient, as_json: bool, webhook_id: str, dry_run: bool, wait: bool) -> None:
+    """Try at once what waits for its next attempt: for a receiver that is well again.
+
+    To wait for the job, HUM_GATEWAY_ORG is *.
+    """
+    order = client.count_platform_retry if dry_run else client.retry_platform_webhook
+    show_ordered(client, dict(order(webhook_id)), as_json, wait)
 
 
 @platform_webhooks.command("replay")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gateway.cli.connection import client_command, show_list
-from gateway.cli.jobs import range_body, range_options, redelivery_options, show_ordered
+from gateway.cli.jobs import range_body, range_options, redelivery_options, retry_options, show_ordered
 from gateway.cli.output import Column, Json, Row, member, show_fields, show_json, show_warnings
 from gateway.cli.values import confirm, environment, pairs
 
@@ -205,6 +205,19 @@ def redeliver(client: GatewayClient, as_json: bool, webhook_id: str, wait: bool,
     """
     order = client.count_redelivery if range_.pop("dry_run") else client.redeliver_range
     show_ordered(client, dict(order(webhook_id, **range_body(range_))), as_json, wait)
+
+
+@webhooks.command("retry")
+@click.argument("webhook_id")
+@retry_options
+@client_command()
+def retry(client: GatewayClient, as_json: bool, webhook_id: str, dry_run: bool, wait: bool) -> None:
+    """Try at once what waits for its next attempt: for a receiver that is well again.
+
+    A hold is not ended by this: release ends it.
+    """
+    order = client.count_retry if dry_run else client.retry_webhook
+    show_ordered(client, dict(order(webhook_id)), as_json, wait)
 
 
 @webhooks.command("replay")

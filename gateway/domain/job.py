@@ -1,7 +1,8 @@
 """Long work that a person orders: which range of the history of a webhook or connector it is about, and how
 it may stand.
 
-What a kind of job does is in `manage.ranges`; who works on it, and when, in `manage.jobs`.
+What a kind of job does is in `manage.ranges` and `manage.retries`; who works on it, and when, in
+`manage.jobs`.
 """
 
 from __future__ import annotations
@@ -31,9 +32,11 @@ class JobStatus(StrEnum):
 class JobKind(StrEnum):
     REDELIVER = "redeliver"  # events whose latest delivery to the target failed, or is over
     REPLAY = "replay"  # events that never had a delivery to it
+    RETRY = "retry"  # deliveries to it that wait for their next attempt
 
 
-UNDONE: Final = frozenset(JobKind)  # kinds of which cancelling takes something back even when they are done
+RANGES: Final = (JobKind.REDELIVER, JobKind.REPLAY)  # those that make deliveries, for a range of events
+UNDONE: Final = frozenset(RANGES)  # of which cancelling takes something back even when they are done
 
 
 def _time(text: str) -> str:
@@ -74,6 +77,14 @@ class RedeliverRequest(RangeRequest):
         ]
         | None
     ) = None
+
+
+class RetryRequest(BaseModel):
+    """`POST /api/webhooks/{id}/retry` and `POST /api/connectors/{id}/retry`."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    dry_run: bool = False
 
 
 class NoFields(BaseModel):

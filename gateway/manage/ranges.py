@@ -88,7 +88,7 @@ class Matching:
     def range(self) -> Range:
         patterns = ("*",) if self.replayed is None else self.replayed.events
         return Range(
-            self.kind.value,
+            "replay" if self.kind is JobKind.REPLAY else "redeliver",
             self.to.org_id,
             self.to.id,
             self.span,

@@ -1,4 +1,5 @@
-"""Sending again what a person asks for: one delivery, or a range as a job; and cancelling.
+"""Sending again what a person asks for: one delivery, or a range as a job; trying at once what waits; and
+cancelling.
 
 A redelivery is a delivery of its own: same event and `webhook-id`, current URL and secret, a schedule that
 begins anew. One alone goes like any other delivery, at once; those of a job give way (`manage.ranges`).
@@ -14,11 +15,12 @@ from sqlalchemy.engine import Row
 from gateway.domain.addressee import Addressee, kind_of
 from gateway.domain.delivery import Status
 from gateway.domain.ids import new_id
-from gateway.domain.job import UNDONE, JobKind, JobStatus, Span
+from gateway.domain.job import RANGES, UNDONE, JobKind, JobStatus, Span
 from gateway.domain.owed import Owed
 from gateway.domain.retry import DEFAULT_LIFETIME_MS
 from gateway.domain.room import Room
 from gateway.errors import Conflict, NotFound, RateLimited
+from gateway.manage import retries
 from gateway.manage.ranges import Matching, refuse_unless_it_takes, seal_span
 from gateway.store import addressees, deliveries, events, jobs, organizations
 from gateway.store.deliveries import insert_deliveries
@@ -94,12 +96,13 @@ class Redeliveries:
     async def order(
         self, tx: Transaction, org: OrgView, target_id: str, kind: JobKind, span: Span, actor: str
     ) -> Row[Any]:
-        """A job that redelivers or replays this range. Raises Conflict while another one is at work on the
-        same target: two would make the same deliveries."""
+        """A job that redelivers or replays this range, or retries. Raises Conflict while one of the kind is
+        at work on the same target: two would make the same deliveries."""
         await organizations.lock(tx.conn, org.id)
         found = await addressees.find(tx.conn, org.organization.cipher, org.id, target_id)
         refuse_unless_it_takes(_known(found, target_id), target_id)
-        other = await jobs.running_on(tx.conn, target_id)
+        alike = RANGES if kind in RANGES else (kind,)
+        other = await jobs.running_on(tx.conn, target_id, alike)
         if other is not None:
             raise Conflict(f"the job {other} is at work on {target_id}", code="job_running")
         now = self._store.clock.now()
@@ -112,12 +115,14 @@ class Redeliveries:
         return job
 
     async def count(self, org: OrgView, target_id: str, kind: JobKind, span: Span) -> int:
-        """How many events a job ordered now would match. Reads in slices, outside of any transaction. Raises
-        RateLimited while others are being counted."""
+        """How many events, or deliveries, a job ordered now would match. Reads in slices, outside of any
+        transaction. Raises RateLimited while others are being counted."""
         to = refuse_unless_it_takes(_known(org.addressee(target_id), target_id), target_id)
         with self._counting.place(org.id) as there_is:
             if not there_is:
                 raise RateLimited("too many dry runs at once", retry_after=5)
+            if kind is JobKind.RETRY:
+                return await retries.count(self._store, to.id)
             return await Matching(kind, to, span, self._directory).count(self._store)
 
     async def cancel_job(self, tx: Transaction, org: OrgView, job_id: str) -> Row[Any]:

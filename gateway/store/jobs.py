@@ -45,9 +45,9 @@ async def page(conn: AsyncConnection, org_id: str | None, query: PageQuery) -> P
     return await paged(conn, statement, jobs.c.position, query)
 
 
-async def running_on(conn: AsyncConnection, object_id: str) -> str | None:
-    """The id of the job that is working on this object."""
-    query = select(jobs.c.id).where(_RUNNING, jobs.c.object_id == object_id)
+async def running_on(conn: AsyncConnection, object_id: str, kinds: Collection[str]) -> str | None:
+    """The id of the job of one of these kinds that is working on this object."""
+    query = select(jobs.c.id).where(_RUNNING, jobs.c.object_id == object_id, jobs.c.kind.in_(kinds))
     return (await conn.execute(query.limit(1))).scalar_one_or_none()
 
 

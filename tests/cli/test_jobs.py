@@ -48,6 +48,27 @@ def test_a_range_sends_what_was_given_and_nothing_else(run: Run, gateway: FakeGa
     assert body_of(gateway.requests[1]) == {}
 
 
+@pytest.mark.parametrize(
+    ("group", "path"),
+    [
+        ("webhooks", "/api/webhooks/whk_1"),
+        ("platform-webhooks", "/api/platform/webhooks/whk_1"),
+        ("connectors", "/api/connectors/whk_1"),
+    ],
+)
+def test_what_waits_is_counted_or_tried_at_once(
+    run: Run, gateway: FakeGateway, group: str, path: str
+) -> None:
+    gateway.on(f"POST {path}/retry", httpx.Response(200, json={"matched": 412}))
+    counted = run(group, "retry", "whk_1", "--dry-run")
+    assert (counted.exit_code, "412" in counted.stdout) == (0, True), counted.output
+    assert body_of(gateway.requests[0]) == {"dry_run": True}
+    gateway.on(f"POST {path}/retry", job(kind="retry"))
+    ordered = run(group, "retry", "whk_1")
+    assert (ordered.exit_code, "job_1" in ordered.stdout) == (0, True), ordered.output
+    assert not gateway.requests[1].content
+
+
 @pytest.mark.parametrize("group", ["webhooks", "platform-webhooks"])
 def test_which_events_are_redelivered(run: Run, gateway: FakeGateway, group: str, tmp_path: Path) -> None:
     path = "/api/webhooks" if group == "webhooks" else "/api/platform/webhooks"

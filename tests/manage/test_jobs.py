@@ -13,6 +13,7 @@ from sqlalchemy import select
 from gateway.domain.backfill import KIND
 from gateway.manage.jobs import Jobs, Part
 from gateway.store import jobs as rows
+from gateway.store.aside import Aside
 from gateway.store.tables import jobs
 from gateway.store.transaction import Transaction
 from tests.support.clock import until
@@ -90,8 +91,9 @@ async def worked(node: Node, loop: type[Jobs], count: int, enough: int) -> Count
                 matched=PARTS, params=b"", actor="test", created_at=gateway.clock.now() + number,
             )  # fmt: skip
     several = loop(
-        gateway.store, gateway.clock, gateway._lease_for_work, {KIND: kind}, look_every=0.05, at_once=AT_ONCE
-    )
+        gateway.store, gateway.clock, gateway._lease_for_work, {KIND: kind},
+        Aside(gateway.store, None, lambda: False), look_every=0.05, at_once=AT_ONCE,
+    )  # fmt: skip
     running = asyncio.create_task(several.run())
 
     async def left() -> int:

@@ -284,6 +284,8 @@ async def _tour_connectors(ask: Callable[..., Awaitable[Any]], node: Node) -> No
     await ask("POST", f"{here}/enable", id_)
     await ask("POST", f"{here}/redeliver", id_, json={"dry_run": True})
     await ask("POST", f"{here}/redeliver", id_)
+    await ask("POST", f"{here}/retry", id_, json={"dry_run": True})
+    await ask("POST", f"{here}/retry", id_)
     await ask("GET", f"{here}/deliveries", id_, headers={"Accept": "application/x-ndjson"})
     secret = (await ask("POST", f"{here}/rotate-secret", id_, json={"grace_period_seconds": 0}))["secret"]
     body = b'{"phones": ["+13175550123"]}'
@@ -394,6 +396,8 @@ async def test_every_answer_is_as_described(node: Node) -> None:
     for what in ("redeliver", "replay"):
         await ask("POST", f"/api/webhooks/{{id}}/{what}", hook["id"], json={"dry_run": True})
         await ask("POST", f"/api/webhooks/{{id}}/{what}", (await node.webhook("https://example.com/"))["id"])
+    await ask("POST", "/api/webhooks/{id}/retry", hook["id"], json={"dry_run": True})
+    await ask("POST", "/api/webhooks/{id}/retry", hook["id"])
     await ask("POST", "/api/jobs/{id}/cancel", replay["id"])
     await ask("POST", "/api/webhooks/{id}/release", hook["id"])
     for _ in range(2):
@@ -416,6 +420,8 @@ async def test_every_answer_is_as_described(node: Node) -> None:
     for what in ("redeliver", "replay"):
         await ask("POST", f"{here}/{what}", ear["id"], json={"dry_run": True})
     await ask("POST", f"{here}/replay", other["id"])
+    await ask("POST", f"{here}/retry", other["id"], json={"dry_run": True})
+    await ask("POST", f"{here}/retry", other["id"])
     await ask("PATCH", here, ear["id"], json={"headers": {"X-A": "b"}})
     await ask("PATCH", here, ear["id"], json={"url": "https://example.net/"})
     await ask("PATCH", here, ear["id"], json={"url": "https://10.0.0.1/"})

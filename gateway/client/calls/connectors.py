@@ -200,6 +200,22 @@ class ConnectorCalls:
         return Request("POST", _path(connector_id, "redeliver"), json=body)
 
     @call
+    def retry_connector(self, connector_id: str) -> Request[Job]:
+        """A job that tries at once the calls that wait for their next attempt.
+
+        client.wait(client.retry_connector("cnr_01k9…"))
+        """
+        return Request("POST", _path(connector_id, "retry"))
+
+    @call
+    def count_connector_retry(self, connector_id: str) -> Request[DryRun]:
+        """How many calls `retry_connector` would bring forward; nothing is sent.
+
+        client.count_connector_retry("cnr_01k9…")["matched"]
+        """
+        return Request("POST", _path(connector_id, "retry"), json={"dry_run": True})
+
+    @call
     def connector_stats(self, connector_id: str, *, window: str | None = None) -> Request[ConnectorStats]:
         """What came of the calls that were sent to it, over `window`: "1h", "24h", "7d" or "30d".
 

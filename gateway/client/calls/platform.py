@@ -211,6 +211,22 @@ class PlatformCalls:
         return Request("POST", f"{_of(webhook_id)}/replay", json=body)
 
     @call
+    def retry_platform_webhook(self, webhook_id: str) -> Request[Job]:
+        """As `retry_webhook`.
+
+        client.retry_platform_webhook("whk_01k9…")["id"]
+        """
+        return Request("POST", f"{_of(webhook_id)}/retry")
+
+    @call
+    def count_platform_retry(self, webhook_id: str) -> Request[DryRun]:
+        """How many deliveries `retry_platform_webhook` would bring forward; nothing is sent.
+
+        client.count_platform_retry("whk_01k9…")["matched"]
+        """
+        return Request("POST", f"{_of(webhook_id)}/retry", json={"dry_run": True})
+
+    @call
     def platform_webhook_stats(self, webhook_id: str, *, window: str | None = None) -> Request[WebhookStats]:
         """As `webhook_stats`.
 

@@ -101,6 +101,22 @@ class RedeliveryCalls:
         body = range_body(types, since, until) | {"dry_run": True}
         return Request("POST", _path(webhook_id, "replay"), json=body)
 
+    @call
+    def retry_webhook(self, webhook_id: str) -> Request[Job]:
+        """A job that tries at once what waits for its next attempt: for a receiver that is well again.
+
+        client.wait(client.retry_webhook("whk_01k9…"))
+        """
+        return Request("POST", _path(webhook_id, "retry"))
+
+    @call
+    def count_retry(self, webhook_id: str) -> Request[DryRun]:
+        """How many deliveries `retry_webhook` would bring forward; nothing is sent.
+
+        client.count_retry("whk_01k9…")["matched"]
+        """
+        return Request("POST", _path(webhook_id, "retry"), json={"dry_run": True})
+
     @listing
     def list_jobs(self, *, limit: int | None = None, order: str | None = None) -> Listing[Job]:
         """Newest first.

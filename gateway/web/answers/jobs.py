@@ -26,7 +26,11 @@ class Job(TypedDict):
         Meta(description="How much there was to do when it began. Null while it is being counted."),
     ]
     done: Annotated[
-        Count, Meta(description="For how many events it made a delivery; how many numbers were asked for.")
+        Count,
+        Meta(
+            description="For how many events it made a delivery; how many deliveries it brought forward; how "
+            "many numbers were asked for."
+        ),
     ]
     failed: Annotated[
         Count,
@@ -48,7 +52,7 @@ class Job(TypedDict):
 class DryRun(TypedDict):
     """What would be done."""
 
-    matched: Annotated[Count, Meta(description="How many events match at this moment.")]
+    matched: Annotated[Count, Meta(description="How many events match, or deliveries wait, at this moment.")]
 
 
 class Cost(TypedDict):

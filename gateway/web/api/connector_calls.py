@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager
 from typing import Final, cast, get_args
 
 from gateway.domain.connector import Connector, ConnectorChanges, ConnectorPing
-from gateway.domain.job import JobKind, RangeRequest
+from gateway.domain.job import JobKind, RangeRequest, RetryRequest
 from gateway.errors import NotFound
 from gateway.manage import stats as statistics
 from gateway.manage.stats import WINDOWS, Window
@@ -101,6 +101,10 @@ async def redeliver_connector(call: Call) -> Answer:
     return await redeliveries.order_range(call, JobKind.REDELIVER, "connector")
 
 
+async def retry_connector(call: Call) -> Answer:
+    return await redeliveries.order_retry(call, "connector")
+
+
 async def connector_stats(call: Call) -> Answer:
     connector_id = await _existing(call)
     window = cast(Window, choice_parameter(call, "window", WINDOWS) or "24h")
@@ -178,6 +182,13 @@ OPERATIONS = (
         errors=("connector_deleted", "connector_disabled", "job_running"),
         note="Answers a job, or with `dry_run` how many calls match. What it makes goes oldest first, and "
         "after everything else that the connector is owed. The connector knows a repeated call by its id.",
+    ),
+    Operation(
+        "POST", "/api/connectors/{id}/retry", "retryConnector", retry_connector, "operator", "manage",
+        "write", "Try at once the calls to the connector that wait for their next attempt.",
+        model=RetryRequest, answers={202: answers.Job, 200: answers.DryRun},
+        errors=("connector_deleted", "connector_disabled", "job_running"),
+        note="Answers a job, or with `dry_run` how many calls wait. Otherwise as for webhooks.",
     ),
     Operation(
         "GET", "/api/connectors/{id}/stats", "getConnectorStats", connector_stats, "viewer", "manage",

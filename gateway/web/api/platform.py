@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from gateway.domain.job import RangeRequest, RedeliverRequest
+from gateway.domain.job import RangeRequest, RedeliverRequest, RetryRequest
 from gateway.domain.platform_webhook import PlatformWebhookCreate, PlatformWebhookUpdate
 from gateway.domain.trial import WebhookTest
 from gateway.domain.webhook import RotationFinish, SecretRotate, WebhookDisable, WebhookEnable, WebhookRelease
@@ -101,6 +101,13 @@ OPERATIONS = (
         answers={202: answers.Job, 200: answers.DryRun}, errors=("webhook_disabled", "job_running"),
         note="Of all organizations, or of those that it lists. As for other webhooks; the job is read as "
         "that of a redelivery.",
+    ),
+    _operation(
+        "POST", "/{id}/retry", "retryPlatformWebhook", redeliveries.retry_webhook,
+        "Try at once the deliveries to the webhook that wait for their next attempt.",
+        model=RetryRequest, answers={202: answers.Job, 200: answers.DryRun},
+        errors=("webhook_disabled", "job_running"),
+        note="As for other webhooks; the job is read as that of a redelivery.",
     ),
     _operation(
         "GET", "/{id}/stats", "getPlatformWebhookStats", history.webhook_stats,

@@ -9,6 +9,7 @@ from gateway.domain.job import (
     JobKind,
     RangeRequest,
     RedeliverRequest,
+    RetryRequest,
     Span,
 )
 from gateway.errors import NotFound
@@ -41,10 +42,22 @@ async def replay_range(call: Call) -> Answer:
 
 async def order_range(call: Call, kind: JobKind, of: Kind) -> Answer:
     """A job over a range of what a webhook or connector was owed, or with `dry_run` how much it would be."""
+    return await _order(call, kind, of, Span.of(call.model, call.services.clock.now()))
+
+
+async def retry_webhook(call: Call) -> Answer:
+    return await order_retry(call, "webhook")
+
+
+async def order_retry(call: Call, of: Kind) -> Answer:
+    """A job that tries at once what waits for its next attempt, or with `dry_run` how much that is."""
+    return await _order(call, JobKind.RETRY, of, Span(0))
+
+
+async def _order(call: Call, kind: JobKind, of: Kind, span: Span) -> Answer:
     services, org, target_id = call.services, call.the_org, call.path["id"]
     if kind_of(target_id) != of:
         raise NotFound(f"there is no {of} {target_id}")
-    span = Span.of(call.model, services.clock.now())
     if call.model.dry_run:
         matched: answers.DryRun = {
             "matched": await services.redeliveries.count(org, target_id, kind, span),
@@ -89,5 +102,13 @@ OPERATIONS = (
         answers={202: answers.Job, 200: answers.DryRun}, errors=(*_REFUSALS, "job_running"),
         note="For a new webhook, for types that were added later, and for the time in which a person had "
         "disabled it. Otherwise as the redelivery of a range.",
+    ),
+    Operation(
+        "POST", "/api/webhooks/{id}/retry", "retryWebhook", retry_webhook, "operator", "manage", "write",
+        "Try at once the deliveries to the webhook that wait for their next attempt.", model=RetryRequest,
+        answers={202: answers.Job, 200: answers.DryRun}, errors=(*_REFUSALS, "job_running"),
+        note="For a receiver that is well again. Answers a job, or with `dry_run` how many deliveries wait. "
+        "Their schedule goes on from there: an attempt that fails has used one of its steps. A hold is not "
+        "ended by this.",
     ),
 )  # fmt: skip

@@ -9,7 +9,14 @@ from typing import Final
 from gateway.domain.event_types import CATALOGUE, MAX_TYPE_LENGTH
 from gateway.domain.filter_tokens import MAX_LENGTH
 from gateway.domain.headers import MAX_HEADERS, MAX_NAME, MAX_VALUE
-from gateway.domain.job import DeliveryCancel, DeliveryRedeliver, JobCancel, RangeRequest, RedeliverRequest
+from gateway.domain.job import (
+    DeliveryCancel,
+    DeliveryRedeliver,
+    JobCancel,
+    RangeRequest,
+    RedeliverRequest,
+    RetryRequest,
+)
 from gateway.domain.own_types import OWN
 from gateway.domain.platform_webhook import (
     MAX_ORGANIZATIONS,
@@ -203,6 +210,7 @@ MEANINGS: Final[Mapping[type, Mapping[str, Meaning | None]]] = {
     DeliveryCancel: {},
     RangeRequest: _RANGE,
     RedeliverRequest: _RANGE | _REDELIVER,
+    RetryRequest: {"dry_run": _RANGE["dry_run"]},
     JobCancel: {},
     WebhookRelease: {},
     SecretRotate: _ROTATE,

@@ -75,6 +75,7 @@ def requests() -> Mapping[str, Mapping[str, Any]]:
             "dry run": {"since": "2026-11-20T19:00:00Z", "dry_run": True},
             "range": {"since": "2026-11-20T19:00:00Z"},
         },
+        "retryConnector": {"dry run": {"dry_run": True}, "now": {}},
         "sendConnectorChanges": {
             "standard webhooks": {"phones": ["+13175550123", "+13175550142"]},
             "X-HUM-Signature alone": {"phones": ["+13175550123"], "timestamp": _AT},
@@ -105,6 +106,7 @@ def responses(
         "getConnectorRequest": {200: request_with_bodies},
         "listConnectorDeliveries": {200: {**deliveries, "data": calls}},
         "redeliverConnector": {202: {**job, "object_id": _CONNECTOR_ID}, 200: {"matched": 12}},
+        "retryConnector": {202: {**job, "object_id": _CONNECTOR_ID, "kind": "retry"}, 200: {"matched": 12}},
         "getConnectorStats": {200: {"connector_id": _CONNECTOR_ID, **counted}},
         "sendConnectorChanges": {202: {"dropped": 1}},
     }
