@@ -23,6 +23,7 @@ from gateway.store.transaction import Transaction
 
 PART: Final = 100  # rows of one transaction
 SLICE_BESIDE_TRAFFIC: Final = 200
+APART_BESIDE_TRAFFIC_MS: Final = 140  # so that a part falls due until the next one comes
 
 
 async def count(store: Store, target_id: str) -> int:
@@ -60,7 +61,8 @@ class RetryWork:
                 yield Part(str(place), some, len(some))
 
     async def write(self, tx: Transaction, part: Part) -> None:
-        await retries.bring_forward(tx.conn, part.items, self.store.clock.now())
+        apart = APART_BESIDE_TRAFFIC_MS if self.traffic() else 0
+        await retries.bring_forward(tx.conn, part.items, self.store.clock.now(), apart=apart)
 
     def written(self, part: Part) -> None:
         self.due(self.store.clock.now())

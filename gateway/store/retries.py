@@ -21,6 +21,7 @@ from gateway.store.store import Store
 from gateway.store.tables import deliveries
 
 SLICE: Final = 1000
+AT_ONCE: Final = 10  # due at the same moment, of those that are brought forward one after the other
 _PRIORITIES: Final = (1, 0, LATER)
 _NEVER: Final = 2**63 - 1
 
@@ -87,6 +88,12 @@ async def waiting(
                 yield list(rows), place
 
 
-async def bring_forward(conn: AsyncConnection, rows: Sequence[Row[Any]], now: int) -> None:
-    """Makes them due now. One that was tried meanwhile keeps its time."""
-    await _bring_forward(conn, [(now, row.id, DUE_QUEUE, row.attempts_made) for row in rows])
+async def bring_forward(conn: AsyncConnection, rows: Sequence[Row[Any]], now: int, *, apart: int = 0) -> None:
+    """Makes them due: all now, or a few at a time, `apart` (ms) from each other; none later than it was. One
+    that was tried meanwhile keeps its time."""
+    times = (now + index // AT_ONCE * apart for index in range(len(rows)))
+    changed = [
+        (min(time, row.due_at), row.id, DUE_QUEUE, row.attempts_made)
+        for time, row in zip(times, rows, strict=True)
+    ]
+    await _bring_forward(conn, changed)

@@ -4,7 +4,8 @@ its tables, however long the target's history is."""
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from sqlalchemy import TextClause, text
@@ -105,3 +106,17 @@ async def test_what_was_tried_meanwhile_keeps_its_time(filled: Store) -> None:
             deliveries.select().where(deliveries.c.id.in_([tried.id, standing.id])).order_by(deliveries.c.id)
         )
         assert [one.due_at for one in await conn.execute(query)] == [NOW + 77_000, NOW]
+
+
+async def test_beside_events_a_few_fall_due_at_a_time_and_none_later_than_it_was(filled: Store) -> None:
+    some = [one async for found, _ in retries.waiting(filled, "whk_1", None) for one in found][:25]
+    soon = NOW + 150
+    async with filled.transaction() as tx:
+        change = deliveries.update().where(deliveries.c.id == some[24].id)
+        await tx.conn.execute(change.values(due_at=soon))
+        last = SimpleNamespace(**{**some[24]._mapping, "due_at": soon})
+        await retries.bring_forward(tx.conn, [*some[:24], cast(Any, last)], NOW, apart=140)
+    async with filled.reading() as conn:
+        query = deliveries.select().where(deliveries.c.due_at <= NOW + 280).order_by(deliveries.c.id)
+        due = [one.due_at - NOW for one in await conn.execute(query)]
+    assert due == [0] * 10 + [140] * 10 + [280] * 4 + [150]
