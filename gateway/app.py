@@ -158,7 +158,7 @@ class Gateway:
         prices = Prices(settings.twilio_price_line_type, settings.twilio_price_caller_name)
         self.backfills = Backfills(
             store, self.directory, Filling(self.lookups, self.connectors, store), prices,
-            self.lookups.lifetimes, clock,
+            self.lookups.lifetimes, clock, shared_account=lookup_account(settings) is not None,
         )  # fmt: skip
         kinds: dict[str, jobs.Kind] = {
             kind.value: RangeJobs(store, self.directory, kind, self.later.see, self._traffic)

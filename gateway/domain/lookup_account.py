@@ -5,6 +5,8 @@ installation's, the operator decides.
     budget of a day up to the default    may set it               may set it
     budget above the default             may not                  may set it
     a backfill that costs money          may not confirm it       may, unless the budget is 0
+
+Where neither has an account, nobody can look anything up.
 """
 
 from __future__ import annotations
@@ -25,10 +27,14 @@ def refuse_budget(budget: int | None, *, own_account: bool, platform: bool) -> N
         raise Forbidden(f"{what}: {_HOW}", code="own_account_required")
 
 
-def refuse_backfill(budget: int | None, *, own_account: bool, platform: bool) -> None:
-    """Raises Forbidden or Conflict for a backfill that whoever confirms it may not have charged."""
+def refuse_backfill(budget: int | None, *, own_account: bool, shared_account: bool, platform: bool) -> None:
+    """Raises Forbidden or Conflict for a backfill that whoever confirms it may not have charged, or that can
+    be charged to no account: the installation has none to share either."""
     if own_account:
         return
+    if not shared_account:
+        what = "there is no account for lookups: give the organization one (lookup_credentials), or the"
+        raise Conflict(f"{what} operator sets TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN", code="lookups_off")
     if not platform:
         raise Forbidden(
             f"this would be charged to the installation's account: {_HOW}", code="own_account_required"

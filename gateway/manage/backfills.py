@@ -29,7 +29,8 @@ from gateway.store.transaction import Transaction
 
 
 class Backfills:
-    """Estimates, orders, and the kind of job that does it. `wake_jobs` is called when there is one."""
+    """Estimates, orders, and the kind of job that does it. `shared_account`: whether the installation has an
+    account for lookups. `wake_jobs` is called when there is a job."""
 
     def __init__(
         self,
@@ -39,6 +40,8 @@ class Backfills:
         prices: Prices,
         lifetimes: Callable[[OrgView], Lifetimes],
         clock: Clock,
+        *,
+        shared_account: bool,
     ) -> None:
         self.clock = clock
         self.asking = Asking(store, filling)
@@ -47,12 +50,15 @@ class Backfills:
         self._directory = directory
         self._prices = prices
         self._lifetimes = lifetimes
+        self._shared_account = shared_account
 
     def refuse(self, org: OrgView, source: BackfillSource, *, platform: bool) -> None:
         """Raises Forbidden or Conflict when it would be charged to an account that is not to be charged."""
         if source == "twilio":
             budget = org.organization.settings.lookup_budget
-            lookup_account.refuse_backfill(budget, own_account=pays(org), platform=platform)
+            lookup_account.refuse_backfill(
+                budget, own_account=pays(org), shared_account=self._shared_account, platform=platform
+            )
 
     async def estimate(self, org: OrgView, request: Backfill) -> Estimate:
         """What a job ordered now would be about. Reads in slices, outside of any transaction."""

@@ -68,6 +68,15 @@ async def test_with_an_account_of_its_own_it_is_free(node: Node) -> None:
     await put(node, key=admin, lookup_credentials=None, lookup_budget=1_000)
 
 
+async def test_without_any_account_a_backfill_says_so_to_everybody(any_database: str) -> None:
+    async with running_node(any_database) as alone:
+        await people(alone, *PHONES[:1])
+        for key in (None, await alone.new_key("admin")):
+            refused = await order(alone, 409, key=key)
+            assert refused["error"] == "lookups_off"
+            assert "lookup_credentials" in refused["message"] and "TWILIO_ACCOUNT_SID" in refused["message"]
+
+
 async def test_a_backfill_is_confirmed_by_whoever_pays(node: Node, twilio: TwilioDouble) -> None:
     admin = await node.new_key("admin")
     await people(node, *PHONES[:3])

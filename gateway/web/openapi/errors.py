@@ -65,7 +65,9 @@ CODES: Final[Mapping[str, Code]] = {
             403,
             "This would be charged to the installation's account, which only a platform key may allow.",
         ),
-        Code("lookups_off", 409, "The organization's `lookup_budget` is 0."),
+        Code(
+            "lookups_off", 409, "The organization's `lookup_budget` is 0, or there is no account for lookups."
+        ),
         Code("job_over", 409, "The job has failed, or is done and of a kind that stays done."),
         Code("organization_erased", 410, "The organization was erased, for good."),
         Code("payload_too_large", 413, "The body is larger than it may be."),
