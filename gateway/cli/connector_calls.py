@@ -10,7 +10,7 @@ from gateway.cli import deliveries as delivery_commands
 from gateway.cli.connection import client_command, show_list
 from gateway.cli.connectors import connectors as connectors
 from gateway.cli.history import show_stats, window_option
-from gateway.cli.jobs import retry_options, show_ordered, wait_option
+from gateway.cli.jobs import WAITING, retry_options, show_ordered, wait_option
 from gateway.cli.output import Column, Row, clean, member, show_fields, show_json
 from gateway.cli.values import Moment
 
@@ -123,9 +123,12 @@ def redeliver(
 @retry_options
 @client_command()
 def retry(client: GatewayClient, as_json: bool, connector_id: str, dry_run: bool, wait: bool) -> None:
-    """Try at once the calls that wait for their next attempt: for a connector that is well again."""
+    """Try at once the calls that wait for their next attempt: for a connector that is well again.
+
+    What waits without a time, because nobody answers, is not counted: the first answer sets it free.
+    """
     order = client.count_connector_retry if dry_run else client.retry_connector
-    show_ordered(client, dict(order(connector_id)), as_json, wait)
+    show_ordered(client, dict(order(connector_id)), as_json, wait, found=WAITING)
 
 
 @connectors.command("stats")

@@ -27,6 +27,7 @@ COLUMNS = [
     Column("created", member("created_at"), 2),
     Column("finished", member("finished_at"), 4),
 ]
+WAITING = ("1 delivery waits for its next attempt", "{} deliveries wait for their next attempt")
 wait_option = click.option("--wait", is_flag=True, help="Show how it comes on, until it is over.")
 
 
@@ -87,7 +88,7 @@ def range_options(function: Callable[..., None]) -> Callable[..., None]:
 
 def retry_options(function: Callable[..., None]) -> Callable[..., None]:
     """The options of commands that try at once what waits."""
-    dry_run = click.option("--dry-run", is_flag=True, help="Only say how many wait.")
+    dry_run = click.option("--dry-run", is_flag=True, help="Only say how many wait for a time.")
     return dry_run(wait_option(function))
 
 
@@ -129,21 +130,25 @@ def range_body(given: dict[str, Any]) -> Json:
     return body
 
 
-def show_ordered(client: GatewayClient, answer: Json, as_json: bool, wait: bool) -> None:
-    """A job, at once or when it is over; or what a dry run found. Exits with 1 when a job that was waited for
-    did not come to its end."""
+def show_ordered(
+    client: GatewayClient,
+    answer: Json,
+    as_json: bool,
+    wait: bool,
+    *,
+    found: tuple[str, str] = ("1 event matches", "{} events match"),
+) -> None:
+    """A job, at once or when it is over; or what a dry run found, in the words of `found`: of one, of others.
+    Exits with 1 when a job that was waited for did not come to its end."""
     if "id" not in answer:
-        show_json(answer) if as_json else click.echo(_matched(answer.get("matched")))
+        count = answer.get("matched")
+        show_json(answer) if as_json else click.echo(found[0] if count == 1 else found[1].format(count))
         return
     if wait:
         answer = _wait(client, answer)
     _show(answer, as_json)
     if wait and answer.get("status") != "done":
         raise SystemExit(1)
-
-
-def _matched(count: object) -> str:
-    return "1 event matches" if count == 1 else f"{count} events match"
 
 
 def _show(job: Json, as_json: bool) -> None:

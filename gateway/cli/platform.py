@@ -10,7 +10,14 @@ import click
 from gateway.cli.connection import client_command
 from gateway.cli.deliveries import COLUMNS
 from gateway.cli.history import show_stats, window_option
-from gateway.cli.jobs import range_body, range_options, redelivery_options, retry_options, show_ordered
+from gateway.cli.jobs import (
+    WAITING,
+    range_body,
+    range_options,
+    redelivery_options,
+    retry_options,
+    show_ordered,
+)
 from gateway.cli.output import show_json, show_table
 from gateway.cli.values import confirm, environment
 from gateway.cli.webhooks import (
@@ -213,10 +220,13 @@ def redeliver(client: GatewayClient, as_json: bool, webhook_id: str, wait: bool,
 def retry(client: GatewayClient, as_json: bool, webhook_id: str, dry_run: bool, wait: bool) -> None:
     """Try at once what waits for its next attempt: for a receiver that is well again.
 
+    A hold is not ended by this: release ends it. What waits without a time, because nobody answers, is not
+    counted: the first answer sets it free.
+
     To wait for the job, HUM_GATEWAY_ORG is *.
     """
     order = client.count_platform_retry if dry_run else client.retry_platform_webhook
-    show_ordered(client, dict(order(webhook_id)), as_json, wait)
+    show_ordered(client, dict(order(webhook_id)), as_json, wait, found=WAITING)
 
 
 @platform_webhooks.command("replay")

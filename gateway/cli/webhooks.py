@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gateway.cli.connection import client_command, show_list
-from gateway.cli.jobs import range_body, range_options, redelivery_options, retry_options, show_ordered
+from gateway.cli.jobs import (
+    WAITING,
+    range_body,
+    range_options,
+    redelivery_options,
+    retry_options,
+    show_ordered,
+)
 from gateway.cli.output import Column, Json, Row, member, show_fields, show_json, show_warnings
 from gateway.cli.values import confirm, environment, pairs
 
@@ -214,10 +221,11 @@ def redeliver(client: GatewayClient, as_json: bool, webhook_id: str, wait: bool,
 def retry(client: GatewayClient, as_json: bool, webhook_id: str, dry_run: bool, wait: bool) -> None:
     """Try at once what waits for its next attempt: for a receiver that is well again.
 
-    A hold is not ended by this: release ends it.
+    A hold is not ended by this: release ends it. What waits without a time, because nobody answers, is not
+    counted: the first answer sets it free.
     """
     order = client.count_retry if dry_run else client.retry_webhook
-    show_ordered(client, dict(order(webhook_id)), as_json, wait)
+    show_ordered(client, dict(order(webhook_id)), as_json, wait, found=WAITING)
 
 
 @webhooks.command("replay")
