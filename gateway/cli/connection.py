@@ -28,10 +28,13 @@ json_option = click.option(
 )
 
 
-def client_command(*, takes_url: bool = False) -> Callable[[Callable[..., None]], Callable[..., None]]:
+def client_command(
+    *, takes_url: bool = False, everywhere: bool = False
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Adds the client's options; the function gets the open client first, then its own parameters.
 
     `takes_url`: the command has a `--url` of its own, so the gateway's is only called `--gateway-url`.
+    `everywhere`: whatever organization is set, it reads over all of them.
     """
     names = ["--gateway-url"] if takes_url else ["--gateway-url", "--url"]
 
@@ -39,7 +42,8 @@ def client_command(*, takes_url: bool = False) -> Callable[[Callable[..., None]]
         @functools.wraps(function)
         def run(*, gateway_url: str | None, key_env: str, org: str | None, **values: Any) -> None:
             # A command about an organization acts for it.
-            with open_client(gateway_url, key_env, org or values.get("org_id")) as client:
+            whose = "*" if everywhere else org or values.get("org_id")
+            with open_client(gateway_url, key_env, whose) as client:
                 function(client, **values)
 
         wrapped: Callable[..., None] = run

@@ -202,11 +202,11 @@ def finish_rotation(client: GatewayClient, as_json: bool, webhook_id: str) -> No
 @platform_webhooks.command("redeliver")
 @click.argument("webhook_id")
 @redelivery_options
-@client_command()
+@client_command(everywhere=True)
 def redeliver(client: GatewayClient, as_json: bool, webhook_id: str, wait: bool, **range_: Any) -> None:
     """Send again all events whose latest delivery to it failed, or others of a range.
 
-    To wait for the job, HUM_GATEWAY_ORG is *.
+    The job is looked at, and cancelled, with --org '*'.
     """
     dry_run = range_.pop("dry_run")
     order = client.count_platform_redelivery if dry_run else client.redeliver_platform_range
@@ -216,14 +216,14 @@ def redeliver(client: GatewayClient, as_json: bool, webhook_id: str, wait: bool,
 @platform_webhooks.command("retry")
 @click.argument("webhook_id")
 @retry_options
-@client_command()
+@client_command(everywhere=True)
 def retry(client: GatewayClient, as_json: bool, webhook_id: str, dry_run: bool, wait: bool) -> None:
     """Try at once what waits for its next attempt: for a receiver that is well again.
 
     A hold is not ended by this: release ends it. What waits without a time, because nobody answers, is not
     counted: the first answer sets it free.
 
-    To wait for the job, HUM_GATEWAY_ORG is *.
+    The job is looked at, and cancelled, with --org '*'.
     """
     order = client.count_platform_retry if dry_run else client.retry_platform_webhook
     show_ordered(client, dict(order(webhook_id)), as_json, wait, found=WAITING)
@@ -232,11 +232,11 @@ def retry(client: GatewayClient, as_json: bool, webhook_id: str, dry_run: bool, 
 @platform_webhooks.command("replay")
 @click.argument("webhook_id")
 @range_options
-@client_command()
+@client_command(everywhere=True)
 def replay(client: GatewayClient, as_json: bool, webhook_id: str, wait: bool, **range_: Any) -> None:
     """Send the events that match it and never had a delivery to it, of all organizations or those it lists.
 
-    To wait for the job, HUM_GATEWAY_ORG is *.
+    The job is looked at, and cancelled, with --org '*'.
     """
     order = client.count_platform_replay if range_.pop("dry_run") else client.replay_platform_range
     show_ordered(client, dict(order(webhook_id, **range_body(range_))), as_json, wait)

@@ -70,7 +70,8 @@ class Redeliveries:
         cipher = org.organization.cipher
         found = await addressees.find(tx.conn, cipher, org.id, before.target_id)
         to = refuse_unless_it_takes(found, before.target_id)
-        event = await events.find(tx.conn, org.id, before.event_id)
+        whose = None if org.id == organizations.PLATFORM else org.id  # the platform's may be anybody's
+        event = await events.find(tx.conn, whose, before.event_id)
         if event is None or event.payload is None:
             raise Conflict("the event's payload is past its retention", code="payload_expired")
         owed = self._owed(to, before, event.priority)
@@ -100,7 +101,7 @@ class Redeliveries:
         at work on the same target: two would make the same deliveries."""
         await organizations.lock(tx.conn, org.id)
         found = await addressees.find(tx.conn, org.organization.cipher, org.id, target_id)
-        refuse_unless_it_takes(_known(found, target_id), target_id)
+        _refuse(_known(found, target_id), target_id, kind)
         alike = RANGES if kind in RANGES else (kind,)
         other = await jobs.running_on(tx.conn, target_id, alike)
         if other is not None:
@@ -117,7 +118,7 @@ class Redeliveries:
     async def count(self, org: OrgView, target_id: str, kind: JobKind, span: Span) -> int:
         """How many events, or deliveries, a job ordered now would match. Reads in slices, outside of any
         transaction. Raises RateLimited while others are being counted."""
-        to = refuse_unless_it_takes(_known(org.addressee(target_id), target_id), target_id)
+        to = _refuse(_known(org.addressee(target_id), target_id), target_id, kind)
         with self._counting.place(org.id) as there_is:
             if not there_is:
                 raise RateLimited("too many dry runs at once", retry_after=5)
@@ -158,6 +159,12 @@ class Redeliveries:
             event_id=before.event_id,
             redelivery_of=before.id,
         )
+
+
+def _refuse(found: Addressee, target_id: str, kind: JobKind) -> Addressee:
+    if kind is JobKind.RETRY:
+        return retries.refuse_unless_it_is_sent_to(found, target_id)
+    return refuse_unless_it_takes(found, target_id)
 
 
 def _known(found: Addressee | None, target_id: str) -> Addressee:

@@ -13,8 +13,9 @@ from typing import Final
 
 from sqlalchemy.engine import Row
 
+from gateway.domain.addressee import Addressee
 from gateway.manage.jobs import Part, Work
-from gateway.manage.ranges import refuse_unless_it_takes
+from gateway.manage.ranges import disabled, refuse_unless_it_takes
 from gateway.store import retries
 from gateway.store.directory import Directory
 from gateway.store.retries import Place
@@ -24,6 +25,15 @@ from gateway.store.transaction import Transaction
 PART: Final = 100  # rows of one transaction
 SLICE_BESIDE_TRAFFIC: Final = 200
 APART_BESIDE_TRAFFIC_MS: Final = 140  # so that a part falls due until the next one comes
+
+
+def refuse_unless_it_is_sent_to(found: Addressee | None, target_id: str) -> Addressee:
+    """The webhook or connector, if retries go out to it. Raises Conflict for one that is disabled, whoever
+    did it, or deleted: what is brought forward would only wait elsewhere."""
+    to = refuse_unless_it_takes(found, target_id)
+    if not to.enabled:
+        raise disabled(target_id)
+    return to
 
 
 async def count(store: Store, target_id: str) -> int:
@@ -79,7 +89,7 @@ class RetryJobs:
 
     async def open(self, job: Row[object]) -> Work:
         org = await self.directory.living(job.org_id)
-        refuse_unless_it_takes(org.addressee(job.object_id), job.object_id)
+        refuse_unless_it_is_sent_to(org.addressee(job.object_id), job.object_id)
         return RetryWork(self.store, job, self.due, self.traffic)
 
     async def undo(self, job: Row[object]) -> None:

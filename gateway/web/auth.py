@@ -98,6 +98,11 @@ def refuse_foreign(principal: Principal, headers: Headers) -> None:
         raise Forbidden("this key belongs to another organization", code="wrong_organization")
 
 
+def names_all(principal: Principal, headers: Headers) -> bool:
+    """Whether a platform key names no organization, but all of them."""
+    return principal.platform and headers.get("x-hum-org") == ALL_ORGS
+
+
 def organization_of(principal: Principal, headers: Headers, *, reading: bool) -> str:
     """The organization the request concerns; `*` (only for reading, by a platform key) is all of them."""
     named = headers.get("x-hum-org")

@@ -33,7 +33,9 @@ class Finding:
         """Puts the organization into the call; True when it was made for it. Raises Problem."""
         if operation.org == "none":
             return False
-        if operation.org == "platform":
+        if operation.org == "platform" or (
+            operation.of_platform and auth.names_all(call.principal, call.headers)
+        ):
             call.org_id, call.org = PLATFORM, await self._services.directory.living(PLATFORM)
             return False
         if operation.org == "optional" and call.principal.platform and "x-hum-org" not in call.headers:

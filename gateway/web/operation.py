@@ -59,6 +59,8 @@ class Operation:
     is proved by its signature (`web.signed`), and is the connector that the path names. `admit`: held around
     the whole work, before any transaction begins; it may refuse.
 
+    `of_platform`: with `*` for the organization, a platform key means what belongs to the platform itself.
+
     `repeated` are parameters of the query that may stand there more than once.
 
     Six are for the OpenAPI document: what a success answers (None: no content), codes of errors
@@ -77,6 +79,7 @@ class Operation:
     summary: str
     model: type[BaseModel] | None = None
     org: Literal["required", "one", "optional", "none", "platform"] = "required"
+    of_platform: bool = False
     limit: Callable[[Services], int] = lambda services: SMALL
     query: tuple[str, ...] = ()
     repeated: tuple[str, ...] = ()

@@ -395,3 +395,38 @@ async def test_an_organization_reaches_none_of_it(node: Node) -> None:
         assert answered.status_code == 403, what
         answered = await node.call("POST", f"/api/webhooks/{hook['id']}/{what}", org=None, key=admin)
         assert answered.status_code == 404, what
+
+
+async def test_its_jobs_and_deliveries_are_cancelled_and_sent_again_under_a_star(any_database: str) -> None:
+    async with running_node(any_database) as node, Receiver() as receiver:
+        everywhere = {"X-HUM-Org": "*"}
+        receiver.respond(500)
+        hook = await ear(node, receiver.url(), ["sms.received"], retry_schedule=[3600])
+        await send(node, "acme")
+        await receiver.wait_for(1)
+        await until(lambda: node.gateway.dispatcher.kept == 0, "it is recorded")
+        path = f"{PATH}/{hook['id']}"
+        [owed] = (await node.call("GET", f"{path}/deliveries", org=None)).json()["data"]
+        here = f"/api/deliveries/{owed['id']}"
+        again = await node.call("POST", f"{here}/redeliver", org=None, headers=everywhere, json={})
+        assert (again.status_code, again.json()["redelivery_of"]) == (202, owed["id"]), again.text
+        assert (await receiver.wait_for(2))[1].header("webhook-id") == owed["event_id"]
+        ended = await node.call("POST", f"{here}/cancel", org=None, headers=everywhere, json={})
+        assert (ended.status_code, ended.json()["status"]) == (200, "cancelled"), ended.text
+        node.gateway.draining = True  # nobody works on jobs
+        job = (await node.call("POST", f"{path}/replay", org=None, json={})).json()
+        cancel = f"/api/jobs/{job['id']}/cancel"
+        for org in ("acme", "other"):
+            assert (await node.call("POST", cancel, org=org, json={})).status_code == 404
+        mine = await node.new_key("admin")
+        assert (await node.call("POST", cancel, key=mine, headers=everywhere, json={})).status_code == 403
+        answer = await node.call("POST", cancel, org=None, headers=everywhere, json={})
+        assert (answer.status_code, answer.json()["cancel_requested"]) == (200, True), answer.text
+
+
+async def test_a_star_cancels_nothing_of_an_organization(node: Node) -> None:
+    hook = await node.webhook("https://example.com/")
+    job = (await node.call("POST", f"/api/webhooks/{hook['id']}/replay", json={})).json()
+    for path in (f"/api/jobs/{job['id']}/cancel", "/api/deliveries/dlv_1/cancel"):
+        answer = await node.call("POST", path, org=None, headers={"X-HUM-Org": "*"}, json={})
+        assert answer.status_code == 404, answer.text

@@ -11,7 +11,7 @@ from sqlalchemy import select, update
 from gateway.domain.delivery import DUE_QUEUE
 from gateway.manage import retries
 from gateway.store import retries as rows
-from gateway.store.tables import deliveries
+from gateway.store.tables import deliveries, webhooks
 from tests.support.node import Node, running_node
 from tests.support.receiver import Receiver
 from tests.web.test_connector_redeliveries import CALLS, JSON, LOGGED, call, connector
@@ -179,6 +179,13 @@ async def test_it_refuses_what_nothing_would_come_of(sqlite_database: str) -> No
         path = f"/api/webhooks/{hook['id']}/retry"
         refused = await post(node, path, {"since": "2026-11-20"}, 422)
         assert [detail["field"] for detail in refused["details"]] == ["since"]
+        gone = {"status": "disabled", "disabled_reason": "gone"}
+        async with node.gateway.store.transaction() as tx:
+            await tx.conn.execute(update(webhooks).values(**gone))
+            tx.touch("acme")
+        assert (await post(node, path, {}, 409))["error"] == "webhook_disabled"
+        await post(node, f"/api/webhooks/{hook['id']}/enable", status=200)
+        await post(node, path, {"dry_run": True}, 200)
         await post(node, f"/api/webhooks/{hook['id']}/disable", status=200)
         assert (await post(node, path, {}, 409))["error"] == "webhook_disabled"
         assert (await post(node, "/api/webhooks/whk_none/retry", {}, 404))["error"] == "not_found"
@@ -193,6 +200,10 @@ async def test_beside_a_redelivery_of_the_same_webhook_but_not_twice(any_databas
         redelivery, retry = await post(node, f"{path}/redeliver"), await post(node, f"{path}/retry")
         refused = await post(node, f"{path}/retry", status=409)
         assert (refused["error"], retry["id"] in refused["message"]) == ("job_running", True)
+        noted = (await node.call("GET", "/api/audit", params={"object_id": hook["id"]})).json()["data"]
+        jobs = {entry["action"]: entry["details"].get("job_id") for entry in noted}
+        assert jobs["retryWebhook"] == retry["id"]
+        assert jobs["redeliverWebhook"] == redelivery["id"]
         node.gateway.draining = False
         node.gateway.jobs.wake()
         for ordered in (redelivery, retry):

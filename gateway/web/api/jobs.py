@@ -44,7 +44,7 @@ OPERATIONS = (
     Operation(
         "POST", "/api/jobs/{id}/cancel", "cancelJob", cancel_job, "operator", "manage", "write",
         "End a job, and cancel what it has made and nobody has taken up yet.", model=JobCancel,
-        answers={200: answers.Job}, errors=("job_over",),
+        of_platform=True, answers={200: answers.Job}, errors=("job_over",),
         note="Also for a job that is done while its deliveries still wait. It is `cancelled` a moment later. "
         "An erasure stays done.",
     ),

@@ -66,6 +66,7 @@ async def _order(call: Call, kind: JobKind, of: Kind, span: Span) -> Answer:
     actor = call.principal.actor or call.principal.key_id
     async with services.transaction() as tx:
         job = await services.redeliveries.order(tx, org, target_id, kind, span, actor)
+    call.audit.details["job_id"] = job.id
     return Answer(shapes.job(job), 202)
 
 
@@ -76,7 +77,7 @@ OPERATIONS = (
     Operation(
         "POST", "/api/deliveries/{id}/redeliver", "redeliverDelivery", redeliver_delivery, "operator",
         "manage", "write", "Send the event of a delivery once more.", model=DeliveryRedeliver,
-        answers={202: answers.Delivery},
+        of_platform=True, answers={202: answers.Delivery},
         errors=("payload_expired", "test_delivery", *_REFUSALS, *_OF_CONNECTORS),
         note="A new delivery with the same `webhook-id`, to the present URL and with the present secret of "
         "the webhook or connector. A delivery that is still pending goes on as well: cancel it if it is not "
@@ -84,7 +85,7 @@ OPERATIONS = (
     ),
     Operation(
         "POST", "/api/deliveries/{id}/cancel", "cancelDelivery", cancel_delivery, "operator", "manage",
-        "write", "Do not send a delivery any more.", model=DeliveryCancel,
+        "write", "Do not send a delivery any more.", of_platform=True, model=DeliveryCancel,
         answers={200: answers.Delivery}, errors=("delivery_over",),
         note="An attempt that is on the wire is not broken off: it is kept, and changes nothing any more.",
     ),

@@ -197,4 +197,7 @@ def _header(operation: Operation, name: str) -> dict[str, Any]:
     if name == "X-HUM-Org" and operation.kind == "read" and operation.org != "one":
         schema = schema | {"pattern": _ORG_OR_ALL}
         text += " `*` reads over all organizations."
+    elif name == "X-HUM-Org" and operation.of_platform:
+        schema = schema | {"pattern": _ORG_OR_ALL}
+        text += " `*` is for what belongs to the platform's own webhooks."
     return header_parameter(name, schema, text)
