@@ -39,7 +39,7 @@ def waiting(
     lasts longest. `silent`: the latest attempt to the target got no answer."""
     kind = target.kind
     if not target.enabled:
-        return Waiting(Why.DISABLED, f"the {kind} is disabled ({target.disabled_reason})")
+        return Waiting(Why.DISABLED, f"the {kind} is disabled ({target.disabled_reason}): enable it")
     timed = queue == DUE_QUEUE
     if held_until > now and not (timed and due_at > held_until):
         message = f"the {kind} is held until {format_time(held_until)}: its receiver has asked for that pause"

@@ -76,7 +76,8 @@ class Backfills:
         await organizations.lock_living(tx.conn, org.id)
         other = await backfills.running(tx.conn, org.id)
         if other is not None:
-            raise Conflict(f"the job {other} is at work on the address book", code="job_running")
+            what = f"the job {other} is at work on the address book: wait for it, or cancel it"
+            raise Conflict(what, code="job_running")
         at = self.clock.now()
         job_id, order = new_id("job", at), Order(
             request.source, self._since(request), str(now.amount), pays(org)

@@ -105,7 +105,9 @@ class Redeliveries:
         alike = RANGES if kind in RANGES else (kind,)
         other = await jobs.running_on(tx.conn, target_id, alike)
         if other is not None:
-            raise Conflict(f"the job {other} is at work on {target_id}", code="job_running")
+            raise Conflict(
+                f"the job {other} is at work on {target_id}: wait for it, or cancel it", code="job_running"
+            )
         now = self._store.clock.now()
         job_id = new_id("job", now)
         job = await jobs.add(

@@ -95,7 +95,9 @@ async def test_a_disabled_webhook_is_the_reason(any_database: str) -> None:
         await node.send()
         await receiver.wait_for(1)
         [delivery] = await node.deliveries()
-        assert (await why(node, delivery, "disabled"))["message"] == "the webhook is disabled (gone)"
+        assert (await why(node, delivery, "disabled"))[
+            "message"
+        ] == "the webhook is disabled (gone): enable it"
 
 
 async def test_a_platform_webhook_is_held_and_released_alike(sqlite_database: str) -> None:
