@@ -12,6 +12,7 @@ from sqlalchemy import TextClause, text
 
 from gateway.domain.delivery import DUE_QUEUE
 from gateway.store import retries
+from gateway.store.bulk import BulkUpdate
 from gateway.store.deliveries import insert_deliveries
 from gateway.store.store import Store
 from gateway.store.tables import deliveries
@@ -120,3 +121,20 @@ async def test_beside_events_a_few_fall_due_at_a_time_and_none_later_than_it_was
         query = deliveries.select().where(deliveries.c.due_at <= NOW + 280).order_by(deliveries.c.id)
         due = [one.due_at - NOW for one in await conn.execute(query)]
     assert due == [0] * 10 + [140] * 10 + [280] * 4 + [150]
+
+
+@pytest.mark.parametrize("any_database", ["postgresql"], indirect=True)
+async def test_bringing_forward_finds_them_by_id_whatever_the_database_believes(filled: Store) -> None:
+    """Control: as a join with a list it reads all there is, where the tables are believed to be empty."""
+    forward = (retries._FORWARD_POSTGRESQL, ([NOW], ["dlv_003001"], DUE_QUEUE, [1]))
+    joined = BulkUpdate(deliveries, ("due_at",), ("id", "queue", "attempts_made"))._postgresql
+    async with filled.transaction() as tx:
+        believed = "UPDATE pg_class SET relpages = 100, reltuples = 0 WHERE relname = 'deliveries'"
+        await tx.conn.execute(text(believed))
+    for statement, values, expected in (
+        (*forward, "Index Cond: (id = ANY"),
+        (joined, ([NOW], ["dlv_003001"], [DUE_QUEUE], [1]), "Join"),
+    ):
+        async with filled.transaction() as tx:
+            shown = (await tx.conn.exec_driver_sql("EXPLAIN " + statement, values)).scalars().all()
+        assert expected in "\n".join(shown), shown
