@@ -6,7 +6,7 @@ that it takes what waits there, and not what the target's history holds.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -69,10 +69,12 @@ class Place:
 
 async def waiting(
     store: Store, target_id: str, after: Place | None, *, ordered_at: int = _NEVER, ceiling: int = HIGHEST,
-    slice_: int = SLICE,
+    slice_: int = SLICE, rest: Callable[[float], float] = lambda took: 0.0,
 ) -> AsyncIterator[tuple[list[Row[Any]], Place]]:  # fmt: skip
     """What waits for the target, slice after slice that holds something, each with the place where it ends:
-    of the deliveries below the position `ceiling`, those that have not been tried since `ordered_at` (ms)."""
+    of the deliveries below the position `ceiling`, those that have not been tried since `ordered_at` (ms).
+    What waits for others is read as well: `rest` says for how long to rest after a slice that took so long
+    (seconds)."""
     for priority in _PRIORITIES:
         if after is not None and priority > after.priority:
             continue
@@ -85,12 +87,15 @@ async def waiting(
                 "queue": DUE_QUEUE, "priority": priority, "due": place.due, "id": place.id,
             }  # fmt: skip
             about = {"target": target_id, "ceiling": ceiling, "ordered_at": ordered_at}
+            begun = store.clock.monotonic()
             async with store.looking_up() as conn:
                 end = (await conn.execute(_END, values | {"slice": slice_ - 1})).one_or_none()
                 at_end = end is None
                 place = Place(priority, _NEVER, _LAST_ID) if end is None else Place(priority, *end)
                 until = {"last_due": place.due, "last_id": place.id}
                 rows = (await conn.execute(_MEANT, values | until | about)).all()
+            if (pause := rest(store.clock.monotonic() - begun)) > 0:
+                await store.clock.sleep(pause)
             if rows:
                 yield list(rows), place
 

@@ -3,6 +3,7 @@ its tables, however long the target's history is."""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import AsyncIterator
 from types import SimpleNamespace
 from typing import Any, cast
@@ -11,6 +12,8 @@ import pytest
 from sqlalchemy import TextClause, text
 
 from gateway.domain.delivery import DUE_QUEUE
+from gateway.manage.jobs import REST
+from gateway.manage.retries import count
 from gateway.store import retries
 from gateway.store.bulk import BulkUpdate
 from gateway.store.deliveries import insert_deliveries
@@ -85,6 +88,18 @@ async def test_only_the_targets_own_are_found_in_order(filled: Store, slice_: in
     assert found == [f"dlv_{HISTORY + n:06}" for n in range(WAITING) if n % 3 == 1]
     nothing = [one async for some, _ in retries.waiting(filled, "whk_9", None, slice_=slice_) for one in some]
     assert nothing == []
+
+
+@pytest.mark.parametrize(("busy", "rests"), [(True, 3), (False, 0)])
+async def test_beside_events_it_rests_after_each_slice_also_of_what_waits_for_others(
+    filled: Store, monkeypatch: pytest.MonkeyPatch, busy: bool, rests: int
+) -> None:
+    """One slice of each priority; each takes a second."""
+    seconds = itertools.count()
+    begun = filled.clock.now()
+    monkeypatch.setattr(filled.clock, "monotonic", lambda: next(seconds))
+    assert await count(filled, "whk_9", lambda: busy) == 0
+    assert filled.clock.now() - begun == rests * 1000 * REST
 
 
 async def test_what_came_after_the_order_is_left(filled: Store) -> None:
