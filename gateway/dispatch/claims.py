@@ -19,7 +19,7 @@ from gateway.dispatch.dispatcher import LOW_WATER, Dispatcher
 from gateway.dispatch.lanes import Lanes, owed
 from gateway.dispatch.lease import NodeLease
 from gateway.dispatch.target import Target
-from gateway.domain.delivery import DUE_QUEUE, home_queue, is_leased, target_of_later
+from gateway.domain.delivery import DUE_QUEUE, LATER, home_queue, is_leased, target_of_later
 from gateway.domain.ordering import behind, target_of
 from gateway.domain.owed import Owed
 from gateway.errors import Overloaded
@@ -273,7 +273,7 @@ class Claims:
                 put_off.append((home, row.id, lease))
             elif row.id in must_wait:
                 put_off.append((behind(target.id), row.id, lease))
-            elif self._dispatcher.has_room(target) and not target.blocked(now, monotonic):
+            elif self._has_room(target, row) and not target.blocked(now, monotonic):
                 self._dispatcher.take(target, owed(row, lease))
             else:
                 target.backlog += home == target.id
@@ -283,6 +283,12 @@ class Claims:
                 await deliveries.move(tx.conn, put_off)
             aside = {target_of_later(home) for home, _, _ in put_off}
             self.see_later({target_id for target_id in aside if target_id is not None})
+
+    def _has_room(self, target: Target, row: Row[Any]) -> bool:
+        """What jobs made goes last, and slowly beside events: what is too much of it `later` brings in."""
+        if row.priority == LATER and not target.room_for_later:
+            return False
+        return self._dispatcher.has_room(target)
 
     async def _target_of(self, row: Row[Any]) -> Target | None:
         target = self._dispatcher.targets.get(row.target_id)

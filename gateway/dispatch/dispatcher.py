@@ -72,6 +72,7 @@ class Dispatcher:
         self._alarms = Alarms(clock, self._resume, self._spawn)
         self._holds = Holds(clock, self._wake, self._resume)
         self.spare = Spare(clock, self._resume, self._spawn)
+        self.see_events = self.spare.see_event  # jobs give way, also to those that are owed to nobody
         self.due_hint: Callable[[int], None] = lambda due_at: None
         self.wake_claims: Callable[[], None] = lambda: None
         self.look_again: Callable[[], None] = lambda: None

@@ -32,7 +32,6 @@ ALONE: Final = 400  # brought in at one turn when no events come
 # And while they do: so few that nobody notices who waits for it.
 TURN_SECONDS_BESIDE_TRAFFIC: Final = 1.4
 BESIDE_TRAFFIC: Final = 20
-MOST_WAITING: Final = 400  # of one target in memory
 PAUSE_AFTER_TROUBLE_SECONDS: Final = 1.0
 
 
@@ -127,7 +126,7 @@ class Later:
             return 0
         if target.breaker.open:
             return 1 - min(1, target.kept)  # the probe
-        return max(0, min(left, MOST_WAITING - len(target.later), self._dispatcher.room(target)))
+        return min(left, target.room_for_later, self._dispatcher.room(target))
 
     async def _find(self, target_id: str) -> Target | None:
         """A target of which this node has not heard yet; of one that was deleted, nothing is left to send."""

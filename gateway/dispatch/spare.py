@@ -41,7 +41,7 @@ class Spare:
         self.alarm: Alarm | None = None
 
     def see_event(self) -> None:
-        """An event was handed over."""
+        """An event was accepted, or something else handed over."""
         self._latest_event = self._clock.monotonic()
 
     @property

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 MOST_AT_ONCE: Final = 64
 AFTER_FIRST_SUCCESS: Final = 4
+MOST_LATER: Final = 400  # of what jobs made: its places must not be all theirs when events come
 
 
 @dataclass(slots=True, eq=False)
@@ -67,6 +68,11 @@ class Target:
     def waiting(self) -> int:
         """How many wait that are not a job's: those give way to them."""
         return len(self.urgent) + len(self.normal)
+
+    @property
+    def room_for_later(self) -> int:
+        """How many more of those it may keep in memory; `Dispatcher.room` is for all."""
+        return max(0, MOST_LATER - len(self.later))
 
     @property
     def limit(self) -> int:

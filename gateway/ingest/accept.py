@@ -98,6 +98,7 @@ class Accept:
         standing = await self._claim(tx, acceptances, planned)
         earlier = _earlier_requests(acceptances, standing)
         rows = Rows(self._handover)
+        tx.on_commit(self._handover.see_events)
         tx.on_commit(rows.hand_over)
         tx.on_rollback(rows.release)
         new_plans = [p for i, plans in enumerate(planned) if i not in earlier for p in plans]

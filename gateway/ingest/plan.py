@@ -38,6 +38,9 @@ class Handover(Protocol):
     def offer(self, owed: Owed) -> None:
         """Takes a delivery that is committed; one that is not leased to this node only wakes its target."""
 
+    def see_events(self) -> None:
+        """Events are committed, to whomever they are owed, if to anybody."""
+
 
 class Answer(msgspec.Struct):
     """What a client is told of an accepted event."""

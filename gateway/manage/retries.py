@@ -14,7 +14,7 @@ from typing import Final
 from sqlalchemy.engine import Row
 
 from gateway.domain.addressee import Addressee
-from gateway.manage.jobs import Part, Work
+from gateway.manage.jobs import REST, Part, Work
 from gateway.manage.ranges import disabled, refuse_unless_it_takes
 from gateway.store import retries
 from gateway.store.directory import Directory
@@ -36,12 +36,16 @@ def refuse_unless_it_is_sent_to(found: Addressee | None, target_id: str) -> Addr
     return to
 
 
-async def count(store: Store, target_id: str) -> int:
-    """How many deliveries wait for their time now."""
+async def count(store: Store, target_id: str, traffic: Callable[[], bool] = lambda: False) -> int:
+    """How many deliveries wait for their time now. While events come in (`traffic`), it rests in between."""
     total = 0
-    async for rows, _ in retries.waiting(store, target_id, None):
+    async for rows, _ in retries.waiting(store, target_id, None, rest=_resting(traffic)):
         total += len(rows)
     return total
+
+
+def _resting(traffic: Callable[[], bool]) -> Callable[[float], float]:
+    return lambda took: took * REST if traffic() else 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,15 +58,16 @@ class RetryWork:
     traffic: Callable[[], bool]
 
     async def count(self) -> int:
-        return await count(self.store, self.job.object_id)
+        return await count(self.store, self.job.object_id, self.traffic)
 
     async def parts(self, cursor: str | None) -> AsyncGenerator[Part, None]:
         after = None if cursor is None else Place.parse(cursor)
         slice_ = SLICE_BESIDE_TRAFFIC if self.traffic() else retries.SLICE
         job = self.job
         found = retries.waiting(
-            self.store, job.object_id, after, ordered_at=job.created_at, ceiling=job.position, slice_=slice_
-        )
+            self.store, job.object_id, after, ordered_at=job.created_at, ceiling=job.position, slice_=slice_,
+            rest=_resting(self.traffic),
+        )  # fmt: skip
         async for rows, end in found:
             for first in range(0, len(rows), PART):
                 some = rows[first : first + PART]

@@ -6,7 +6,7 @@ that it takes what waits there, and not what the target's history holds.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -15,10 +15,9 @@ from sqlalchemy.engine import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.domain.delivery import DUE_QUEUE, LATER
-from gateway.store.bulk import BulkUpdate
+from gateway.store.engine import execute_many
 from gateway.store.ranges import HIGHEST
 from gateway.store.store import Store
-from gateway.store.tables import deliveries
 
 SLICE: Final = 1000
 AT_ONCE: Final = 10  # due at the same moment, of those that are brought forward one after the other
@@ -40,7 +39,15 @@ _MEANT: Final = text(
     "), 0) < :ordered_at ORDER BY d.due_at, d.id"
 )
 _LAST_ID: Final = "dlv_~"
-_bring_forward: Final = BulkUpdate(deliveries, ("due_at",), ("id", "queue", "attempts_made"))
+# Without a join, for which PostgreSQL would read the whole table if it believed that nothing is in it.
+_FORWARD_SQLITE: Final = (
+    "UPDATE deliveries SET due_at = min(due_at, ?) WHERE id = ? AND queue = ? AND attempts_made = ?"
+)
+_FORWARD_POSTGRESQL: Final = (
+    "UPDATE deliveries SET due_at = least(due_at, ($1::bigint[])[array_position($2::text[], id)])"
+    " WHERE id = ANY($2::text[]) AND queue = $3"
+    " AND attempts_made = ($4::integer[])[array_position($2::text[], id)]"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +69,12 @@ class Place:
 
 async def waiting(
     store: Store, target_id: str, after: Place | None, *, ordered_at: int = _NEVER, ceiling: int = HIGHEST,
-    slice_: int = SLICE,
+    slice_: int = SLICE, rest: Callable[[float], float] = lambda took: 0.0,
 ) -> AsyncIterator[tuple[list[Row[Any]], Place]]:  # fmt: skip
     """What waits for the target, slice after slice that holds something, each with the place where it ends:
-    of the deliveries below the position `ceiling`, those that have not been tried since `ordered_at` (ms)."""
+    of the deliveries below the position `ceiling`, those that have not been tried since `ordered_at` (ms).
+    What waits for others is read as well: `rest` says for how long to rest after a slice that took so long
+    (seconds)."""
     for priority in _PRIORITIES:
         if after is not None and priority > after.priority:
             continue
@@ -78,12 +87,15 @@ async def waiting(
                 "queue": DUE_QUEUE, "priority": priority, "due": place.due, "id": place.id,
             }  # fmt: skip
             about = {"target": target_id, "ceiling": ceiling, "ordered_at": ordered_at}
+            begun = store.clock.monotonic()
             async with store.looking_up() as conn:
                 end = (await conn.execute(_END, values | {"slice": slice_ - 1})).one_or_none()
                 at_end = end is None
                 place = Place(priority, _NEVER, _LAST_ID) if end is None else Place(priority, *end)
                 until = {"last_due": place.due, "last_id": place.id}
                 rows = (await conn.execute(_MEANT, values | until | about)).all()
+            if (pause := rest(store.clock.monotonic() - begun)) > 0:
+                await store.clock.sleep(pause)
             if rows:
                 yield list(rows), place
 
@@ -91,9 +103,10 @@ async def waiting(
 async def bring_forward(conn: AsyncConnection, rows: Sequence[Row[Any]], now: int, *, apart: int = 0) -> None:
     """Makes them due: all now, or a few at a time, `apart` (ms) from each other; none later than it was. One
     that was tried meanwhile keeps its time."""
-    times = (now + index // AT_ONCE * apart for index in range(len(rows)))
-    changed = [
-        (min(time, row.due_at), row.id, DUE_QUEUE, row.attempts_made)
-        for time, row in zip(times, rows, strict=True)
-    ]
-    await _bring_forward(conn, changed)
+    times = [now + index // AT_ONCE * apart for index in range(len(rows))]
+    ids, attempts = [row.id for row in rows], [row.attempts_made for row in rows]
+    if conn.dialect.name == "sqlite":
+        changes = [(*of, DUE_QUEUE, made) for *of, made in zip(times, ids, attempts, strict=True)]
+        await execute_many(conn, _FORWARD_SQLITE, changes)
+    else:
+        await conn.exec_driver_sql(_FORWARD_POSTGRESQL, (times, ids, DUE_QUEUE, attempts))

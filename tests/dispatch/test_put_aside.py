@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from typing import Any
 
 import pytest
+from sqlalchemy import select, update
 
+from gateway.dispatch import target
 from gateway.dispatch.payloads import Payloads
+from gateway.domain.delivery import DUE_QUEUE, LATER, is_leased, later_queue
 from gateway.store import events, lanes
+from gateway.store.tables import deliveries
+from tests.dispatch.test_flow import Turnstile
 from tests.support import lines
 from tests.support.clock import until
 from tests.support.node import Node, running_node
@@ -110,3 +116,38 @@ async def test_what_a_node_orders_for_anothers_webhook(
             await receiver.wait_for(21, timeout=10)
             assert await owner(one, hook) == one.gateway.lease.id
             await until(lambda: not other.gateway.later._aside, "the other node leaves it alone")
+
+
+async def queues(node: Node) -> dict[str, int]:
+    """How many wait in the queues that are not a node's memory."""
+    async with node.gateway.store.looking_up() as conn:
+        found = await conn.execute(select(deliveries.c.queue).where(deliveries.c.queue.is_not(None)))
+        return Counter(queue for queue in found.scalars() if not is_leased(queue))
+
+
+async def test_of_what_jobs_made_little_falls_due_into_memory(
+    any_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However much of it is retried together: beside events it would fill the places of all for long."""
+    monkeypatch.setattr(target, "MOST_LATER", 20)
+    gate = Turnstile()
+    async with Receiver() as receiver, running_node(any_database) as node:
+        receiver.respond(500)
+        hook = await node.webhook(receiver.url(), retry_schedule=[3600, 3600])
+        await accept(node, 100)
+        await receiver.wait_for(100, timeout=10)
+        await until(lambda: node.gateway.dispatcher.kept == 0, "everything recorded")
+        async with node.gateway.store.transaction() as tx:
+            await tx.conn.execute(update(deliveries).values(priority=LATER))
+        receiver.behave(gate)
+        await order(node, hook, "retry")
+        for _ in range(300):
+            waiting = await queues(node)
+            if waiting[DUE_QUEUE] == 0 and waiting[later_queue(hook["id"])] >= 70:
+                break
+            await asyncio.sleep(0.01)
+        assert waiting[later_queue(hook["id"])] >= 70
+        assert len(node.gateway.dispatcher.targets[hook["id"]].later) <= 20
+        gate.answer_all()
+        await receiver.wait_for(200, timeout=10)
+        assert await lines.until_over(node, timeout=5) == {"delivered": 100}

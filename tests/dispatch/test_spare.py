@@ -13,6 +13,7 @@ from gateway.dispatch.target import Target
 from gateway.domain.delivery import LATER
 from gateway.domain.owed import Owed
 from tests.support.clock import ManualClock
+from tests.support.node import running_node
 
 pytestmark = pytest.mark.anyio
 
@@ -111,3 +112,11 @@ async def test_a_moment_after_the_last_event_nobody_waits_any_more() -> None:
     scene.ask(many)
     await scene.clock.advance(QUIET_SECONDS + GAP_SECONDS)
     assert (scene.spare.busy, many.idle) == (False, True)
+
+
+async def test_an_event_that_nobody_is_owed_is_one_all_the_same(any_database: str) -> None:
+    """Who sends it waits for its acceptance. Control: that the node has started is no event."""
+    async with running_node(any_database) as node:
+        assert not node.gateway.dispatcher.spare.busy
+        await node.send()
+        assert node.gateway.dispatcher.spare.busy

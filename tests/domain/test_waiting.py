@@ -57,7 +57,12 @@ def test_what_it_waits_for(
             "whk_1", {}, NOW + 1000,
             "the webhook is held until 2026-11-20T21:05:10.123Z: its receiver has asked for that pause",
         ),
-        ("whk_1", {"status": "disabled", "disabled_reason": "gone"}, 0, "the webhook is disabled (gone): enable it"),
+        (
+            "whk_1",
+            {"status": "disabled", "disabled_reason": "gone"},
+            0,
+            "the webhook is disabled (gone): enable it",
+        ),
         (
             "whk_1", {"rate_limit_per_second": 5}, 0,
             "its turn: the webhook takes at most 5 a second, oldest first",

@@ -3,6 +3,7 @@ its tables, however long the target's history is."""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import AsyncIterator
 from types import SimpleNamespace
 from typing import Any, cast
@@ -11,7 +12,10 @@ import pytest
 from sqlalchemy import TextClause, text
 
 from gateway.domain.delivery import DUE_QUEUE
+from gateway.manage.jobs import REST
+from gateway.manage.retries import count
 from gateway.store import retries
+from gateway.store.bulk import BulkUpdate
 from gateway.store.deliveries import insert_deliveries
 from gateway.store.store import Store
 from gateway.store.tables import deliveries
@@ -86,6 +90,18 @@ async def test_only_the_targets_own_are_found_in_order(filled: Store, slice_: in
     assert nothing == []
 
 
+@pytest.mark.parametrize(("busy", "rests"), [(True, 3), (False, 0)])
+async def test_beside_events_it_rests_after_each_slice_also_of_what_waits_for_others(
+    filled: Store, monkeypatch: pytest.MonkeyPatch, busy: bool, rests: int
+) -> None:
+    """One slice of each priority; each takes a second."""
+    seconds = itertools.count()
+    begun = filled.clock.now()
+    monkeypatch.setattr(filled.clock, "monotonic", lambda: next(seconds))
+    assert await count(filled, "whk_9", lambda: busy) == 0
+    assert filled.clock.now() - begun == rests * 1000 * REST
+
+
 async def test_what_came_after_the_order_is_left(filled: Store) -> None:
     ceiling = HISTORY + 301
     found = [
@@ -120,3 +136,20 @@ async def test_beside_events_a_few_fall_due_at_a_time_and_none_later_than_it_was
         query = deliveries.select().where(deliveries.c.due_at <= NOW + 280).order_by(deliveries.c.id)
         due = [one.due_at - NOW for one in await conn.execute(query)]
     assert due == [0] * 10 + [140] * 10 + [280] * 4 + [150]
+
+
+@pytest.mark.parametrize("any_database", ["postgresql"], indirect=True)
+async def test_bringing_forward_finds_them_by_id_whatever_the_database_believes(filled: Store) -> None:
+    """Control: as a join with a list it reads all there is, where the tables are believed to be empty."""
+    forward = (retries._FORWARD_POSTGRESQL, ([NOW], ["dlv_003001"], DUE_QUEUE, [1]))
+    joined = BulkUpdate(deliveries, ("due_at",), ("id", "queue", "attempts_made"))._postgresql
+    async with filled.transaction() as tx:
+        believed = "UPDATE pg_class SET relpages = 100, reltuples = 0 WHERE relname = 'deliveries'"
+        await tx.conn.execute(text(believed))
+    for statement, values, expected in (
+        (*forward, "Index Cond: (id = ANY"),
+        (joined, ([NOW], ["dlv_003001"], [DUE_QUEUE], [1]), "Join"),
+    ):
+        async with filled.transaction() as tx:
+            shown = (await tx.conn.exec_driver_sql("EXPLAIN " + statement, values)).scalars().all()
+        assert expected in "\n".join(shown), shown
