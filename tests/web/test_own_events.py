@@ -118,8 +118,8 @@ async def test_own_events_that_fail_make_no_further_ones(node: Node, receiver: R
     await node.webhook(receiver.url("/other"), ["delivery.failed"])
     await node.webhook(receiver.url("/hook"), ["a.b"])  # told of to the ear, which fails
     await hear(receiver, 2)
-    [failed] = await done(node, "webhook.created", "failed")
-    assert failed["reason"] == "exhausted"
+    failed = await done(node, "webhook.created", "failed")  # of the two, or both
+    assert {one["reason"] for one in failed} == {"exhausted"}
     assert not await node.deliveries(type="delivery.failed")
 
 
