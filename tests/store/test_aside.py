@@ -3,6 +3,7 @@ own when there are none. What goes wrong with it is its own."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, cast
@@ -85,7 +86,8 @@ async def test_without_company_it_is_written_all_the_same(bench: Bench) -> None:
 async def test_when_no_events_come_it_waits_for_none(bench: Bench) -> None:
     bench.busy = False
     waiting = bench.commits.submit("event", "e1")  # nothing writes it yet
-    assert await bench.aside(bench.writing("work")) == "work!"
+    async with asyncio.timeout(5):
+        assert await bench.aside(bench.writing("work")) == "work!"
     assert bench.written == [["work"]]
     bench.commits.start()
     assert await waiting == "e1!"
