@@ -49,7 +49,7 @@ class Shares:
         except asyncio.CancelledError:
             if not turn.cancelled():  # its place came at the same moment
                 self._leave(org_id)
-            else:
+            elif turn in self._waiting.get(org_id, ()):
                 self._forget(org_id, turn)
             raise
 
@@ -64,6 +64,8 @@ class Shares:
         while (following := next(filter(self._may_enter, self._waiting), None)) is not None:
             turn = self._waiting[following][0]
             self._forget(following, turn)
+            if turn.cancelled():  # who waited has gone, and not yet come to saying so
+                continue
             self._have_had_their_turn(following)
             self._inside[following] += 1
             turn.set_result(None)

@@ -91,3 +91,17 @@ async def test_who_leaves_while_waiting_leaves_nothing() -> None:
     assert (shares._inside, shares._waiting) == ({}, {})
     await (await asked(shares, "d", log))[0].go()
     assert log == ["a", "d"]
+
+
+async def test_who_leaves_at_the_moment_when_a_place_becomes_free_does_not_get_it() -> None:
+    """Its going is known to nobody yet when the place is given away."""
+    log: list[str] = []
+    shares = Shares(1, share=1, waiting=9)
+    first, second, third, fourth = await asked(shares, "abbc", log)
+    for one in (first, second, third):
+        one.task.cancel()
+    gone = await asyncio.gather(first.task, second.task, third.task, return_exceptions=True)
+    assert all(isinstance(one, asyncio.CancelledError) for one in gone)
+    await fourth.go()
+    assert log == ["a", "c"]
+    assert (shares._inside, shares._waiting) == ({}, {})
