@@ -58,6 +58,7 @@ from gateway.manage import connectors, housekeeping, jobs, rewrap, rotations
 from gateway.manage.audit import PayloadReads
 from gateway.manage.backfills import Backfills
 from gateway.manage.changes import Changes
+from gateway.manage.console import Door
 from gateway.manage.jobs import Jobs
 from gateway.manage.pings import Pings
 from gateway.manage.ranges import RangeJobs
@@ -214,11 +215,13 @@ class Gateway:
             payload_reads=PayloadReads(store, clock),
             removal=Removal(store, clock),
             backfills=self.backfills,
+            door=Door(store, self.directory, clock),
             lookup_account=lookup_account(settings) is not None,
             lookup_lifetimes=usual,
             create_orgs=settings.create_orgs == "on_write",
             max_event_bytes=settings.max_event_bytes,
             cdn_loop=cdn_loop,
+            public_url=self._public_url,
             status=self.status,
         )
         self.app = build_app(self.services, self.not_ready, settings.metrics_token)
@@ -318,6 +321,14 @@ class Gateway:
 
     def _listens_at(self, address: Address, port: int) -> bool:
         return is_own(address, port, self.listeners)
+
+    def _public_url(self) -> str:
+        """The setting, or the address that this node listens at."""
+        if self.settings.public_url is not None:
+            return self.settings.public_url
+        host, port = min(self.listeners, default=("127.0.0.1", 8080))
+        reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - not bound here
+        return f"http://[{reachable}]:{port}" if ":" in reachable else f"http://{reachable}:{port}"
 
     def _wake_jobs(self) -> None:
         """There is a job, or one to end, whichever loop it belongs to."""

@@ -215,9 +215,6 @@ def _price(value: object) -> object:
     return value
 
 
-# Settings of parts that are still to come: taken, checked, and said to be idle.
-_LATER = ("PUBLIC_URL",)
-
 Whole = BeforeValidator(_whole)
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
 Price = Annotated[Decimal, BeforeValidator(_price)]
@@ -279,8 +276,7 @@ class Settings(BaseModel):
         problems += _contradictions(values)
         if problems:
             raise StartupError("\n".join(problems))
-        idle = tuple(f"{PREFIX}{name} has no effect in this version" for name in _LATER if name in given)
-        return settings.model_copy(update={"warnings": warnings + idle}) if idle else settings
+        return settings
 
     @property
     def is_sqlite(self) -> bool:

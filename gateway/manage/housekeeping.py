@@ -9,7 +9,7 @@ from gateway.clock import Clock
 from gateway.domain.event_types import is_reserved
 from gateway.errors import Overloaded
 from gateway.manage.telling import expired_delivery
-from gateway.store import deliveries, idempotency, partitions, stats
+from gateway.store import console, deliveries, idempotency, partitions, stats
 from gateway.store.store import Store
 from gateway.store.transaction import AnnounceAll
 
@@ -36,11 +36,13 @@ async def run(store: Store, clock: Clock, announce: AnnounceAll) -> None:
 
 
 async def expire(store: Store, now: int, announce: AnnounceAll) -> int:
-    """Ends pending deliveries that have expired and forgets old idempotency keys; how many deliveries."""
+    """Ends pending deliveries that have expired and forgets idempotency keys, links and sessions that are
+    over; how many deliveries."""
     async with store.looking_up() as conn:
         overdue = await deliveries.overdue(conn, now)
     async with store.transaction() as tx:
         await idempotency.forget_expired(tx.conn, now)
+        await console.forget_expired(tx.conn, now)
         await stats.forget(tx.conn, now)
         ended = await deliveries.expire(tx.conn, overdue, now)
         await announce(tx, [expired_delivery(row) for row in ended if not is_reserved(row.event_type)])

@@ -17,7 +17,7 @@ from gateway.domain.organization_settings import (
     patched,
 )
 from gateway.errors import InvalidRequest
-from gateway.store import api_keys, organizations
+from gateway.store import api_keys, console, organizations
 from gateway.store.organizations import Organization
 from gateway.store.transaction import Transaction
 
@@ -63,4 +63,5 @@ async def erase(tx: Transaction, org_id: str, now: int) -> None:
     rows away afterwards."""
     await organizations.lock_living(tx.conn, org_id)
     await api_keys.revoke_all(tx, org_id, now)
+    await console.end_all(tx.conn, org_id)
     await organizations.mark_erased(tx, org_id, now)

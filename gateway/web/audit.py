@@ -29,6 +29,7 @@ _SINGULAR: Final = {
     "deliveries": "delivery",
     "audit": "audit_log",
     "connector-requests": "connector_request",
+    "console-links": "console_link",
 }
 
 

@@ -67,14 +67,20 @@ async def authenticate(
 ) -> Principal:
     """The caller behind `Authorization: Bearer hum_live_…`. `patience`: see `Directory.key`. Raises
     Unauthorized."""
-    scheme, _, token = headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not token.strip():
+    digest = key_hash(headers)
+    if digest is None:
         raise Unauthorized("send the API key as Authorization: Bearer hum_live_…", code="api_key_required")
-    key = await directory.key(hash_key(token.strip()), patience)
+    key = await directory.key(digest, patience)
     if key is None or not key.valid(clock.now()):
         raise Unauthorized("the API key is unknown, revoked or expired")
     actor = _actor(headers) if key.org_id is None else None
     return Principal(key.id, key.org_id, key.role, frozenset(key.scopes), actor)
+
+
+def key_hash(headers: Headers) -> bytes | None:
+    """Of the API key that the request carries, if it does."""
+    scheme, _, token = headers.get("authorization", "").partition(" ")
+    return hash_key(token.strip()) if scheme.lower() == "bearer" and token.strip() else None
 
 
 def _actor(headers: Headers) -> str | None:

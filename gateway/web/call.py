@@ -24,6 +24,7 @@ from gateway.manage import connectors
 from gateway.manage.audit import PayloadReads
 from gateway.manage.backfills import Backfills
 from gateway.manage.changes import Changes
+from gateway.manage.console import Door
 from gateway.manage.pings import Pings
 from gateway.manage.redeliveries import Redeliveries
 from gateway.manage.removal import Removal
@@ -43,7 +44,8 @@ if TYPE_CHECKING:
 class Services:
     """Everything that handlers work with; `app` joins it together. `tx` is an open transaction that the
     handler's writing belongs into. `waits_here`: whether this delivery of a target (ids: target, delivery)
-    waits in this node's memory."""
+    waits in this node's memory. `public_url`: how the world reaches the gateway, without a slash at its
+    end."""
 
     store: Store
     directory: Directory
@@ -69,11 +71,13 @@ class Services:
     payload_reads: PayloadReads
     removal: Removal
     backfills: Backfills
+    door: Door
     lookup_account: bool
     lookup_lifetimes: Lifetimes
     create_orgs: bool
     max_event_bytes: int
     cdn_loop: str
+    public_url: Callable[[], str]
     status: Callable[[], Awaitable[dict[str, Any]]]
     tx: Transaction | None = None
 

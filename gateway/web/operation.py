@@ -22,7 +22,7 @@ from starlette.types import Receive, Scope, Send
 from gateway.domain.ids import new_id
 from gateway.errors import Forbidden, InvalidRequest, NotFound, Problem
 from gateway.web import audit, auth, signed
-from gateway.web.auth import OPERATOR, Principal
+from gateway.web.auth import Principal
 from gateway.web.body import SMALL, check_json_type, check_type, parse
 from gateway.web.call import Answer, Call, Services
 from gateway.web.finding import Finding
@@ -133,7 +133,7 @@ class Endpoint:
         started = time.monotonic()
         request_id = new_id("req", services.clock.now())
         try:
-            answer = await self._answer(scope, receive, request_id)
+            answer = await self.answer(scope, receive, request_id)
             if answer.stream is not None and scope["method"] == "HEAD":  # which wants none of it
                 answer.stream, answer.raw = None, b""
             response = _response(answer, request_id)
@@ -163,7 +163,8 @@ class Endpoint:
                 },
             )
 
-    async def _answer(self, scope: Scope, receive: Receive, request_id: str) -> Answer:
+    async def answer(self, scope: Scope, receive: Receive, request_id: str) -> Answer:
+        """What there is to answer. Raises Problem."""
         operation, services = self._operation, self._services
         arrived = services.clock.monotonic()
         headers = Headers(scope=scope)
@@ -207,8 +208,9 @@ class Endpoint:
         return principal
 
     async def _principal(self, scope: Scope, headers: Headers) -> Principal:
-        if scope.get("state", {}).get("operator"):
-            return OPERATOR
+        known: Principal | None = scope.get("state", {}).get("principal")
+        if known is not None:  # by the way in: the operator's socket, a session of the console
+            return known
         patience = None if self._operation.in_time is None else KEY_PATIENCE_SECONDS
         return await auth.authenticate(headers, self._services.directory, self._services.clock, patience)
 

@@ -12,7 +12,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.domain.ids import new_id
@@ -21,7 +21,9 @@ from gateway.manage.audit import verify_all
 from gateway.metrics import CONTENT_TYPE
 from gateway.web import control
 from gateway.web.api import OPERATIONS, SIGNED
+from gateway.web.auth import OPERATOR
 from gateway.web.call import Services
+from gateway.web.console import serving as console
 from gateway.web.docs_page import serving as published
 from gateway.web.operation import Endpoint, Operation
 from gateway.web.problems import problem_response
@@ -66,7 +68,7 @@ def build_app(
     for operation in (*OPERATIONS, *SIGNED):
         by_path.setdefault(operation.path, []).append(operation)
     paths = {path: _Path(group, services) for path, group in by_path.items()}
-    routes = [Route(path, endpoint=app) for path, app in paths.items()]
+    routes: list[Route | Mount] = [Route(path, endpoint=app) for path, app in paths.items()]
 
     async def healthz(request: Request) -> Response:
         return JSONResponse({"status": "ok"}, headers=_OPEN_HEADERS)
@@ -118,6 +120,7 @@ def build_app(
         Route("/control/audit", verify_audit),
         Route("/control/backup", backup, methods=["POST"]),
         *published.routes(),
+        *console.routes(services),
     ]
     starlette = Starlette(routes=routes, exception_handlers={404: not_found, 405: wrong_method})
     starlette.router.redirect_slashes = False  # another address is another thing: 404
@@ -136,7 +139,7 @@ def for_operator(app: ASGIApp) -> ASGIApp:
 
     async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            scope.setdefault("state", {})["operator"] = True
+            scope.setdefault("state", {}).update(operator=True, principal=OPERATOR)
         await app(scope, receive, send)
 
     return wrapped

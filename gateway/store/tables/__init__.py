@@ -18,7 +18,14 @@ from gateway.store.tables.columns import ID, SEALED, TIME, metadata
 from gateway.store.tables.crm import connector_contacts, connector_creates, connector_requests
 from gateway.store.tables.events import attempts, deliveries, event_people, events, lanes
 from gateway.store.tables.installation import audit_log, install, jobs, node_leases
-from gateway.store.tables.organizations import api_keys, data_keys, idempotency_keys, organizations
+from gateway.store.tables.organizations import (
+    api_keys,
+    console_links,
+    console_sessions,
+    data_keys,
+    idempotency_keys,
+    organizations,
+)
 from gateway.store.tables.targets import (
     connectors,
     revisions,
@@ -40,6 +47,8 @@ __all__ = [
     "connector_creates",
     "connector_requests",
     "connectors",
+    "console_links",
+    "console_sessions",
     "contact_facts",
     "contact_phones",
     "contacts",

@@ -1,4 +1,5 @@
-"""Organizations, the keys that open their data, those that let people in, and repeated requests."""
+"""Organizations, the keys that open their data, those that let people in, by the console too, and repeated
+requests."""
 
 from __future__ import annotations
 
@@ -46,6 +47,33 @@ api_keys = Table(
     Column("expires_at", TIME),
     Column("revoked_at", TIME),
     Column("last_used_at", TIME),
+)
+
+console_links = Table(
+    "console_links",
+    metadata,
+    Column("hash", LargeBinary, primary_key=True),
+    Column("key_hash", LargeBinary),  # of the API key that it hangs on
+    id_("key_id"),
+    id_("org_id"),
+    Column("role", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("expires_at", TIME, nullable=False),
+    Index("console_links_expiry", "expires_at"),
+)
+
+console_sessions = Table(
+    "console_sessions",
+    metadata,
+    Column("hash", LargeBinary, primary_key=True),
+    Column("key_hash", LargeBinary),
+    id_("key_id"),
+    id_("org_id", nullable=True),  # of those that began with a link, as role and actor are
+    Column("role", Text),
+    Column("actor", Text),
+    Column("created_at", TIME, nullable=False),
+    Column("seen_at", TIME, nullable=False),
+    Index("console_sessions_seen", "seen_at"),
 )
 
 idempotency_keys = Table(

@@ -92,11 +92,12 @@ from gateway.web.answers.history import (
     WebhookStats,
 )
 from gateway.web.answers.jobs import BackfillEstimate, Cost, DryRun, Job, JobList
-from gateway.web.answers.keys import ApiKey, KeyList, NewApiKey, Scope
+from gateway.web.answers.keys import ApiKey, ConsoleLink, KeyList, NewApiKey, Scope
 from gateway.web.answers.organizations import (
     CallerFields,
     Erasure,
     LookupCacheDays,
+    LookupsToday,
     LookupTest,
     Organization,
     OrganizationList,
@@ -151,6 +152,7 @@ __all__ = [
     "ConnectorRequestList",
     "ConnectorRequestWithBodies",
     "ConnectorStats",
+    "ConsoleLink",
     "Contact",
     "ContactId",
     "ContactList",
@@ -198,6 +200,7 @@ __all__ = [
     "LookupCacheDays",
     "LookupHealth",
     "LookupTest",
+    "LookupsToday",
     "Milliseconds",
     "Mistake",
     "MixedBatch",

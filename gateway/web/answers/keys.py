@@ -1,4 +1,4 @@
-"""API keys."""
+"""API keys, and links into the console."""
 
 from __future__ import annotations
 
@@ -41,3 +41,13 @@ class KeyList(TypedDict):
 
     data: list[ApiKey]
     next_cursor: Cursor
+
+
+class ConsoleLink(TypedDict):
+    """A link into the console, which opens once."""
+
+    url: Annotated[str, Meta(description="For the browser of whoever is to enter, and for nobody else.")]
+    org_id: str
+    role: Annotated[str, one_of(ROLES)]
+    actor: Annotated[str, Meta(description="Who it is for; what they do is theirs in the audit log.")]
+    expires_at: Annotated[Time, Meta(description="Until then it opens.")]

@@ -21,7 +21,7 @@ async def create_key(call: Call) -> Answer:
         _may_make_platform_key(call, request)
     manage.check(request, org_id)
     if not request.platform:
-        _may_give_role(call, request)
+        may_give_role(call, request.role)
     services = call.services
     now = services.clock.now()
     async with services.transaction() as tx:
@@ -86,14 +86,13 @@ _ROLE_BRINGS = {
 }
 
 
-def _may_give_role(call: Call, request: KeyCreate) -> None:
+def may_give_role(call: Call, role: str | None) -> None:
+    """Raises Forbidden when a platform key would give more than it has."""
     if not call.principal.platform:
         return
-    missing = _ROLE_BRINGS[request.role or "admin"] - call.principal.scopes
+    missing = _ROLE_BRINGS[role or "admin"] - call.principal.scopes
     if missing:
-        raise Forbidden(
-            f"the role {request.role} brings what this key has not: " + ", ".join(sorted(missing))
-        )
+        raise Forbidden(f"the role {role} brings what this key has not: " + ", ".join(sorted(missing)))
 
 
 OPERATIONS = (

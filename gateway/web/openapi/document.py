@@ -35,6 +35,7 @@ _NOUNS: Final = {
     "contacts": "Contacts",
     "erasures": "Erasures",
     "audit": "Audit log",
+    "console-links": "Console",
 }
 _ABOUT: Final = {
     "Events": "Facts that HUM reports. An event is durable when its request is answered, together with every "
@@ -48,6 +49,7 @@ _ABOUT: Final = {
     "it.",
     "Jobs": "Long work that a person ordered, such as the redelivery of a range, and how far it has come.",
     "Keys": "API keys: an organization's have a role, the platform's have scopes.",
+    "Console": "Ways into the console for people who have no key.",
     "Organizations": "HUM's customers: how long their things are kept, and erasing all of it.",
     "Callers": "Who is calling, from every source at once, within a deadline.",
     "Contacts": "The address book: what people say of callers, which counts before everything that others "

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from gateway.domain.console import LinkCreate
 from gateway.domain.job import LookupsTest
 from gateway.domain.lookup_cache import MOST_LINE_DAYS
 from gateway.domain.number_lookup import MOST_NAME_DAYS
@@ -41,6 +42,15 @@ _KEY: Final[dict[str, Meaning | None]] = {
     ),
 }
 
+_LINK: Final[dict[str, Meaning | None]] = {
+    "role": Meaning("What whoever enters may do."),
+    "actor": Meaning(
+        "Who it is for, as the audit log is to call them; printable characters.",
+        {"pattern": PRINTABLE, "examples": ["Ada at the front desk"]},
+    ),
+    "expires_in": Meaning("For how many seconds the link opens.", {"examples": [300]}),
+}
+
 PLATFORM_OR_ROLE: Final = {
     "anyOf": [
         {
@@ -60,6 +70,7 @@ PLATFORM_OR_ROLE: Final = {
 
 MEANINGS: Final[Mapping[type, Mapping[str, Meaning | None]]] = {
     KeyCreate: _KEY,
+    LinkCreate: _LINK,
     OrganizationUpdate: {
         "retention_days": Meaning(
             "How many days payloads, attempts and deliveries that are over are kept. Null: 30.",

@@ -121,6 +121,10 @@ key: Final[answers.ApiKey] = {
 }  # fmt: skip
 
 
+console_link: Final[answers.ConsoleLink] = {
+    "url": "https://hooks.example.com/console/enter/2l9v…", "org_id": "acme", "role": "operator",
+    "actor": "Ada at the front desk", "expires_at": _AT,
+}  # fmt: skip
 organization: Final[answers.Organization] = {
     "id": "acme", "retention_days": 90, "own_numbers": ["+13175550100"],
     "default_region": "DE", "context_template": None,
@@ -257,6 +261,7 @@ def requests() -> Mapping[str, Mapping[str, Any]]:
             "organization": {"role": "viewer", "name": "dashboard", "expires_in": 7776000},
             "platform": {"platform": True, "scopes": ["events:write"], "name": "voice core"},
         },
+        "createConsoleLink": {"front desk": {"role": "operator", "actor": "Ada at the front desk"}},
         "updateOrganization": {
             "retention": {"retention_days": 90},
             "numbers": {"own_numbers": ["+13175550100"], "default_region": "DE"},
@@ -371,6 +376,7 @@ def responses() -> Mapping[str, Mapping[int, Any]]:
         **samples_connectors.responses(_deliveries(), ordered, _stats()),
         "createKey": {201: new_key},
         "listKeys": {200: _page(key)},
+        "createConsoleLink": {201: console_link},
         "listOrganizations": {200: _page(organization)},
         "getOrganization": {200: organization},
         "updateOrganization": {200: organization},

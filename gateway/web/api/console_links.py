@@ -1,0 +1,44 @@
+"""`/api/console-links`: a way into the console for somebody who has no key."""
+
+from __future__ import annotations
+
+from gateway.clock import format_time
+from gateway.domain.console import LONGEST_LINK_SECONDS, Entry, LinkCreate
+from gateway.manage import console
+from gateway.web import answers, auth
+from gateway.web.api.keys import may_give_role
+from gateway.web.call import Answer, Call
+from gateway.web.operation import Operation
+
+
+async def create_console_link(call: Call) -> Answer:
+    request: LinkCreate = call.model
+    may_give_role(call, request.role)
+    services, principal, org_id = call.services, call.principal, call.the_org.id
+    entry = Entry(auth.key_hash(call.headers), principal.key_id, org_id, request.role, request.actor)
+    async with services.transaction() as tx:
+        link, token = await console.make_link(tx, request, entry, services.clock.now())
+    call.audit.details = {"role": request.role, "for": request.actor}
+    shown: answers.ConsoleLink = {
+        "url": f"{services.public_url()}/console/enter/{token}",
+        "org_id": org_id,
+        "role": request.role,
+        "actor": request.actor,
+        "expires_at": format_time(link.expires_at),
+    }
+    return Answer(shown, 201)
+
+
+OPERATIONS = (
+    Operation(
+        "POST", "/api/console-links", "createConsoleLink", create_console_link, "admin", console.SCOPE,
+        "write", "Make a link that lets somebody into the console, once.", model=LinkCreate, org="one",
+        answers={201: answers.ConsoleLink},
+        note="For your own users: make it when they ask for it, and send their browser there. Whoever opens "
+        "it is in the organization's console, with the role, for up to twelve hours, one without use; the "
+        "audit log calls them by `actor`. The link opens once, within `expires_in` seconds (at most "
+        f"{LONGEST_LINK_SECONDS}), and whoever is inside by it is out when the key that made it is revoked. "
+        "Nobody gives more than they have: a platform key needs `payload:read` besides `console`, and "
+        "`events:write` for operator and admin.",
+    ),
+)  # fmt: skip

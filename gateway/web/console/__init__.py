@@ -1,0 +1,18 @@
+"""The console: what the API says and does, for people with a browser.
+
+It is a client of the API inside the process: a page asks operations by their ids with the rights of whoever
+is inside (`asking`), so that it can do nothing the API would refuse them, and what they do stands in the
+audit log as if they had called it. A page is a handler (`pages`) and a template; everything that is put into
+a template is escaped. Nobody needs JavaScript; none but ours runs.
+
+    serving     a request's way: session, form, handler, answer
+    ways_in     signing in, links that open once, signing out
+    sessions    the cookie, and whose rights a session has
+    page        what a page is, and what its handler gets and returns
+    forms       what was filled in, and whether it may be believed
+    asking      operations of the API, asked by pages
+    around      headers and addresses; problems as pages
+    drawing     templates, and how values are written in them
+    files       style and script
+    pages/      the pages, a module for each noun
+"""

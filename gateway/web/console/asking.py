@@ -1,0 +1,108 @@
+"""Operations of the API, asked by pages: with the rights of whoever is inside, on the same way as every
+request, but for the socket."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+import msgspec
+from starlette.types import Message, Scope
+
+from gateway.domain.ids import new_id
+from gateway.errors import Forbidden, Problem
+from gateway.web import audit
+from gateway.web.auth import Principal
+from gateway.web.call import Services
+from gateway.web.operation import Endpoint, Operation
+
+if TYPE_CHECKING:
+    from gateway.web.console.page import Visit
+
+
+class Asking:
+    """Every operation by its id."""
+
+    def __init__(self, operations: Iterable[Operation], services: Services) -> None:
+        self._clock = services.clock
+        self._operations = {operation.id: operation for operation in operations}
+        self._endpoints = {id_: Endpoint(one, services) for id_, one in self._operations.items()}
+
+    def may(self, principal: Principal, operation_id: str) -> bool:
+        operation = self._operations[operation_id]
+        try:
+            principal.require(operation.role, operation.scope)
+        except Forbidden:
+            return False
+        return True
+
+    async def ask(
+        self,
+        visit: Visit,
+        operation_id: str,
+        path: Mapping[str, str],
+        query: Mapping[str, str | None],
+        body: Mapping[str, Any] | None,
+        org_id: str | None,
+        raw: Sequence[str],
+    ) -> Any:
+        """The operation's answer, JSON decoded (None without content); its fields named by `raw` as the JSON
+        that they are, byte for byte. Raises its Problem."""
+        operation = self._operations[operation_id]
+        scope = _scope(visit, operation, path, query, org_id or visit.org_id)
+        request_id = new_id("req", self._clock.now())
+        try:
+            answer = await self._endpoints[operation_id].answer(
+                scope, _receiver(b"" if body is None else msgspec.json.encode(body)), request_id
+            )
+        except Problem as problem:
+            if problem.status == 403:
+                audit.refused(operation, scope, problem, request_id)
+            raise
+        if answer.status == 204:
+            return None
+        return _decoded(answer.raw if answer.raw is not None else msgspec.json.encode(answer.content), raw)
+
+
+def _decoded(content: bytes, raw: Sequence[str]) -> Any:
+    if not raw:
+        return msgspec.json.decode(content)
+    fields = msgspec.json.decode(content, type=dict[str, msgspec.Raw])
+    return {
+        name: bytes(value) if name in raw else msgspec.json.decode(value) for name, value in fields.items()
+    }
+
+
+def _scope(
+    visit: Visit,
+    operation: Operation,
+    path: Mapping[str, str],
+    query: Mapping[str, str | None],
+    org_id: str | None,
+) -> Scope:
+    """The request as a server would hand it over."""
+    headers = [(b"content-type", b"application/json")]
+    if visit.principal.platform and org_id is not None:
+        headers.append((b"x-hum-org", org_id.encode()))
+    once = visit.form.get("once")
+    if once and operation.may_take_key:  # sent twice, a form does once what it says
+        headers.append((b"idempotency-key", f"console-{once}".encode()))
+    named = [(name, value) for name, value in query.items() if value]
+    return {
+        "type": "http",
+        "method": operation.method,
+        "path": operation.path,
+        "path_params": dict(path),
+        "query_string": urlencode(named).encode(),
+        "headers": headers,
+        "client": visit.client,
+        "state": {"principal": visit.principal},
+    }
+
+
+def _receiver(body: bytes) -> Any:
+    async def receive() -> Message:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return receive

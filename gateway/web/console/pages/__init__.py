@@ -1,0 +1,12 @@
+"""The pages, a module for each noun."""
+
+from __future__ import annotations
+
+from gateway.web.console.page import Page
+from gateway.web.console.pages import callers, overview, start
+
+PAGES: tuple[Page, ...] = (
+    *start.PAGES,
+    *overview.PAGES,
+    *callers.PAGES,
+)

@@ -1,0 +1,23 @@
+"""An organization at a glance: who gets its events, who knows its callers, what has failed of late."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gateway.web.auth import ALL_ORGS
+from gateway.web.console.page import Page, Shown, Visit
+
+
+async def overview(visit: Visit) -> Shown:
+    webhooks = await visit.ask("listWebhooks", query={"limit": "50"})
+    connectors = await visit.ask("listConnectors", query={"limit": "50"})
+    failed = await visit.ask("listDeliveries", query={"status": "failed", "limit": "10"})
+    dial: Any = None
+    if visit.org_id != ALL_ORGS and visit.may("getCallerDial"):
+        dial = await visit.ask("getCallerDial", query={"window": "24h"})
+    return Shown(
+        "overview.html", {"webhooks": webhooks, "connectors": connectors, "failed": failed, "dial": dial}
+    )
+
+
+PAGES = (Page("/o/{org}/", overview),)

@@ -1,0 +1,103 @@
+"""The pages of whoever is not inside yet, and the way out: an API key, or a link that opens once.
+
+A link is not used up by being looked at: programs look at links before people do. What enters is the form on
+its page, which a script sends at once.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from gateway.domain.ids import new_id
+from gateway.errors import Forbidden, Problem, Unauthorized
+from gateway.web import audit
+from gateway.web.console import sessions
+from gateway.web.console.around import START, Surroundings
+from gateway.web.console.forms import check_token, read_form
+
+log = logging.getLogger("gateway.console")
+
+LONGEST_KEY: Final = 200
+
+Answering = Callable[[Request], Awaitable[Response]]
+
+
+class WaysIn:
+    """Signing in, entering by a link, signing out."""
+
+    def __init__(self, around: Surroundings) -> None:
+        self._around = around
+        self._door = around.services.door
+
+    def routes(self) -> list[Route]:
+        return [
+            Route("/sign-in", self._guarded(self._form), methods=["GET"]),
+            Route("/sign-in", self._guarded(self._sign_in), methods=["POST"]),
+            Route("/enter/{link}", self._guarded(self._link), methods=["GET"]),
+            Route("/enter/{link}", self._guarded(self._enter), methods=["POST"]),
+            Route("/sign-out", self._guarded(self._sign_out), methods=["POST"]),
+        ]
+
+    def _guarded(self, answering: Answering) -> Answering:
+        async def guarded(request: Request) -> Response:
+            request_id = new_id("req", self._around.services.clock.now())
+            try:
+                return await answering(request)
+            except Problem as problem:
+                return self._around.problem(problem, request_id)
+
+        return guarded
+
+    async def _form(self, request: Request) -> Response:
+        return self._around.html(
+            "sign_in.html", wanted=_local(request.query_params.get("next", "")), problem=None,
+            said=request.query_params.get("said", ""),
+        )  # fmt: skip
+
+    async def _sign_in(self, request: Request) -> Response:
+        form = await read_form(request, self._around.services)
+        wanted = _local(form.get("next"))
+        try:
+            token = await self._door.enter_by_key(form.get("key")[:LONGEST_KEY], audit.address(request.scope))
+        except (Unauthorized, Forbidden) as problem:
+            log.info("not let in", extra={"error": problem.code, "address": audit.address(request.scope)})
+            return self._around.html("sign_in.html", problem.status, wanted=wanted, problem=problem)
+        return self._inside(request, token, wanted)
+
+    async def _link(self, request: Request) -> Response:
+        return self._around.html("enter.html", link=request.path_params["link"])
+
+    async def _enter(self, request: Request) -> Response:
+        await read_form(request, self._around.services)
+        token = await self._door.enter_by_link(
+            request.path_params["link"][:LONGEST_KEY], audit.address(request.scope)
+        )
+        return self._inside(request, token, "")
+
+    async def _sign_out(self, request: Request) -> Response:
+        form = await read_form(request, self._around.services)
+        public_url = self._around.services.public_url()
+        token = sessions.token_of(request, public_url)
+        if token is not None:
+            check_token(form, token)
+            await self._door.leave(token)
+        response = self._around.onward(f"{self._around.root}{START}/sign-in?said=signed_out")
+        sessions.drop(response, request, public_url)
+        return response
+
+    def _inside(self, request: Request, token: str, wanted: str) -> Response:
+        response = self._around.onward(f"{self._around.root}{START}{wanted or '/'}")
+        sessions.keep(response, request, self._around.services.public_url(), token)
+        return response
+
+
+def _local(wanted: str) -> str:
+    """A page of the console to go to afterwards, as what follows `/console`; nothing else is gone to."""
+    safe = wanted.startswith("/") and wanted.isascii() and wanted.isprintable() and "\\" not in wanted
+    return wanted if safe and not wanted.startswith("//") and len(wanted) <= 2_000 else ""
