@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlencode, urlsplit
 
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
 
 from gateway.domain.console import form_token
 from gateway.errors import Problem
 from gateway.web.call import Services
 from gateway.web.console.asking import Asking
 from gateway.web.console.drawing import draw
-from gateway.web.console.page import Shown, Visit
+from gateway.web.console.page import Shown, Streamed, Visit
 from gateway.web.console.said import SAID
 
 START: Final = "/console"
@@ -63,6 +63,13 @@ class Surroundings:
             "said": SAID.get(visit.query.get("said", "")),
         }
         return HTMLResponse(draw(found.template, **values, **found.values), found.status, HEADERS)
+
+    def file(self, found: Streamed) -> Response:
+        """A file to be saved, never shown: it may hold what others have written."""
+        headers = HEADERS | {"Content-Disposition": f'attachment; filename="{found.name}"'}
+        if isinstance(found.content, bytes):
+            return Response(found.content, headers=headers, media_type=found.media_type)
+        return StreamingResponse(found.content, headers=headers, media_type=found.media_type)
 
     def problem(self, problem: Problem, request_id: str, visit: Visit | None = None) -> Response:
         """A problem as a page, with what there is to say of each field."""

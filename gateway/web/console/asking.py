@@ -3,7 +3,7 @@ request, but for the socket."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -14,7 +14,7 @@ from gateway.domain.ids import new_id
 from gateway.errors import Forbidden, Problem
 from gateway.web import audit
 from gateway.web.auth import Principal
-from gateway.web.call import Services
+from gateway.web.call import Answer, Services
 from gateway.web.operation import Endpoint, Operation
 
 if TYPE_CHECKING:
@@ -49,20 +49,35 @@ class Asking:
     ) -> Any:
         """The operation's answer, JSON decoded (None without content); its fields named by `raw` as the JSON
         that they are, byte for byte. Raises its Problem."""
-        operation = self._operations[operation_id]
-        scope = _scope(visit, operation, path, query, org_id or visit.org_id)
-        request_id = new_id("req", self._clock.now())
-        try:
-            answer = await self._endpoints[operation_id].answer(
-                scope, _receiver(b"" if body is None else msgspec.json.encode(body)), request_id
-            )
-        except Problem as problem:
-            if problem.status == 403:
-                audit.refused(operation, scope, problem, request_id)
-            raise
+        scope = _scope(visit, self._operations[operation_id], path, query, org_id or visit.org_id)
+        answer = await self._answer(operation_id, scope, b"" if body is None else msgspec.json.encode(body))
         if answer.status == 204:
             return None
         return _decoded(answer.raw if answer.raw is not None else msgspec.json.encode(answer.content), raw)
+
+    async def stream(
+        self,
+        visit: Visit,
+        operation_id: str,
+        media_type: str,
+        path: Mapping[str, str],
+        query: Mapping[str, str | None],
+    ) -> AsyncIterator[bytes]:
+        """The pieces of the operation's answer as an export of this media type. Raises its Problem."""
+        scope = _scope(visit, self._operations[operation_id], path, query, visit.org_id)
+        scope["headers"].append((b"accept", media_type.encode()))
+        answer = await self._answer(operation_id, scope, b"")
+        assert answer.stream is not None, f"{operation_id} has no export as {media_type}"
+        return answer.stream
+
+    async def _answer(self, operation_id: str, scope: Scope, body: bytes) -> Answer:
+        request_id = new_id("req", self._clock.now())
+        try:
+            return await self._endpoints[operation_id].answer(scope, _receiver(body), request_id)
+        except Problem as problem:
+            if problem.status == 403:
+                audit.refused(self._operations[operation_id], scope, problem, request_id)
+            raise
 
 
 def _decoded(content: bytes, raw: Sequence[str]) -> Any:

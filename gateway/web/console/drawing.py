@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 from gateway.clock import parse_time
 from gateway.web.console.files import address
+from gateway.web.console.things import place_of
 
 _UNITS: Final = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 
@@ -26,7 +27,7 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     made.filters.update(when=when, ago=ago, number=number, percent=percent, ms=ms, pretty=pretty)
-    made.globals.update(once=once, file=address)
+    made.globals.update(once=once, file=address, place_of=place_of)
     return made
 
 

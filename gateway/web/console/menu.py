@@ -6,5 +6,9 @@ from typing import Final
 
 MENU: Final = (
     ("", "Overview", "listWebhooks"),
+    ("deliveries", "Deliveries", "listDeliveries"),
+    ("events", "Events", "listEvents"),
     ("callers", "Callers", "getCallerDial"),
+    ("keys", "Keys", "listKeys"),
+    ("audit", "Audit log", "listAudit"),
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 from urllib.parse import quote, urlencode
@@ -30,6 +30,16 @@ class Onward:
 
     to: str
     said: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Streamed:
+    """A file to be saved under `name` (letters, digits, `.`, `_` and `-`): its bytes, or its pieces as they
+    come."""
+
+    name: str
+    media_type: str
+    content: bytes | AsyncIterator[bytes]
 
 
 @dataclass(slots=True)
@@ -64,6 +74,17 @@ class Visit:
         None or empty are left out. Raises the operation's Problem."""
         return await self.asking.ask(self, operation_id, path or {}, query or {}, body, org_id, raw)
 
+    async def stream(
+        self,
+        operation_id: str,
+        media_type: str,
+        *,
+        path: Mapping[str, str] | None = None,
+        query: Mapping[str, str | None] | None = None,
+    ) -> AsyncIterator[bytes]:
+        """An export of the operation, as it comes; parameters as in `ask`. Raises the operation's Problem."""
+        return await self.asking.stream(self, operation_id, media_type, path or {}, query or {})
+
     def may(self, operation_id: str) -> bool:
         """Whether whoever is inside has the rights for this operation."""
         return self.asking.may(self.principal, operation_id)
@@ -91,7 +112,7 @@ class Visit:
         return "platform" if self.principal.platform else (self.principal.role or "")
 
 
-Handler = Callable[[Visit], Awaitable[Shown | Onward]]
+Handler = Callable[[Visit], Awaitable[Shown | Onward | Streamed]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 from starlette.exceptions import HTTPException
@@ -28,7 +29,7 @@ from gateway.web.console.around import HEADERS, START, Surroundings
 from gateway.web.console.asking import Asking
 from gateway.web.console.files import all_files
 from gateway.web.console.forms import Form, check_token, read_form
-from gateway.web.console.page import Onward, Page, Shown, Visit
+from gateway.web.console.page import Onward, Page, Shown, Streamed, Visit
 from gateway.web.console.pages import PAGES
 from gateway.web.console.ways_in import WaysIn
 
@@ -89,7 +90,10 @@ class _Pages:
             if request.method == "POST":
                 visit.form = await read_form(request, services)
                 check_token(visit.form, token)
-            return self._shown(await page.handler(visit), visit)
+            found = await page.handler(visit)
+            if isinstance(found, Streamed) and request.method == "HEAD":  # which wants none of it
+                found = replace(found, content=b"")
+            return self._shown(found, visit)
         except Problem as problem:
             if problem.status >= 500:
                 log.warning("%s", problem.message, extra={"request": request_id, "error": problem.code})
@@ -116,7 +120,9 @@ class _Pages:
             request.scope.get("client"), self._around.asking,
         )  # fmt: skip
 
-    def _shown(self, found: Shown | Onward, visit: Visit) -> Response:
+    def _shown(self, found: Shown | Onward | Streamed, visit: Visit) -> Response:
+        if isinstance(found, Streamed):
+            return self._around.file(found)
         if isinstance(found, Onward):
             to = found.to
             if found.said is not None:

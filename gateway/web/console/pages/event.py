@@ -1,0 +1,27 @@
+"""One event: what was accepted, its data, and to whom it is owed."""
+
+from __future__ import annotations
+
+from gateway.domain.near_miss import hints_for_event
+from gateway.web.auth import ALL_ORGS
+from gateway.web.console.page import Onward, Page, Shown, Visit
+from gateway.web.console.pages.deliveries import target_names
+
+
+async def event(visit: Visit) -> Shown | Onward:
+    path = {"id": visit.path["id"]}
+    found = await visit.ask("getEvent", path=path, raw=("data",))
+    if visit.org_id == ALL_ORGS:
+        return Onward(visit.address("o", found["org_id"], "events", found["id"]))
+    page = await visit.ask("listEventDeliveries", path=path, query={"cursor": visit.query.get("cursor")})
+    values = {
+        "one": found,
+        "data": None if found["data"] == b"null" else found["data"],
+        "hints": hints_for_event(found["type"], found["timestamp"], found["accepted_at"]),
+        "page": page,
+        "names": await target_names(visit),
+    }
+    return Shown("event.html", values)
+
+
+PAGES = (Page("/o/{org}/events/{id}", event),)
