@@ -28,6 +28,7 @@ _EXAMPLES: Final = """
 [bold]The gateway is still running.[/] Ctrl-C ends it and removes its directory.
 
   gateway    {gateway}  (process {pid})
+  console    {console}  (opens once, within an hour)
   receiver   {receiver}
   log        {log}
 
@@ -99,8 +100,9 @@ def _tell(console: Console, story: Story, gateway: ChildGateway, receiver: Recei
 
 def _stay(console: Console, story: Story, gateway: ChildGateway, receiver: Receiver) -> None:
     text = _EXAMPLES.format(
-        gateway=gateway.url, pid=gateway.pid, receiver=receiver.url, log=gateway.log, key=story.keys["admin"]
-    )
+        gateway=gateway.url, pid=gateway.pid, console=story.console_link(), receiver=receiver.url,
+        log=gateway.log, key=story.keys["admin"],
+    )  # fmt: skip
     console.print(text, soft_wrap=True)
 
     def tell(arrival: Arrival) -> None:
