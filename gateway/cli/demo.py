@@ -28,7 +28,8 @@ _EXAMPLES: Final = """
 [bold]The gateway is still running.[/] Ctrl-C ends it and removes its directory.
 
   gateway    {gateway}  (process {pid})
-  console    {console}  (opens once, within an hour)
+  console    {console}
+  callers    {callers}  (the console of the organization with the CRM; each link opens once, within an hour)
   receiver   {receiver}
   log        {log}
 
@@ -99,8 +100,11 @@ def _tell(console: Console, story: Story, gateway: ChildGateway, receiver: Recei
 
 
 def _stay(console: Console, story: Story, gateway: ChildGateway, receiver: Receiver) -> None:
+    from gateway.demo.crm import ORG as CRM_ORG
+
     text = _EXAMPLES.format(
-        gateway=gateway.url, pid=gateway.pid, console=story.console_link(), receiver=receiver.url,
+        gateway=gateway.url, pid=gateway.pid, console=story.console_link(),
+        callers=story.console_link(CRM_ORG), receiver=receiver.url,
         log=gateway.log, key=story.keys["admin"],
     )  # fmt: skip
     console.print(text, soft_wrap=True)
