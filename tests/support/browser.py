@@ -83,11 +83,10 @@ class Watched:
     console: list[str] = field(default_factory=list)  # "type: text"
     errors: list[str] = field(default_factory=list)  # exceptions that nobody caught
     dialogs: list[str] = field(default_factory=list)  # "type: message" of alert, confirm, prompt
-    violations: list[str] = field(default_factory=list)  # of a Content-Security-Policy
+    violations: list[str] = field(default_factory=list)  # of a content security policy: event, console line
     elsewhere: list[str] = field(default_factory=list)  # "METHOD URL" of requests to other origins
-    opened: list[str] = field(
-        default_factory=list
-    )  # URLs of pop-ups and tabs; told late: context.expect_page()
+    # URLs of pop-ups and tabs. Playwright tells of them late: wait with `context.expect_page()`.
+    opened: list[str] = field(default_factory=list)
     accept_dialogs: bool = False  # or dismiss them
 
     async def goto(self, path: str) -> None:
