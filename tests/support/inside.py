@@ -16,23 +16,9 @@ from tests.support.node import Node
 
 _EMPTY = {"input", "br", "link", "meta", "img", "hr", "line", "circle", "polyline", "rect", "path"}
 _BLOCKS = {
-    "p",
-    "div",
-    "li",
-    "td",
-    "th",
-    "tr",
-    "h1",
-    "h2",
-    "h3",
-    "dt",
-    "dd",
-    "pre",
-    "button",
-    "a",
-    "label",
-    "option",
-}
+    "p", "div", "li", "td", "th", "tr", "h1", "h2", "h3", "dt", "dd", "pre", "button", "a", "label", "option",
+    "strong", "summary", "legend", "caption",
+}  # fmt: skip
 
 
 @dataclass
