@@ -207,14 +207,14 @@ async def test_what_is_filtered_is_taken_along_as_a_file(node: Node, receiver: R
     assert [row["id"] for row in rows] == [one]
     lines = await ada.get((await ada.get(LIST)).links["JSON lines"])
     assert [line["id"] for line in map(json.loads, lines.response.text.splitlines())] == [two, one]
-    assert (await ada.get(f"{LIST}/export", since="yesterday")).status == 422
-    assert (await ada.get(f"{LIST}/export", **{"as": "xml"})).status == 422
+    assert (await ada.get(LIST, since="yesterday", format="csv")).status == 422
+    assert (await ada.get(LIST, format="xml")).status == 422
     # Files cannot be searched for a text, and the page does not pretend so.
     searched = await ada.get(LIST, q="n")
     assert "CSV" not in searched.links
     ben = await sign_in(node, await node.new_key("operator"))
     assert "CSV" not in (await ben.get(LIST)).links
-    refused = await ben.get(f"{LIST}/export")
+    refused = await ben.get(LIST, format="csv")
     assert (refused.status, file_of(refused)) == (403, "")
 
 
@@ -225,7 +225,7 @@ async def test_whoever_asks_only_for_the_head_of_a_file_has_nothing_read(
     ada = await sign_in(node, await node.new_key("admin"))
     read = []
     monkeypatch.setattr(history, "page", lambda *given, **named: read.append(given))
-    answer = await ada.http.head(f"{LIST}/export")
+    answer = await ada.http.head(LIST, params={"format": "csv"})
     assert (answer.status_code, read) == (200, [])
 
 
@@ -264,7 +264,7 @@ async def test_a_signature_can_be_verified_with_what_the_page_gives(node: Node, 
     headers = [(name, value) for name, _, value in (line.partition(": ") for line in lines)]
     assert verify(raw.response.content, headers, hook["secret"]).scheme == "standard"
     assert f"hum-gateway verify {delivery_id}.json" in page.text
-    assert (await ada.get(f"{LIST}/{delivery_id}/attempts/2/headers")).status == 404
+    assert (await ada.get(f"{LIST}/{delivery_id}", format="headers", attempt="2")).status == 404
     viewer = await sign_in(node, await node.new_key("viewer"))
     page = await viewer.get(f"{LIST}/{delivery_id}")
     assert "Download these headers" not in page.links
@@ -341,6 +341,28 @@ async def test_over_all_organizations(node: Node, receiver: Receiver) -> None:
     assert {row["org_id"] for row in csv.DictReader(io.StringIO(taken.response.text))} == {"acme", "globex"}
 
 
+async def test_the_deliveries_of_the_platform_itself(node: Node, receiver: Receiver) -> None:
+    body = {"url": receiver.url("/core"), "events": ["a.b"]}
+    hook = (await node.call("POST", "/api/platform/webhooks", json=body, org=None)).json()
+    await node.send("a.b", {"n": 1})
+    await receiver.wait_for(1)
+    await until(lambda: node.gateway.dispatcher.kept == 0, "everything recorded")
+    root = await sign_in(node, node.key)
+    page = await root.get("/console/o/*/deliveries", webhook=hook["id"])
+    [delivery_id] = listed(page)
+    assert "the platform" in page.text
+    page = await root.get(page.links["a.b"])
+    assert page.response.url.path == f"/console/o/*/deliveries/{delivery_id}"
+    assert page.links[hook["id"]] == f"/console/platform/webhooks/{hook['id']}"
+    event = next(link for text, link in page.links.items() if text.startswith("evt_"))
+    assert (await root.get(event)).response.url.path.startswith("/console/o/acme/events/")
+    again = await root.send(page, "Redeliver")
+    assert "It is sent once more" in again.text
+    await receiver.wait_for(2)
+    ada = await sign_in(node, await node.new_key("admin"))
+    assert (await ada.get(f"{LIST}/{delivery_id}")).status == 404
+
+
 async def test_a_platform_session_without_the_scope_sees_no_payload(node: Node, receiver: Receiver) -> None:
     await node.webhook(receiver.url())
     [delivery_id] = await sent(node, receiver, ("a.b", {"n": "needle"}))
@@ -350,7 +372,7 @@ async def test_a_platform_session_without_the_scope_sees_no_payload(node: Node, 
     assert page.status == 200
     assert "needle" not in page.response.text
     assert "payload:read" in page.text
-    assert (await root.get(f"{LIST}/{delivery_id}/body")).status == 404
+    assert (await root.get(f"{LIST}/{delivery_id}", format="body")).status == 404
     searched = await root.get(LIST, q="needle")
     assert (searched.status, searched.form("Show").fields["q"]) == (403, "needle")
 

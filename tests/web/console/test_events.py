@@ -76,6 +76,7 @@ async def test_an_event_shows_its_data_as_it_came_and_to_whom_it_is_owed(node: N
         assert "did you mean sms.received?" in page.text
         assert page.links["sms.recieved"].endswith(f"/deliveries/{delivery['id']}")
         assert page.all("a", href=f"/console/o/acme/webhooks/{hook['id']}")
+        assert page.all("a", href=f"/console/o/acme/webhooks/{hook['id']}/explain?event_id={event_id}")
         assert (await ada.get(f"{LIST}/evt_nothing")).status == 404
         root = await sign_in(node, await node.new_key(None, scopes=["manage", "console"]))
         seen = await root.get(f"/console/o/*/events/{event_id}")

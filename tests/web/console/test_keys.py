@@ -116,7 +116,7 @@ async def test_a_link_lets_a_colleague_in_once_and_ends_with_the_key_behind_it(n
 
 
 async def _enter(visitor: Visitor, url: str) -> PageOf:
-    return await visitor.post(httpx.URL(url).path, {"entering": "yes"})
+    return await visitor.send(await visitor.get(httpx.URL(url).path), "Enter")
 
 
 async def test_only_admins_see_and_make_keys(node: Node) -> None:

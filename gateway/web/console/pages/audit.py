@@ -7,7 +7,7 @@ from typing import Any, Final
 from gateway.errors import InvalidRequest
 from gateway.web.api import OPERATIONS
 from gateway.web.console.page import Page, Shown, Streamed, Visit
-from gateway.web.console.pages.deliveries import FILES, as_asked, file_name
+from gateway.web.console.pages.deliveries import as_asked, as_file
 from gateway.web.console.times import HINT
 
 FIELDS: Final = ("action", "object_id", "actor", "since", "until", "order")
@@ -16,8 +16,11 @@ ACTIONS: Final = sorted(
 )
 
 
-async def audit(visit: Visit) -> Shown:
+async def audit(visit: Visit) -> Shown | Streamed:
+    """With `format`, as a file; its lines of JSON are what `hum-gateway audit verify` reads."""
     typed = {name: visit.query.get(name, "").strip() for name in FIELDS}
+    if visit.query.get("format"):
+        return await as_file("audit", visit, "listAudit", {}, as_asked(typed, visit.now))
     values: dict[str, Any] = {"typed": typed, "actions": ACTIONS, "time_hint": HINT}
     query = as_asked(typed, visit.now) | {"cursor": visit.query.get("cursor")}
     try:
@@ -27,15 +30,4 @@ async def audit(visit: Visit) -> Shown:
     return Shown("audit.html", values | {"page": page, "problem": None})
 
 
-async def export(visit: Visit) -> Streamed:
-    """All entries that match; the lines of JSON are what `hum-gateway audit verify` reads."""
-    kind = visit.query.get("as", "csv")
-    media_type = FILES.get(kind)
-    if media_type is None:
-        raise InvalidRequest.field("as", "must be " + " or ".join(FILES))
-    typed = {name: visit.query.get(name, "").strip() for name in FIELDS}
-    content = await visit.stream("listAudit", media_type, query=as_asked(typed, visit.now))
-    return Streamed(file_name("audit", visit, kind), media_type, content)
-
-
-PAGES = (Page("/o/{org}/audit", audit), Page("/o/{org}/audit/export", export))
+PAGES = (Page("/o/{org}/audit", audit),)

@@ -31,8 +31,10 @@ FILES: Final = {"csv": "text/csv", "ndjson": "application/x-ndjson"}
 _MOST_NAMED: Final = "200"
 
 
-async def deliveries(visit: Visit) -> Shown:
-    """Everybody's, or those of the target that the address names."""
+async def deliveries(visit: Visit) -> Shown | Streamed:
+    """Everybody's, or those of the target that the address names; with `format`, as a file."""
+    if visit.query.get("format"):
+        return await _export(visit)
     typed = {name: visit.query.get(name, "").strip() for name in FIELDS}
     target = target_of(visit)
     values: dict[str, Any] = {
@@ -54,16 +56,23 @@ async def deliveries(visit: Visit) -> Shown:
     return Shown("deliveries.html", values | {"page": page, "problem": None})
 
 
-async def export(visit: Visit) -> Streamed:
-    """All that matches, however many, as CSV or as a JSON object for each line."""
+async def _export(visit: Visit) -> Streamed:
+    """All that matches, however many."""
     typed = {name: visit.query.get(name, "").strip() for name in FIELDS}
     operation, path = _of_target(target_of(visit))
-    kind = visit.query.get("as", "csv")
+    return await as_file("deliveries", visit, operation, path, as_asked(typed, visit.now))
+
+
+async def as_file(
+    noun: str, visit: Visit, operation_id: str, path: dict[str, str], query: dict[str, str | None]
+) -> Streamed:
+    """An operation's export in the format that the address names: CSV, or a JSON object for each line."""
+    kind = visit.query.get("format", "")
     media_type = FILES.get(kind)
     if media_type is None:
-        raise InvalidRequest.field("as", "must be " + " or ".join(FILES))
-    content = await visit.stream(operation, media_type, path=path, query=as_asked(typed, visit.now))
-    return Streamed(file_name("deliveries", visit, kind), media_type, content)
+        raise InvalidRequest.field("format", "must be " + " or ".join(FILES))
+    content = await visit.stream(operation_id, media_type, path=path, query=query)
+    return Streamed(_file_name(noun, visit, kind), media_type, content)
 
 
 def as_asked(typed: dict[str, str], now: int) -> dict[str, str | None]:
@@ -71,7 +80,7 @@ def as_asked(typed: dict[str, str], now: int) -> dict[str, str | None]:
     return {name: api_time(text, now) if name in TIMES else text for name, text in typed.items()}
 
 
-def file_name(noun: str, visit: Visit, ending: str) -> str:
+def _file_name(noun: str, visit: Visit, ending: str) -> str:
     whose = "all" if visit.org_id in (None, ALL_ORGS) else visit.org_id
     stamp = format_time(visit.now)[:19].replace("-", "").replace(":", "")
     return f"{noun}-{whose}-{stamp}Z.{ending}"
@@ -113,4 +122,4 @@ def _may_export(visit: Visit) -> bool:
     return True
 
 
-PAGES = (Page("/o/{org}/deliveries", deliveries), Page("/o/{org}/deliveries/export", export))
+PAGES = (Page("/o/{org}/deliveries", deliveries),)

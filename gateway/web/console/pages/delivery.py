@@ -13,7 +13,13 @@ from gateway.web.console.pages.deliveries import target_names
 OVER = ("delivered", "failed", "cancelled")
 
 
-async def delivery(visit: Visit) -> Shown | Onward:
+async def delivery(visit: Visit) -> Shown | Onward | Streamed:
+    """With `format`, its body or an attempt's headers as a file."""
+    wanted = visit.query.get("format")
+    if wanted == "body":
+        return await _body(visit)
+    if wanted == "headers":
+        return await _headers(visit)
     return await _shown(visit)
 
 
@@ -34,7 +40,7 @@ async def cancel(visit: Visit) -> Shown | Onward:
     return Onward(visit.to("deliveries", visit.path["id"]), said="delivery_cancelled")
 
 
-async def body(visit: Visit) -> Streamed:
+async def _body(visit: Visit) -> Streamed:
     """The body of its requests, byte for byte."""
     found = await _found(visit)
     if found["payload"] == b"null":
@@ -42,10 +48,10 @@ async def body(visit: Visit) -> Streamed:
     return Streamed(f"{visit.path['id']}.json", "application/json", found["payload"])
 
 
-async def headers(visit: Visit) -> Streamed:
+async def _headers(visit: Visit) -> Streamed:
     """What an attempt sent before its body, a line for each header, as `hum-gateway verify` reads it."""
     found = await _found(visit)
-    wanted = (one for one in found["attempts"] if str(one["number"]) == visit.path["number"])
+    wanted = (one for one in found["attempts"] if str(one["number"]) == visit.query.get("attempt"))
     attempt = next(wanted, None)
     if attempt is None or not attempt["request_headers"]:
         raise NotFound("there is no such attempt, or it ended before there was a request")
@@ -87,6 +93,4 @@ PAGES = (
     Page("/o/{org}/deliveries/{id}", delivery),
     Page("/o/{org}/deliveries/{id}/redeliver", redeliver, "POST"),
     Page("/o/{org}/deliveries/{id}/cancel", cancel, "POST"),
-    Page("/o/{org}/deliveries/{id}/body", body),
-    Page("/o/{org}/deliveries/{id}/attempts/{number}/headers", headers),
 )

@@ -14,12 +14,14 @@ async def event(visit: Visit) -> Shown | Onward:
     if visit.org_id == ALL_ORGS:
         return Onward(visit.address("o", found["org_id"], "events", found["id"]))
     page = await visit.ask("listEventDeliveries", path=path, query={"cursor": visit.query.get("cursor")})
+    names = await target_names(visit)
     values = {
         "one": found,
         "data": None if found["data"] == b"null" else found["data"],
         "hints": hints_for_event(found["type"], found["timestamp"], found["accepted_at"]),
         "page": page,
-        "names": await target_names(visit),
+        "names": names,
+        "hooks": {id_: url for id_, url in names.items() if id_.startswith("whk_")},
     }
     return Shown("event.html", values)
 
