@@ -14,7 +14,7 @@ from gateway.errors import Problem
 from gateway.web.call import Services
 from gateway.web.console.asking import Asking
 from gateway.web.console.drawing import draw
-from gateway.web.console.page import Shown, Streamed, Visit
+from gateway.web.console.page import Download, Shown, Visit
 from gateway.web.console.said import SAID
 
 START: Final = "/console"
@@ -64,12 +64,12 @@ class Surroundings:
         }
         return HTMLResponse(draw(found.template, **values, **found.values), found.status, HEADERS)
 
-    def file(self, found: Streamed) -> Response:
+    def file(self, found: Download) -> Response:
         """A file to be saved, never shown: it may hold what others have written."""
         headers = HEADERS | {"Content-Disposition": f'attachment; filename="{found.name}"'}
-        if isinstance(found.content, bytes):
-            return Response(found.content, headers=headers, media_type=found.media_type)
-        return StreamingResponse(found.content, headers=headers, media_type=found.media_type)
+        if isinstance(found.pieces, bytes):
+            return Response(found.pieces, headers=headers, media_type=found.kind)
+        return StreamingResponse(found.pieces, headers=headers, media_type=found.kind)
 
     def problem(self, problem: Problem, request_id: str, visit: Visit | None = None) -> Response:
         """A problem as a page, with what there is to say of each field."""

@@ -59,15 +59,15 @@ class Asking:
         self,
         visit: Visit,
         operation_id: str,
-        media_type: str,
-        path: Mapping[str, str],
+        kind: str,
         query: Mapping[str, str | None],
+        path: Mapping[str, str],
     ) -> AsyncIterator[bytes]:
-        """The pieces of the operation's answer as an export of this media type. Raises its Problem."""
+        """The pieces of the operation's export, as this media type. Raises its Problem."""
         scope = _scope(visit, self._operations[operation_id], path, query, visit.org_id)
-        scope["headers"].append((b"accept", media_type.encode()))
+        scope["headers"].append((b"accept", kind.encode()))
         answer = await self._answer(operation_id, scope, b"")
-        assert answer.stream is not None, f"{operation_id} has no export as {media_type}"
+        assert answer.stream is not None, f"{operation_id} has no export as {kind}"
         return answer.stream
 
     async def _answer(self, operation_id: str, scope: Scope, body: bytes) -> Answer:

@@ -33,13 +33,13 @@ class Onward:
 
 
 @dataclass(frozen=True, slots=True)
-class Streamed:
-    """A file to be saved under `name` (letters, digits, `.`, `_` and `-`): its bytes, or its pieces as they
-    come."""
+class Download:
+    """A file to be kept: its bytes or its pieces as they come, its media type, and the name that the browser
+    proposes (of letters, digits, dots, dashes and underscores)."""
 
+    pieces: AsyncIterator[bytes] | bytes
+    kind: str
     name: str
-    media_type: str
-    content: bytes | AsyncIterator[bytes]
 
 
 @dataclass(slots=True)
@@ -77,13 +77,12 @@ class Visit:
     async def stream(
         self,
         operation_id: str,
-        media_type: str,
-        *,
-        path: Mapping[str, str] | None = None,
+        kind: str,
         query: Mapping[str, str | None] | None = None,
+        path: Mapping[str, str] | None = None,
     ) -> AsyncIterator[bytes]:
-        """An export of the operation, as it comes; parameters as in `ask`. Raises the operation's Problem."""
-        return await self.asking.stream(self, operation_id, media_type, path or {}, query or {})
+        """The pieces of the operation's export, as this media type. Raises the operation's Problem."""
+        return await self.asking.stream(self, operation_id, kind, query or {}, path or {})
 
     def may(self, operation_id: str) -> bool:
         """Whether whoever is inside has the rights for this operation."""
@@ -112,7 +111,7 @@ class Visit:
         return "platform" if self.principal.platform else (self.principal.role or "")
 
 
-Handler = Callable[[Visit], Awaitable[Shown | Onward | Streamed]]
+Handler = Callable[[Visit], Awaitable[Shown | Onward | Download]]
 
 
 @dataclass(frozen=True, slots=True)

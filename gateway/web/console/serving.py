@@ -29,7 +29,7 @@ from gateway.web.console.around import HEADERS, START, Surroundings
 from gateway.web.console.asking import Asking
 from gateway.web.console.files import all_files
 from gateway.web.console.forms import Form, check_token, read_form
-from gateway.web.console.page import Onward, Page, Shown, Streamed, Visit
+from gateway.web.console.page import Download, Onward, Page, Shown, Visit
 from gateway.web.console.pages import PAGES
 from gateway.web.console.ways_in import WaysIn
 
@@ -91,8 +91,8 @@ class _Pages:
                 visit.form = await read_form(request, services)
                 check_token(visit.form, token)
             found = await page.handler(visit)
-            if isinstance(found, Streamed) and request.method == "HEAD":  # which wants none of it
-                found = replace(found, content=b"")
+            if isinstance(found, Download) and request.method == "HEAD":  # which wants none of it
+                found = replace(found, pieces=b"")
             return self._shown(found, visit)
         except Problem as problem:
             if problem.status >= 500:
@@ -120,8 +120,8 @@ class _Pages:
             request.scope.get("client"), self._around.asking,
         )  # fmt: skip
 
-    def _shown(self, found: Shown | Onward | Streamed, visit: Visit) -> Response:
-        if isinstance(found, Streamed):
+    def _shown(self, found: Shown | Onward | Download, visit: Visit) -> Response:
+        if isinstance(found, Download):
             return self._around.file(found)
         if isinstance(found, Onward):
             to = found.to

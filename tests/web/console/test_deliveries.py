@@ -21,6 +21,7 @@ from gateway.store import history
 from gateway.store.tables import deliveries
 from gateway.web import search
 from gateway.web.console.causes import ERRORS, REASONS, REDIRECTED, REMEDIES, cause
+from gateway.web.console.pages import delivery
 from gateway.web.console.times import api_time
 from tests.support.clock import until
 from tests.support.inside import PageOf, sign_in
@@ -127,6 +128,7 @@ async def test_the_list_takes_every_filter_and_keeps_it(node: Node, receiver: Re
         ({"until": "2026-11-20 21:05"}, []),
         ({"webhook": hook["id"]}, [called, refused]),
         ({"target": other["id"]}, [texted]),
+        ({"target": hook["id"], "status": "delivered"}, [called]),
     ]:
         page = await ada.get(LIST, **query)
         assert (page.status, listed(page)) == (200, wanted), query
@@ -269,6 +271,19 @@ async def test_a_signature_can_be_verified_with_what_the_page_gives(node: Node, 
     page = await viewer.get(f"{LIST}/{delivery_id}")
     assert "Download these headers" not in page.links
     assert "Viewers see signatures shortened" in page.text
+
+
+async def test_a_payload_too_large_for_a_page_is_a_file(
+    node: Node, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delivery, "MOST_SHOWN", 500)
+    await node.webhook(receiver.url())
+    [delivery_id] = await sent(node, receiver, ("a.b", {"text": "long " * 200}))
+    ada = await sign_in(node, await node.new_key("viewer"))
+    page = await ada.get(f"{LIST}/{delivery_id}")
+    assert "too many for a page" in page.text
+    assert "long long" not in page.response.text
+    assert (await ada.get(page.links["Download the body"])).response.content == receiver.requests[0].body
 
 
 async def test_a_form_sent_twice_redelivers_once(node: Node, receiver: Receiver) -> None:

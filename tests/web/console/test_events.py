@@ -73,6 +73,9 @@ async def test_an_event_shows_its_data_as_it_came_and_to_whom_it_is_owed(node: N
         assert raw in page.text
         assert '"a": 123456789012345678901234567890' in page.text
         assert page.all("i") == []
+        taken = await ada.get(page.links["Download the data"])
+        assert taken.response.content == raw.encode()
+        assert "attachment" in taken.response.headers["content-disposition"]
         assert "did you mean sms.received?" in page.text
         assert page.links["sms.recieved"].endswith(f"/deliveries/{delivery['id']}")
         assert page.all("a", href=f"/console/o/acme/webhooks/{hook['id']}")

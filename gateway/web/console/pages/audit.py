@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from gateway.errors import InvalidRequest
 from gateway.web.api import OPERATIONS
-from gateway.web.console.page import Page, Shown, Streamed, Visit
+from gateway.web.console.page import Download, Page, Shown, Visit
 from gateway.web.console.pages.deliveries import as_asked, as_file
 from gateway.web.console.times import HINT
 
@@ -16,7 +16,7 @@ ACTIONS: Final = sorted(
 )
 
 
-async def audit(visit: Visit) -> Shown | Streamed:
+async def audit(visit: Visit) -> Shown | Download:
     """With `format`, as a file; its lines of JSON are what `hum-gateway audit verify` reads."""
     typed = {name: visit.query.get(name, "").strip() for name in FIELDS}
     if visit.query.get("format"):

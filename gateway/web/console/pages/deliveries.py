@@ -11,7 +11,7 @@ from gateway.domain.event_types import CATALOGUE, RESERVED_TYPES
 from gateway.domain.exchange import RECORDED_ERRORS
 from gateway.errors import Forbidden, InvalidRequest, NotFound
 from gateway.web.auth import ALL_ORGS
-from gateway.web.console.page import Page, Shown, Streamed, Visit
+from gateway.web.console.page import Download, Page, Shown, Visit
 from gateway.web.console.times import HINT, api_time
 
 TYPES: Final = (*CATALOGUE, *sorted(RESERVED_TYPES))
@@ -31,7 +31,7 @@ FILES: Final = {"csv": "text/csv", "ndjson": "application/x-ndjson"}
 _MOST_NAMED: Final = "200"
 
 
-async def deliveries(visit: Visit) -> Shown | Streamed:
+async def deliveries(visit: Visit) -> Shown | Download:
     """Everybody's, or those of the target that the address names; with `format`, as a file."""
     if visit.query.get("format"):
         return await _export(visit)
@@ -56,7 +56,7 @@ async def deliveries(visit: Visit) -> Shown | Streamed:
     return Shown("deliveries.html", values | {"page": page, "problem": None})
 
 
-async def _export(visit: Visit) -> Streamed:
+async def _export(visit: Visit) -> Download:
     """All that matches, however many."""
     typed = {name: visit.query.get(name, "").strip() for name in FIELDS}
     operation, path = _of_target(target_of(visit))
@@ -65,14 +65,14 @@ async def _export(visit: Visit) -> Streamed:
 
 async def as_file(
     noun: str, visit: Visit, operation_id: str, path: dict[str, str], query: dict[str, str | None]
-) -> Streamed:
+) -> Download:
     """An operation's export in the format that the address names: CSV, or a JSON object for each line."""
     kind = visit.query.get("format", "")
     media_type = FILES.get(kind)
     if media_type is None:
         raise InvalidRequest.field("format", "must be " + " or ".join(FILES))
-    content = await visit.stream(operation_id, media_type, path=path, query=query)
-    return Streamed(_file_name(noun, visit, kind), media_type, content)
+    pieces = await visit.stream(operation_id, media_type, query, path)
+    return Download(pieces, media_type, _file_name(noun, visit, kind))
 
 
 def as_asked(typed: dict[str, str], now: int) -> dict[str, str | None]:

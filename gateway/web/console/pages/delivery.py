@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from gateway.errors import Conflict, NotFound, Problem
 from gateway.web.auth import ALL_ORGS
 from gateway.web.console.causes import REASONS, REMEDIES, cause
-from gateway.web.console.page import Onward, Page, Shown, Streamed, Visit
+from gateway.web.console.page import Download, Onward, Page, Shown, Visit
 from gateway.web.console.pages.deliveries import target_names
 
-OVER = ("delivered", "failed", "cancelled")
+OVER: Final = ("delivered", "failed", "cancelled")
+MOST_SHOWN: Final = 256 * 1024
+"""Bytes of a payload on a page; a larger one is a file only."""
 
 
-async def delivery(visit: Visit) -> Shown | Onward | Streamed:
+async def delivery(visit: Visit) -> Shown | Onward | Download:
     """With `format`, its body or an attempt's headers as a file."""
     wanted = visit.query.get("format")
     if wanted == "body":
@@ -40,15 +42,15 @@ async def cancel(visit: Visit) -> Shown | Onward:
     return Onward(visit.to("deliveries", visit.path["id"]), said="delivery_cancelled")
 
 
-async def _body(visit: Visit) -> Streamed:
+async def _body(visit: Visit) -> Download:
     """The body of its requests, byte for byte."""
     found = await _found(visit)
     if found["payload"] == b"null":
         raise NotFound("the payload is not kept any more, or this session may not read it")
-    return Streamed(f"{visit.path['id']}.json", "application/json", found["payload"])
+    return Download(found["payload"], "application/json", f"{found['id']}.json")
 
 
-async def _headers(visit: Visit) -> Streamed:
+async def _headers(visit: Visit) -> Download:
     """What an attempt sent before its body, a line for each header, as `hum-gateway verify` reads it."""
     found = await _found(visit)
     wanted = (one for one in found["attempts"] if str(one["number"]) == visit.query.get("attempt"))
@@ -56,8 +58,8 @@ async def _headers(visit: Visit) -> Streamed:
     if attempt is None or not attempt["request_headers"]:
         raise NotFound("there is no such attempt, or it ended before there was a request")
     lines = "".join(f"{name}: {value}\n" for name, value in attempt["request_headers"])
-    name = f"{visit.path['id']}-{attempt['number']}.headers.txt"
-    return Streamed(name, "text/plain; charset=utf-8", lines.encode())
+    name = f"{found['id']}-{attempt['number']}.headers.txt"
+    return Download(lines.encode(), "text/plain; charset=utf-8", name)
 
 
 async def _shown(visit: Visit, problem: Problem | None = None) -> Shown | Onward:
@@ -71,6 +73,7 @@ async def _shown(visit: Visit, problem: Problem | None = None) -> Shown | Onward
         "attempts": [one | {"cause": cause(one["error"], one["status_code"])} for one in found["attempts"]],
         "reason": REASONS.get(found["reason"] or "", found["reason"]),
         "remedy": REMEDIES.get((found["waiting_for"] or {}).get("reason", ""), ""),
+        "most_shown": MOST_SHOWN,
         "names": await target_names(visit),
         "may_redeliver": visit.may("redeliverDelivery") and not found["test"],
         "may_cancel": visit.may("cancelDelivery") and not over,
