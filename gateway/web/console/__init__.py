@@ -12,6 +12,9 @@ a template is escaped. Nobody needs JavaScript; none but ours runs.
     forms       what was filled in, and whether it may be believed
     asking      operations of the API, asked by pages
     around      headers and addresses; problems as pages
+    times       times as people type them
+    things      where a thing is looked at, from its id
+    causes      what an attempt ended with, in words
     drawing     templates, and how values are written in them
     files       style and script
     pages/      the pages, a module for each noun

@@ -273,6 +273,27 @@ async def test_a_signature_can_be_verified_with_what_the_page_gives(node: Node, 
     assert "Viewers see signatures shortened" in page.text
 
 
+async def test_a_pause_and_a_rotation_are_told(node: Node, receiver: Receiver) -> None:
+    hook = await node.webhook(receiver.url("/first"), ["a.b"], **ONCE)
+    receiver.respond(429, [("Retry-After", "3000")], times=1)
+    [held] = await sent(node, receiver, ("a.b", {}))
+    ada = await sign_in(node, await node.new_key("viewer"))
+    page = await ada.get(f"{LIST}/{held}")
+    assert "Attempt 1 429 held" in page.text
+    assert "used no step of the schedule" in page.text
+    assert "the webhook is held until" in page.text
+    assert REMEDIES["hold"] in page.text
+    await node.call("DELETE", f"/api/webhooks/{hook['id']}")
+    hook = await node.webhook(receiver.url("/second"), ["a.b"], **ONCE)
+    rotated = await node.call("POST", f"/api/webhooks/{hook['id']}/rotate-secret", json={})
+    assert rotated.status_code == 200
+    receiver.respond(401, times=1)
+    [swapped] = await sent(node, receiver, ("a.b", {}))
+    page = await ada.get(f"{LIST}/{swapped}")
+    assert "Attempt 1 200" in page.text
+    assert "the receiver refused the old secret" in page.text
+
+
 async def test_a_payload_too_large_for_a_page_is_a_file(
     node: Node, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
