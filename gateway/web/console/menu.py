@@ -6,5 +6,7 @@ from typing import Final
 
 MENU: Final = (
     ("", "Overview", "listWebhooks"),
+    ("webhooks", "Webhooks", "listWebhooks"),
+    ("jobs", "Jobs", "listJobs"),
     ("callers", "Callers", "getCallerDial"),
 )

@@ -8,4 +8,16 @@ from typing import Final
 SAID: Final[Mapping[str, str]] = {
     "signed_out": "You are signed out.",
     "over": "You were signed out: the session is over, or its key does not count any more.",
+    "webhook_made": "The webhook is made. It signs with the secret that you brought along.",
+    "webhook_changed": "The change is made.",
+    "nothing_changed": "Nothing was changed.",
+    "webhook_enabled": "The webhook is enabled.",
+    "webhook_disabled": "The webhook is disabled: it makes no deliveries until it is enabled.",
+    "webhook_released": "The hold is ended: what was held is sent, one request first.",
+    "not_held": "The webhook was not held.",
+    "webhook_deleted": "The webhook is deleted. Its deliveries stay in the history.",
+    "secret_rotated": "The secret is the one that you brought along.",
+    "rotation_finished": "The rotation is finished: the old secret signs nothing more.",
+    "job_ordered": "Ordered: this job does it.",
+    "job_cancelled": "The job ends in a moment.",
 }

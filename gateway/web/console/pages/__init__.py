@@ -3,10 +3,24 @@
 from __future__ import annotations
 
 from gateway.web.console.page import Page
-from gateway.web.console.pages import callers, overview, start
+from gateway.web.console.pages import (
+    callers,
+    jobs,
+    overview,
+    start,
+    webhook_deeds,
+    webhook_form,
+    webhook_ranges,
+    webhooks,
+)
 
 PAGES: tuple[Page, ...] = (
     *start.PAGES,
     *overview.PAGES,
     *callers.PAGES,
+    *webhook_form.PAGES,
+    *webhooks.PAGES,
+    *webhook_deeds.PAGES,
+    *webhook_ranges.PAGES,
+    *jobs.PAGES,
 )
