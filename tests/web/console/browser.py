@@ -1,4 +1,4 @@
-"""A browser for tests of pages: one session with its cookies, pages read by a parser, forms sent as they stand.
+"""A browser for tests of pages: a session with its cookies, pages read by a parser, forms sent as they stand.
 
 ada = await Browser.enter(node, await node.new_key("admin"))
 page = await ada.get("/console/o/acme/webhooks/new")
@@ -12,9 +12,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import httpx
+import lxml.etree
 import lxml.html
 
 from tests.support.node import Node
+
+_INLINE = {"a", "b", "code", "span", "time"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +30,12 @@ class Seen:
 
     @property
     def text(self) -> str:
-        return " ".join(self.tree.text_content().split())
+        return _text(self.tree)
+
+    @property
+    def rows(self) -> list[str]:
+        """Of its tables, without their heads."""
+        return [_text(row) for row in self.tree.xpath("//tbody/tr")]
 
     @property
     def buttons(self) -> list[str]:
@@ -94,4 +102,9 @@ def _seen(answer: httpx.Response) -> Seen:
 
 
 def _text(element: Any) -> str:
-    return " ".join(element.text_content().split())
+    """What stands in it, as its reader sees it: blocks and cells apart, words with a link or code whole."""
+    found: list[str] = []
+    for event, node in lxml.etree.iterwalk(element, events=("start", "end")):
+        found.append("" if node.tag in _INLINE else " ")
+        found.append((node.text if event == "start" else node.tail if node is not element else None) or "")
+    return " ".join("".join(found).split())

@@ -89,7 +89,7 @@ async def rotate(visit: Visit) -> Shown | Onward:
         return await _rotate(hooks, problem)
     if rotated["secret"] is None:
         return Onward(hooks.to(hooks.id), said="secret_rotated")
-    values = {"hooks": hooks, "hook": rotated | {"warnings": []}, "title": "The secret is another"}
+    values = {"hooks": hooks, "hook": rotated | {"warnings": []}, "title": "The secret is rotated"}
     return Shown("webhook_made.html", values)
 
 
