@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.web.console import hours
@@ -73,6 +73,7 @@ def test_each_window_has_bars_that_can_be_told_apart(
     assert min(bar.width for bar in found.bars) > 3
 
 
+@settings(max_examples=30)
 @given(st.lists(st.tuples(*[st.integers(0, 10**7)] * 3), min_size=1, max_size=200))
 def test_everything_stands_inside_and_nothing_over_another(counts: list[tuple[int, int, int]]) -> None:
     found = drawing(stats(counts))
