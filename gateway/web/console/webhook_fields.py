@@ -79,7 +79,7 @@ def change(texts: Texts, before: Texts) -> dict[str, Any]:
     patch = {
         name: make(texts[name]) if texts[name] else None
         for name, make in _VALUES.items()
-        if name in texts and texts[name] != before.get(name, "")
+        if name in texts and texts[name] != before.get(name, "").strip()
     }
     headers = _changed_headers(header_lines(texts["headers"]), header_lines(before.get("headers", "")))
     return patch | ({"headers": headers} if headers else {})

@@ -105,6 +105,7 @@ async def test_one_shows_its_settings_figures_and_newest_deliveries(node: Node, 
     assert page.rows[0] == "500 1"
     [delivery] = await node.deliveries()
     assert page.links[delivery["id"]] == f"/console/o/acme/deliveries/{delivery['id']}"
+    assert page.links["those that failed"] == f"/console/o/acme/deliveries?target={hook['id']}&status=failed"
     assert hook["secret"] not in page.text
     month = await ada.submit(page, "Show", window="30d")
     assert "each 6 hours" in month.text

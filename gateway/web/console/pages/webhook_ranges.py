@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from gateway.errors import NotFound, Problem
 from gateway.web.console.hooks import CORRECTABLE, Hooks, pages
 from gateway.web.console.page import Onward, Shown, Visit
-from gateway.web.console.times import from_form
 from gateway.web.console.webhook_fields import listed, whole
 
 FIELDS: Final = {
@@ -18,11 +18,19 @@ FIELDS: Final = {
 }
 """What may be filled in, by the kind of the order."""
 
+_LOCAL: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,3})?)?\Z")
+
+
+def _time(text: str) -> str:
+    """A field `datetime-local` has no offset: on every page it means UTC. The API judges any other text."""
+    return f"{text}Z" if _LOCAL.match(text) else text
+
+
 _VALUES: Final[Mapping[str, Callable[[str], Any]]] = {
     "which": str,
     "types": listed,
-    "since": from_form,
-    "until": from_form,
+    "since": _time,
+    "until": _time,
     "status_code": whole,
     "event_ids": listed,
 }
