@@ -10,7 +10,7 @@ from gateway.signing import SignatureError, verify
 from tests.support.node import Node
 from tests.support.receiver import Receiver
 from tests.web.console.test_webhooks import BASE, LATE, get, inside, node, receiver
-from tests.web.test_redeliveries import settled
+from tests.web.test_redeliveries import ids, settled
 
 __all__ = ["node", "receiver"]
 pytestmark = pytest.mark.anyio
@@ -72,6 +72,23 @@ async def test_enabling_delivers_or_discards(node: Node, receiver: Receiver, but
     assert (await get(node, hook["id"]))["enabled"]
     [delivery] = await node.deliveries()
     assert delivery["status"] == left
+
+
+async def test_one_whose_receiver_is_gone_says_so_and_goes_on_collecting(
+    node: Node, receiver: Receiver
+) -> None:
+    receiver.respond(410, times=1)
+    hook = await node.webhook(receiver.url())
+    first = await node.send()
+    await receiver.wait_for(1)
+    await settled(node)
+    later = await node.send()
+    ada = await inside(node)
+    page = await ada.get(f"{BASE}/{hook['id']}")
+    assert "disabled: gone" in page.text
+    assert "answered 410" in page.said("problem")
+    await ada.submit(page, "Enable and deliver what is pending")
+    assert set(ids((await receiver.wait_for(3))[1:])) == {first["id"], later["id"]}
 
 
 async def test_a_hold_is_released(node: Node, receiver: Receiver) -> None:

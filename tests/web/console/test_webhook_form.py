@@ -134,7 +134,9 @@ async def test_only_what_was_changed_is_changed(node: Node, receiver: Receiver) 
     [request] = await receiver.wait_for(1)
     assert [request.header(f"X-{name}") for name in "ABCD"] == ["1", None, "new", "4"]
     await node.call(
-        "PATCH", f"/api/webhooks/{hook['id']}", json={"filter": " data.n ||\n data.m ", "description": " d "}
+        "PATCH",
+        f"/api/webhooks/{hook['id']}",
+        json={"filter": " data.n ||\n data.m ", "description": " \"><b>'&amp; "},
     )
     after = await get(node, hook["id"])
     page = await ada.submit(await ada.get(f"{BASE}/{hook['id']}/edit"), "Save")

@@ -172,7 +172,9 @@ async def test_over_all_organizations(node: Node) -> None:
 
 async def test_the_platforms_own_have_the_same_pages(node: Node, receiver: Receiver) -> None:
     ops = await everybody(node)
-    page = await ops.get((await ops.get("/console/o/*/webhooks")).links["Platform webhooks"])
+    for way in ("/console/", "/console/o/*/webhooks"):
+        page = await ops.get((await ops.get(way)).links["Platform webhooks"])
+        assert page.path == "/console/platform/webhooks"
     form = await ops.get(page.links["New webhook"])
     wrong = await ops.submit(form, "Register", url=receiver.url(), events="sms.*", organizations="a b!")
     assert wrong.status == 422
