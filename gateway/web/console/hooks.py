@@ -3,7 +3,7 @@ the same pages; only addresses and operations differ."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 from gateway.errors import Conflict, Forbidden, InvalidRequest, Overloaded, RateLimited
@@ -87,11 +87,10 @@ class Hooks:
 
 def pages(path: str, get: Handler | None = None, post: Handler | None = None) -> tuple[Page, ...]:
     """A page below the webhooks of an organization, and the same below the platform's."""
-    below: tuple[Callable[[str], str], ...] = ("/o/{{org}}/webhooks{}".format, "/platform/webhooks{}".format)
-    made = []
-    for address in below:
+    made: list[Page] = []
+    for below in ("/o/{org}/webhooks", "/platform/webhooks"):
         if get is not None:
-            made.append(Page(address(path), get))
+            made.append(Page(below + path, get))
         if post is not None:
-            made.append(Page(address(path), post, "POST"))
+            made.append(Page(below + path, post, "POST"))
     return tuple(made)

@@ -134,6 +134,9 @@ async def test_over_all_organizations_and_the_platforms_own(node: Node) -> None:
     one = await ops.get(page.links[own["id"]])
     assert one.facts()["Organization"] == "the platform"
     assert one.links[hook["id"]] == f"/console/platform/webhooks/{hook['id']}"
+    one = await ops.submit(one, "Cancel the job")
+    assert "being cancelled" in one.text
+    assert one.buttons == []
     one = await ops.get(f"/console/o/*/jobs/{job['id']}")
     assert (one.buttons, one.links["acme"]) == ([], f"{BASE}/{job['id']}")
 

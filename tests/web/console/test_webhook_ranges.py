@@ -47,7 +47,8 @@ async def test_named_events_and_what_has_arrived(node: Node, receiver: Receiver)
     await receiver.wait_for(3)
     await settled(node)
     ada = await inside(node, "operator")
-    page = await ada.get(f"{BASE}/{hook['id']}/again?event_ids={sent[0]}")
+    page = await ada.get(f"{BASE}/{hook['id']}/again?event_ids={sent[0]}&since=2026-01-02T03:04:05.678Z")
+    assert page.fields("Count")["since"] == "2026-01-02T03:04:05"
     assert page.fields("Count")["event_ids"] == sent[0], "as a link may say it"
     page = await ada.submit(page, "Count")
     assert page.said("said") == "Matched: 0 events."

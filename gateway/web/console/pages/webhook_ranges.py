@@ -41,6 +41,7 @@ async def ranges(visit: Visit) -> Shown:
     hooks = Hooks(visit)
     hooks.require("redeliver")
     texts = {name: visit.query.get(name, "") for name in FIELDS["redeliver"]}
+    texts |= {name: texts[name][:19].removesuffix("Z") for name in ("since", "until")}
     return await _shown(hooks, {"redeliver": texts})
 
 
