@@ -16,6 +16,6 @@ a template is escaped. Nobody needs JavaScript; none but ours runs.
     files       style and script
     hooks       whose webhooks a page is about: an organization's, or the platform's own
     webhook_fields  the form of a webhook, and what it asks of the API
-    hours       what came of attempts by the hour, as a drawing
+    bars        what came of attempts by the hour, as a drawing
     pages/      the pages, a module for each noun
 """

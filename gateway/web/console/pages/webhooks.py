@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from gateway.web.console import hours
+from gateway.web.console import bars
 from gateway.web.console.hooks import CORRECTABLE, Hooks, pages
 from gateway.web.console.page import Shown, Visit
 
@@ -28,7 +28,7 @@ async def one(visit: Visit) -> Shown:
     stats = await hooks.ask("stats", hooks.id, query={"window": window})
     deliveries = await hooks.ask("deliveries", hooks.id, query={"limit": NEWEST})
     values = {
-        "hooks": hooks, "hook": hook, "stats": stats, "drawing": hours.drawing(stats), "window": window,
+        "hooks": hooks, "hook": hook, "stats": stats, "drawing": bars.drawing(stats), "window": window,
         "windows": WINDOWS, "deliveries": deliveries["data"],
     }  # fmt: skip
     return Shown("webhook.html", values)

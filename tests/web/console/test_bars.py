@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.web.console import hours
-from gateway.web.console.hours import BOTTOM, HEIGHT, LEAST_HEIGHT, LEFT, RIGHT, TOP, drawing
+from gateway.web.console import bars
+from gateway.web.console.bars import BOTTOM, HEIGHT, LEAST_HEIGHT, LEFT, RIGHT, TOP, drawing
 
 BEGIN = datetime(2026, 11, 20, 21, tzinfo=UTC)
 
@@ -92,7 +92,7 @@ def test_everything_stands_inside_and_nothing_over_another(counts: list[tuple[in
 
 @given(st.integers(0, 10**9))
 def test_the_scale_is_round_and_has_a_whole_middle(most: int) -> None:
-    top = hours._ceiling(most)
+    top = bars._ceiling(most)
     assert top >= most
     assert top % 2 == 0
     assert top <= max(2, 2 * most)
