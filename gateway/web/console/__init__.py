@@ -17,5 +17,8 @@ a template is escaped. Nobody needs JavaScript; none but ours runs.
     causes      what an attempt ended with, in words
     drawing     templates, and how values are written in them
     files       style and script
+    hooks       whose webhooks a page is about: an organization's, or the platform's own
+    webhook_fields  the form of a webhook, and what it asks of the API
+    bars        what came of attempts by the hour, as a drawing
     pages/      the pages, a module for each noun
 """

@@ -26,7 +26,7 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters.update(when=when, ago=ago, number=number, percent=percent, ms=ms, pretty=pretty)
+    made.filters.update(when=when, ago=ago, number=number, percent=percent, ms=ms, span=span, pretty=pretty)
     made.globals.update(once=once, file=address, place_of=place_of)
     return made
 
@@ -59,6 +59,12 @@ def ago(text: str | None, now: int) -> str:
     size, unit = next(found for found in _UNITS if abs(seconds) >= found[0])
     count = abs(seconds) // size
     return f"{count} {unit} ago" if seconds > 0 else f"in {count} {unit}"
+
+
+def span(seconds: int) -> str:
+    """A length of time by the largest unit that leaves nothing over."""
+    size, unit = next(found for found in _UNITS if seconds % found[0] == 0)
+    return f"{seconds // size:,} {unit}"
 
 
 def number(value: int | None) -> str:

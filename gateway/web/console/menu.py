@@ -6,8 +6,10 @@ from typing import Final
 
 MENU: Final = (
     ("", "Overview", "listWebhooks"),
+    ("webhooks", "Webhooks", "listWebhooks"),
     ("deliveries", "Deliveries", "listDeliveries"),
     ("events", "Events", "listEvents"),
+    ("jobs", "Jobs", "listJobs"),
     ("callers", "Callers", "getCallerDial"),
     ("keys", "Keys", "listKeys"),
     ("audit", "Audit log", "listAudit"),

@@ -11,9 +11,14 @@ from gateway.web.console.pages import (
     delivery,
     event,
     events,
+    jobs,
     keys,
     overview,
     start,
+    webhook_deeds,
+    webhook_form,
+    webhook_ranges,
+    webhooks,
 )
 
 PAGES: tuple[Page, ...] = (
@@ -27,4 +32,9 @@ PAGES: tuple[Page, ...] = (
     *keys.PAGES,
     *console_links.PAGES,
     *audit.PAGES,
+    *webhook_form.PAGES,
+    *webhooks.PAGES,
+    *webhook_deeds.PAGES,
+    *webhook_ranges.PAGES,
+    *jobs.PAGES,
 )
