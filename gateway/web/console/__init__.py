@@ -13,6 +13,8 @@ a template is escaped. Nobody needs JavaScript; none but ours runs.
     asking      operations of the API, asked by pages
     around      headers and addresses; problems as pages
     drawing     templates, and how values are written in them
+    dial        the deadline dial as a drawing
+    hours       hourly counts as a drawing
     files       style and script
     pages/      the pages, a module for each noun
 """

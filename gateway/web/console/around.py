@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlencode, urlsplit
 
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
 
 from gateway.domain.console import form_token
 from gateway.errors import Problem
 from gateway.web.call import Services
 from gateway.web.console.asking import Asking
 from gateway.web.console.drawing import draw
-from gateway.web.console.page import Shown, Visit
+from gateway.web.console.page import Download, Shown, Visit
 from gateway.web.console.said import SAID
 
 START: Final = "/console"
@@ -74,6 +74,10 @@ class Surroundings:
         if problem.retry_after is not None:
             response.headers["Retry-After"] = str(max(1, math.ceil(problem.retry_after)))
         return response
+
+    def file(self, found: Download) -> Response:
+        kept = {"Content-Disposition": f'attachment; filename="{found.name}"'}
+        return StreamingResponse(found.pieces, headers=HEADERS | kept, media_type=found.kind)
 
     def onward(self, to: str) -> Response:
         return RedirectResponse(to, 303, HEADERS)

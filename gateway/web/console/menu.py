@@ -7,4 +7,7 @@ from typing import Final
 MENU: Final = (
     ("", "Overview", "listWebhooks"),
     ("callers", "Callers", "getCallerDial"),
+    ("connectors", "Connectors", "listConnectors"),
+    ("contacts", "Contacts", "listContacts"),
+    ("settings", "Settings", "getOrganization"),
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 from urllib.parse import quote, urlencode
@@ -10,7 +10,7 @@ from urllib.parse import quote, urlencode
 from starlette.datastructures import QueryParams
 
 from gateway.web.auth import Principal
-from gateway.web.console.asking import Asking
+from gateway.web.console.asking import Asking, File
 from gateway.web.console.forms import Form
 from gateway.web.console.menu import MENU
 
@@ -30,6 +30,16 @@ class Onward:
 
     to: str
     said: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Download:
+    """A file to be kept: its pieces, its media type, and the name that the browser proposes (of letters,
+    digits, dots and dashes)."""
+
+    pieces: AsyncIterator[bytes]
+    kind: str
+    name: str
 
 
 @dataclass(slots=True)
@@ -56,13 +66,19 @@ class Visit:
         *,
         path: Mapping[str, str] | None = None,
         query: Mapping[str, str | None] | None = None,
-        body: Mapping[str, Any] | None = None,
+        body: Mapping[str, Any] | File | None = None,
         org_id: str | None = None,
         raw: Sequence[str] = (),
     ) -> Any:
         """What the operation answers, JSON decoded, its fields named by `raw` as bytes; parameters that are
         None or empty are left out. Raises the operation's Problem."""
         return await self.asking.ask(self, operation_id, path or {}, query or {}, body, org_id, raw)
+
+    async def stream(
+        self, operation_id: str, kind: str, query: Mapping[str, str | None] | None = None
+    ) -> AsyncIterator[bytes]:
+        """The pieces of the operation's export, as this media type. Raises its Problem."""
+        return await self.asking.stream(self, operation_id, kind, query or {})
 
     def may(self, operation_id: str) -> bool:
         """Whether whoever is inside has the rights for this operation."""
@@ -91,7 +107,7 @@ class Visit:
         return "platform" if self.principal.platform else (self.principal.role or "")
 
 
-Handler = Callable[[Visit], Awaitable[Shown | Onward]]
+Handler = Callable[[Visit], Awaitable[Shown | Onward | Download]]
 
 
 @dataclass(frozen=True, slots=True)

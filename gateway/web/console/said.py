@@ -7,5 +7,13 @@ from typing import Final
 
 SAID: Final[Mapping[str, str]] = {
     "signed_out": "You are signed out.",
+    "connector_created": "The connector is registered.",
+    "connector_changed": "The connector is changed.",
+    "connector_rotated": "The connector has the secret that you brought along.",
+    "connector_enabled": "The connector is enabled.",
+    "connector_disabled": "The connector is disabled.",
+    "connector_rotation_finished": "The rotation is over: the new secret alone counts.",
+    "connector_deleted": "The connector is deleted.",
+    "connector_ordered": "It is ordered, and goes on by itself.",
     "over": "You were signed out: the session is over, or its key does not count any more.",
 }

@@ -28,7 +28,7 @@ from gateway.web.console.around import HEADERS, START, Surroundings
 from gateway.web.console.asking import Asking
 from gateway.web.console.files import all_files
 from gateway.web.console.forms import Form, check_token, read_form
-from gateway.web.console.page import Onward, Page, Shown, Visit
+from gateway.web.console.page import Download, Onward, Page, Shown, Visit
 from gateway.web.console.pages import PAGES
 from gateway.web.console.ways_in import WaysIn
 
@@ -116,12 +116,14 @@ class _Pages:
             request.scope.get("client"), self._around.asking,
         )  # fmt: skip
 
-    def _shown(self, found: Shown | Onward, visit: Visit) -> Response:
+    def _shown(self, found: Shown | Onward | Download, visit: Visit) -> Response:
         if isinstance(found, Onward):
             to = found.to
             if found.said is not None:
                 to += f"{'&' if '?' in to else '?'}said={found.said}"
             return self._around.onward(to)
+        if isinstance(found, Download):
+            return self._around.file(found)
         return self._around.page(found, visit)
 
     def _to_sign_in(self, request: Request, token: str | None) -> Response:
