@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from gateway.egress import client
 from tests.support.databases import database_url
 
+if TYPE_CHECKING:
+    from playwright.async_api import Browser
 
-@pytest.fixture
+
+@pytest.fixture(scope="module")
 def anyio_backend() -> str:
     return "asyncio"
 
@@ -50,6 +53,26 @@ def sqlite_database(tmp_path: Path) -> Iterator[str]:
 def postgres_database(tmp_path: Path) -> Iterator[str]:
     with database_url("postgresql", tmp_path) as url:
         yield url
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Path:
+    from tests.support.browser import find_chromium  # Playwright is loaded only where a browser is asked for
+
+    found = find_chromium()
+    if found is None:
+        pytest.skip("no Chromium here")
+    return found
+
+
+@pytest.fixture(scope="module")
+async def browser(chromium: Path) -> AsyncIterator[Browser]:
+    """One process for a module, whose asynchronous tests therefore share an event loop. Each test opens a
+    context of its own: tests/support/browser.py."""
+    from tests.support.browser import running_browser
+
+    async with running_browser(chromium) as browser:
+        yield browser
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

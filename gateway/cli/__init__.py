@@ -8,7 +8,7 @@ A command is one function in a module named after its noun. Modules import click
     keys         the same; with --remote over the HTTP API
     events, webhooks, deliveries, history, jobs, platform,
     connectors, connector_calls, callers, contacts,
-    contact_files, backfills, organizations, audit           (through `connection`: the HTTP API)
+    contact_files, backfills, organizations, audit, console  (through `connection`: the HTTP API)
     signatures   sign, verify          listen   a local receiver
     output       tables and JSON       failures   errors, hints, exit statuses
     values       durations, headers, secrets       sources    connectors by name
@@ -26,6 +26,7 @@ from gateway.cli.backup import backup
 from gateway.cli.callers import callers
 from gateway.cli.connection import JSON_WANTED
 from gateway.cli.connector_calls import connectors
+from gateway.cli.console import console
 from gateway.cli.contacts import contacts
 from gateway.cli.deliveries import deliveries
 from gateway.cli.events import events
@@ -89,6 +90,7 @@ for command in (
     organizations,
     erasures,
     audit,
+    console,
     listen,
     sign,
     verify,

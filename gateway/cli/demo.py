@@ -28,6 +28,8 @@ _EXAMPLES: Final = """
 [bold]The gateway is still running.[/] Ctrl-C ends it and removes its directory.
 
   gateway    {gateway}  (process {pid})
+  console    {console}
+  callers    {callers}  (the console of the organization with the CRM; each link opens once, within an hour)
   receiver   {receiver}
   log        {log}
 
@@ -98,9 +100,13 @@ def _tell(console: Console, story: Story, gateway: ChildGateway, receiver: Recei
 
 
 def _stay(console: Console, story: Story, gateway: ChildGateway, receiver: Receiver) -> None:
+    from gateway.demo.crm import ORG as CRM_ORG
+
     text = _EXAMPLES.format(
-        gateway=gateway.url, pid=gateway.pid, receiver=receiver.url, log=gateway.log, key=story.keys["admin"]
-    )
+        gateway=gateway.url, pid=gateway.pid, console=story.console_link(),
+        callers=story.console_link(CRM_ORG), receiver=receiver.url,
+        log=gateway.log, key=story.keys["admin"],
+    )  # fmt: skip
     console.print(text, soft_wrap=True)
 
     def tell(arrival: Arrival) -> None:

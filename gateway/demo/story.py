@@ -41,6 +41,12 @@ class Story:
                 made = platform.create_key(org_id=ORG, role=role, name=f"demo {role}")
                 self.keys[role] = str(made["key"])
 
+    def console_link(self, org_id: str = ORG) -> str:
+        """A way into the console of an organization."""
+        with Client(self._gateway.url, self.keys["platform"], org=org_id) as platform:
+            made = platform.create_console_link(role="admin", actor="the demonstration", expires_in=3_600)
+        return made["url"]
+
     def register_webhook(self) -> None:
         with self._client("admin") as admin:
             made = admin.create_webhook(

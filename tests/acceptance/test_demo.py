@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from gateway.client import GatewayClient
@@ -140,6 +141,12 @@ def test_kept_running_until_it_is_stopped(place: Path, number: signal.Signals, s
         url = _found(r"export HUM_GATEWAY_URL=(\S+)", told)
         key = _found(r"export HUM_GATEWAY_KEY=(\S+)", told)
         child = int(_found(r"\(process (\d+)\)", told))
+        with httpx.Client(base_url=url, follow_redirects=True) as browser:
+            link = _found(r"console +(\S+)", told)
+            assert browser.get(link).status_code == 200
+            page = browser.post("/console/enter", data={"link": link.rpartition("/")[2]})
+            assert "the demonstration" in page.text
+            assert "Sign out" in page.text
         with GatewayClient(url, key) as client:
             sent = client.send_event("sms.received", b'{"body": "Hello"}')
         assert "verified twice" in _read_until(process, sent["id"])

@@ -79,6 +79,15 @@ def test_keys_and_what_they_may(client: Driver, connect: Connect, served: Served
     assert str(caught.value.request_id).startswith("req_")
 
 
+def test_a_link_into_the_console(client: Driver) -> None:
+    made = client.do(lambda c: c.create_console_link(role="viewer", actor="Ada", expires_in=60))
+    assert made["url"].startswith("http://")
+    assert (made["role"], made["actor"]) == ("viewer", "Ada")
+    with pytest.raises(InvalidRequestError) as caught:
+        client.do(lambda c: c.create_console_link(role="viewer", actor="Ada", expires_in=1))
+    assert [item["field"] for item in caught.value.details] == ["expires_in"]
+
+
 def test_the_catalogue_and_the_state(client: Driver) -> None:
     assert "call.completed" in [kind["name"] for kind in client.do(lambda c: c.event_types())]
     assert client.do(lambda c: c.status())["ready"] is True

@@ -1,12 +1,12 @@
-"""A gateway of the test's own process behind real HTTP on loopback, for clients that block: it runs in a
-thread with an event loop of its own."""
+"""A gateway of the test's own process behind real HTTP on loopback: `served_node` in the test's event loop;
+`serving`, for clients that block, in a thread with an event loop of its own."""
 
 from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -25,6 +25,22 @@ class Served:
     def run(self, work: Coroutine[Any, Any, T], timeout: float = 30) -> T:
         """Does `work` in the gateway's loop."""
         return asyncio.run_coroutine_threadsafe(work, self.loop).result(timeout)
+
+
+@asynccontextmanager
+async def served_node(node: Node) -> AsyncIterator[str]:
+    """The base URL of a node that runs already, on a free port. The end waits up to 5 s for open streams: let
+    the client's end come before."""
+    sock = bind_tcp("127.0.0.1", 0)
+    host, port = sock.getsockname()
+    node.gateway.listeners.add((host, port))
+    server = make_server(node.gateway.app)
+    running = asyncio.create_task(server.serve(sockets=[sock]))
+    try:
+        yield f"http://{host}:{port}"
+    finally:
+        server.should_exit = True
+        await running
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""API keys, of organizations and of the platform."""
+"""API keys, of organizations and of the platform, and links into the console."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Unpack
 
 from gateway.client.call import call, listing
 from gateway.client.request import Listing, Request, segment
-from gateway.client.types import ApiKey, KeySettings, NewApiKey
+from gateway.client.types import ApiKey, ConsoleLink, ConsoleLinkSettings, KeySettings, NewApiKey
 
 
 class KeyCalls:
@@ -34,3 +34,11 @@ class KeyCalls:
         client.revoke_key("key_01k9…")
         """
         return Request("DELETE", f"/api/keys/{segment(key_id)}")
+
+    @call
+    def create_console_link(self, **link: Unpack[ConsoleLinkSettings]) -> Request[ConsoleLink]:
+        """A link that lets somebody without a key into the organization's console, once.
+
+        client.create_console_link(role="operator", actor="Ada at the front desk")["url"]
+        """
+        return Request("POST", "/api/console-links", json=link)

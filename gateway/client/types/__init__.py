@@ -72,7 +72,14 @@ from gateway.client.types.history import (
     Stats,
     WebhookStats,
 )
-from gateway.client.types.keys import ApiKey, KeySettings, NewApiKey, Role
+from gateway.client.types.keys import (
+    ApiKey,
+    ConsoleLink,
+    ConsoleLinkSettings,
+    KeySettings,
+    NewApiKey,
+    Role,
+)
 from gateway.client.types.organizations import (
     AuditEntry,
     CallerFields,
@@ -133,6 +140,8 @@ __all__ = [
     "ConnectorRequestWithBodies",
     "ConnectorSettings",
     "ConnectorStats",
+    "ConsoleLink",
+    "ConsoleLinkSettings",
     "Contact",
     "ContactWords",
     "CreatedPlatformWebhook",

@@ -1,9 +1,9 @@
-"""API keys."""
+"""API keys, and links into the console."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, TypedDict
+from typing import Literal, Required, TypedDict
 
 Role = Literal["viewer", "operator", "admin"]
 
@@ -38,3 +38,21 @@ class KeySettings(TypedDict, total=False):
     role: Role | None
     expires_in: int | None
     name: str
+
+
+class ConsoleLink(TypedDict):
+    """A link into the console, which opens once."""
+
+    url: str
+    org_id: str
+    role: Role
+    actor: str
+    expires_at: str
+
+
+class ConsoleLinkSettings(TypedDict, total=False):
+    """Who is to enter, with which rights, and for how many seconds the link opens."""
+
+    role: Required[Role]
+    actor: Required[str]
+    expires_in: int

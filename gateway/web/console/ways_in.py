@@ -40,7 +40,7 @@ class WaysIn:
             Route("/sign-in", self._guarded(self._form), methods=["GET"]),
             Route("/sign-in", self._guarded(self._sign_in), methods=["POST"]),
             Route("/enter/{link}", self._guarded(self._link), methods=["GET"]),
-            Route("/enter/{link}", self._guarded(self._enter), methods=["POST"]),
+            Route("/enter", self._guarded(self._enter), methods=["POST"]),
             Route("/sign-out", self._guarded(self._sign_out), methods=["POST"]),
         ]
 
@@ -74,10 +74,8 @@ class WaysIn:
         return self._around.html("enter.html", link=request.path_params["link"])
 
     async def _enter(self, request: Request) -> Response:
-        await read_form(request, self._around.services)
-        token = await self._door.enter_by_link(
-            request.path_params["link"][:LONGEST_KEY], audit.address(request.scope)
-        )
+        form = await read_form(request, self._around.services)
+        token = await self._door.enter_by_link(form.get("link")[:LONGEST_KEY], audit.address(request.scope))
         return self._inside(request, token, "")
 
     async def _sign_out(self, request: Request) -> Response:
