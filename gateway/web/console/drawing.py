@@ -25,7 +25,7 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters.update(when=when, ago=ago, number=number, percent=percent, ms=ms, pretty=pretty)
+    made.filters.update(when=when, ago=ago, number=number, percent=percent, ms=ms, pretty=pretty, age=age)
     made.globals.update(once=once, file=address)
     return made
 
@@ -58,6 +58,14 @@ def ago(text: str | None, now: int) -> str:
     size, unit = next(found for found in _UNITS if abs(seconds) >= found[0])
     count = abs(seconds) // size
     return f"{count} {unit} ago" if seconds > 0 else f"in {count} {unit}"
+
+
+def age(seconds: int | None) -> str:
+    """For how long something is known, by its largest unit."""
+    if seconds is None:
+        return "–"
+    size, unit = next((found for found in _UNITS if seconds >= found[0]), _UNITS[-1])
+    return f"{seconds // size} {unit}"
 
 
 def number(value: int | None) -> str:

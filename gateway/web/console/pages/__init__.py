@@ -3,7 +3,19 @@
 from __future__ import annotations
 
 from gateway.web.console.page import Page
-from gateway.web.console.pages import callers, connector_acts, connector_calls, connectors, overview, start
+from gateway.web.console.pages import (
+    callers,
+    connector_acts,
+    connector_calls,
+    connectors,
+    contact_acts,
+    contact_files,
+    contacts,
+    erasures,
+    overview,
+    settings,
+    start,
+)
 
 PAGES: tuple[Page, ...] = (
     *start.PAGES,
@@ -12,4 +24,10 @@ PAGES: tuple[Page, ...] = (
     *connectors.PAGES,
     *connector_acts.PAGES,
     *connector_calls.PAGES,
+    *contacts.PAGES,
+    *contact_acts.PAGES,
+    *contact_files.PAGES,
+    *contacts.LAST,
+    *erasures.PAGES,
+    *settings.PAGES,
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from gateway.errors import InvalidRequest, Problem
 from gateway.web.console.forms import moment
@@ -10,7 +10,7 @@ from gateway.web.console.page import Page, Shown, Visit
 
 KINDS: Final = ("lookup", "create", "ping", "changes")
 RESULTS: Final = ("succeeded", "failed")
-_NOTHING: Final = {"data": [], "next_cursor": None, "searched_until": None}
+_NOTHING: Final[dict[str, Any]] = {"data": [], "next_cursor": None, "searched_until": None}
 
 
 async def log(visit: Visit) -> Shown:
