@@ -67,8 +67,8 @@ async def names_of_connectors(visit: Visit) -> dict[str, str]:
 
 
 def rows(contact: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Every value that is there: what it is called, and for how long it is known from where; what a person has
-    said of it stands beside it."""
+    """Every value that is there: what it is called, from where and for how long it is known; what a person
+    has said of it stands beside it."""
     said = contact["overrides"]
     found = [_row(contact, name, title, contact[name], said) for name, title in FIELDS]
     found += [_row(contact, f"fields.{name}", name, value, said) for name, value in contact["fields"].items()]

@@ -1,5 +1,5 @@
-"""The organization's settings: how long things are kept, its numbers, what agents are told of callers, look-ups
-of numbers; and erasing all of it.
+"""The organization's settings: how long things are kept, its numbers, what agents are told of callers,
+look-ups of numbers; and erasing all of it.
 
 Each group is a form of its own, and its order a merge patch of nothing else.
 """
