@@ -22,6 +22,7 @@ SAID: Final[Mapping[str, str]] = {
     "contact_merged": "The two are one contact.",
     "contact_deleted": "The contact is deleted.",
     "person_erased": "The person is erased: nothing here names their numbers any more.",
+    "backfill_ordered": "It is ordered, and goes on by itself.",
     "settings_kept": "The settings are kept.",
     "organization_erased": "The organization is erased.",
     "over": "You were signed out: the session is over, or its key does not count any more.",

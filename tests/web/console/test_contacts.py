@@ -152,6 +152,27 @@ async def test_a_file_is_looked_at_before_it_is_brought_in(node: Node, ada: Visi
     assert file.text.splitlines()[1].startswith('+13175550142,"Ada, Example"')
 
 
+async def test_a_backfill_is_ordered_at_the_price_that_was_shown(node: Node, ada: Visitor) -> None:
+    await put(node, PHONE, name="Ada Example")
+    async with Receiver() as receiver:
+        crm = Crm(receiver)
+        await crm.join(node)
+        page = await ada.get(f"{AT}/backfill")
+        page = await ada.send(page, "How many, and for how much?")
+        assert "matched: 1 numbers, for about 0.00 USD" in page.text
+        assert (await node.call("GET", "/api/jobs")).json()["data"] == []
+        page = await ada.send(page, "Ask for them, for 0.00 USD")
+        assert "It is ordered" in page.text and "Backfill" in page.text
+        [request] = await receiver.wait_for(1)
+        assert request.json()["phone"] == PHONE
+    page = await ada.send(page, "How many, and for how much?", source="nobody")
+    assert page.status == 422 and "source" in page.text
+    page = await ada.post(
+        f"{AT}/backfill", page.form("Sign out").fields | {"source": "twilio", "confirm_cost": "9"}
+    )
+    assert page.status == 409 and "account" in page.text
+
+
 async def test_roles(node: Node) -> None:
     made = await put(node, PHONE, name="Ada Example", tags=["vip"])
     viewer = await sign_in(node, await node.new_key("viewer"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from gateway.web.console.page import Page
 from gateway.web.console.pages import (
+    backfills,
     callers,
     connector_acts,
     connector_calls,
@@ -27,6 +28,7 @@ PAGES: tuple[Page, ...] = (
     *contacts.PAGES,
     *contact_acts.PAGES,
     *contact_files.PAGES,
+    *backfills.PAGES,
     *contacts.LAST,
     *erasures.PAGES,
     *settings.PAGES,
