@@ -122,7 +122,7 @@ async def test_a_person_is_erased_after_what_there_is_was_seen(node: Node, ada: 
     made = await put(node, PHONE, name="Ada Example")
     await node.send("sms.received", {"from": PHONE, "to": "+13175550100", "text": "hi", "id": "m1"})
     page = await ada.send(await ada.get(f"{AT}/{made['id']}"), "What would be erased?")
-    assert "matched: 1 events" in page.text and len(await book(node)) == 1
+    assert "matched: 1 event" in page.text and len(await book(node)) == 1
     page = await ada.send(page, "Erase for good", reason="asked to")
     assert "The person is erased" in page.text and "Payloads that are gone 1" in page.text
     assert await book(node) == []
@@ -159,7 +159,7 @@ async def test_a_backfill_is_ordered_at_the_price_that_was_shown(node: Node, ada
         await crm.join(node)
         page = await ada.get(f"{AT}/backfill")
         page = await ada.send(page, "How many, and for how much?")
-        assert "matched: 1 numbers, for about 0.00 USD" in page.text
+        assert "matched: 1 number, for about 0.00 USD" in page.text
         assert (await node.call("GET", "/api/jobs")).json()["data"] == []
         page = await ada.send(page, "Ask for them, for 0.00 USD")
         assert "It is ordered" in page.text and "Backfill" in page.text
