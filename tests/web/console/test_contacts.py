@@ -62,6 +62,13 @@ async def test_somebody_is_added_found_and_changed(node: Node, ada: Visitor) -> 
     [changed] = await book(node)
     assert (changed["name"], changed["tags"], changed["email"]) == ("Ada Example", ["vip"], "ada@example.com")
     assert changed["company"] == "Meanwhile Ltd", "what the form did not change stays"
+    page = await ada.get(page.links["Edit"])
+    page = await ada.send(page, "Save", email="", notes="", company="x" * 201)
+    assert page.status == 422 and "company" in page.text
+    page = await ada.send(page, "Save", company="")
+    [changed] = await book(node)
+    assert (changed["email"], changed["notes"], changed["company"]) == (None, None, None)
+    assert changed["name"] == "Ada Example", "what is emptied is taken back, and nothing else"
     assert "vip" in (await ada.get(AT, tag="vip")).links
     assert "No contact has this tag" in (await ada.get(AT, tag="other")).text
     page = await ada.send(await ada.get(AT), "Search", q="Nobody Such")
@@ -100,6 +107,7 @@ async def test_what_people_say_is_seen_and_taken_back(node: Node, ada: Visitor) 
         receiver.respond(500, path="/crm/contacts/lookup")
         page = await ada.send(page, "What an agent would be told")
         assert "Ada of the CRM" in page.text
+        assert page.links["The contact in the book"] == f"{AT}/{made['id']}"
         page = await ada.send(await ada.get(f"{AT}/{made['id']}"), "Ask every source now")
         assert "Not everybody has answered" in page.text and "http status" in page.text
 
