@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from gateway.errors import InvalidRequest, Problem
+from gateway.web.auth import ALL_ORGS
 from gateway.web.console.asking import File
 from gateway.web.console.page import Download, Page, Shown, Visit
+from gateway.web.exports import CSV, LINES
 
-CSV = "text/csv"
+_KINDS: Final = {"csv": CSV, "ndjson": LINES}
 
 
 async def form(visit: Visit) -> Shown:
@@ -28,8 +30,11 @@ async def bring_in(visit: Visit) -> Shown:
 
 
 async def export(visit: Visit) -> Download:
-    pieces = await visit.stream("listContacts", CSV, {"tag": visit.query.get("tag")})
-    return Download(pieces, CSV, f"contacts-{'all' if visit.org_id == '*' else visit.org_id}.csv")
+    """All contacts, or those with a tag: as CSV, or as an object for each line."""
+    ending = "ndjson" if visit.query.get("format") == "ndjson" else "csv"
+    pieces = await visit.stream("listContacts", _KINDS[ending], {"tag": visit.query.get("tag")})
+    name = "all" if visit.org_id == ALL_ORGS else visit.org_id
+    return Download(pieces, _KINDS[ending], f"contacts-{name}.{ending}")
 
 
 def _shown(report: Any, problem: Problem | None) -> Shown:
@@ -40,5 +45,5 @@ def _shown(report: Any, problem: Problem | None) -> Shown:
 PAGES = (
     Page("/o/{org}/contacts/import", form),
     Page("/o/{org}/contacts/import", bring_in, "POST"),
-    Page("/o/{org}/contacts/export.csv", export),
+    Page("/o/{org}/contacts/export", export),
 )
