@@ -4,7 +4,8 @@ request, but for the socket."""
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode
 
 import msgspec
@@ -19,6 +20,17 @@ from gateway.web.operation import Endpoint, Operation
 
 if TYPE_CHECKING:
     from gateway.web.console.page import Visit
+
+
+_JSON: Final = b"application/json"
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A body that is no JSON but a file of this media type."""
+
+    content: bytes
+    kind: str
 
 
 class Asking:
@@ -43,14 +55,15 @@ class Asking:
         operation_id: str,
         path: Mapping[str, str],
         query: Mapping[str, str | None],
-        body: Mapping[str, Any] | None,
+        body: Mapping[str, Any] | File | None,
         org_id: str | None,
         raw: Sequence[str],
     ) -> Any:
         """The operation's answer, JSON decoded (None without content); its fields named by `raw` as the JSON
         that they are, byte for byte. Raises its Problem."""
-        scope = _scope(visit, self._operations[operation_id], path, query, org_id or visit.org_id)
-        answer = await self._answer(operation_id, scope, b"" if body is None else msgspec.json.encode(body))
+        content, kind = _written(body)
+        scope = _scope(visit, self._operations[operation_id], path, query, org_id or visit.org_id, kind)
+        answer = await self._answer(operation_id, scope, content)
         if answer.status == 204:
             return None
         return _decoded(answer.raw if answer.raw is not None else msgspec.json.encode(answer.content), raw)
@@ -64,20 +77,27 @@ class Asking:
         path: Mapping[str, str],
     ) -> AsyncIterator[bytes]:
         """The pieces of the operation's export, as this media type. Raises its Problem."""
-        scope = _scope(visit, self._operations[operation_id], path, query, visit.org_id)
-        scope["headers"].append((b"accept", kind.encode()))
+        operation = self._operations[operation_id]
+        scope = _scope(visit, operation, path, query, visit.org_id, _JSON, accept=kind)
         answer = await self._answer(operation_id, scope, b"")
-        assert answer.stream is not None, f"{operation_id} has no export as {kind}"
+        assert answer.stream is not None, f"{operation_id} exports nothing"
         return answer.stream
 
-    async def _answer(self, operation_id: str, scope: Scope, body: bytes) -> Answer:
+    async def _answer(self, operation_id: str, scope: Scope, content: bytes) -> Answer:
         request_id = new_id("req", self._clock.now())
         try:
-            return await self._endpoints[operation_id].answer(scope, _receiver(body), request_id)
+            return await self._endpoints[operation_id].answer(scope, _receiver(content), request_id)
         except Problem as problem:
             if problem.status == 403:
                 audit.refused(self._operations[operation_id], scope, problem, request_id)
             raise
+
+
+def _written(body: Mapping[str, Any] | File | None) -> tuple[bytes, bytes]:
+    """The body's bytes and media type."""
+    if isinstance(body, File):
+        return body.content, body.kind.encode()
+    return b"" if body is None else msgspec.json.encode(body), _JSON
 
 
 def _decoded(content: bytes, raw: Sequence[str]) -> Any:
@@ -95,9 +115,11 @@ def _scope(
     path: Mapping[str, str],
     query: Mapping[str, str | None],
     org_id: str | None,
+    content_type: bytes,
+    accept: str = "application/json",
 ) -> Scope:
     """The request as a server would hand it over."""
-    headers = [(b"content-type", b"application/json")]
+    headers = [(b"content-type", content_type), (b"accept", accept.encode())]
     if visit.principal.platform and org_id is not None:
         headers.append((b"x-hum-org", org_id.encode()))
     once = visit.form.get("once")

@@ -56,14 +56,22 @@ class Drawing:
 
 def drawing(dial: Mapping[str, Any]) -> Drawing:
     """Of what `getCallerDial` answers. Whoever was asked about nobody has no line."""
-    curves = [("all together", dial)]
-    curves += [(connector["name"], connector) for connector in dial["connectors"]]
+    return _drawing([("all together", dial), *((one["name"], one) for one in dial["connectors"])])
+
+
+def drawing_of(connector: Mapping[str, Any]) -> Drawing:
+    """Of one connector's part of that answer alone."""
+    return _drawing([(connector["name"], connector)])
+
+
+def _drawing(curves: Sequence[tuple[str, Mapping[str, Any]]]) -> Drawing:
+    """The first curve is the whole: the marks are its own."""
     return Drawing(
         levels=[(_y(level / 4), f"{level * 25} %") for level in range(5)],
         times=[(_x(at), f"{at:,} ms") for at in (0, 300, *MARKED, 1_500)],
         marks=[
             Mark(_x(at["deadline_ms"]), at["deadline_ms"], at["share"])
-            for at in dial["deadlines"]
+            for at in curves[0][1]["deadlines"]
             if at["deadline_ms"] in MARKED
         ],
         lines=[_line(name, curve, place) for place, (name, curve) in enumerate(curves) if curve["callers"]],

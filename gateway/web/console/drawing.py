@@ -26,7 +26,9 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters.update(when=when, ago=ago, number=number, percent=percent, ms=ms, span=span, pretty=pretty)
+    made.filters.update(
+        when=when, ago=ago, number=number, percent=percent, ms=ms, span=span, age=age, pretty=pretty
+    )
     made.globals.update(once=once, file=address, place_of=place_of)
     return made
 
@@ -65,6 +67,14 @@ def span(seconds: int) -> str:
     """A length of time by the largest unit that leaves nothing over."""
     size, unit = next(found for found in _UNITS if seconds % found[0] == 0)
     return f"{seconds // size:,} {unit}"
+
+
+def age(seconds: int | None) -> str:
+    """For how long something is known, by its largest unit."""
+    if seconds is None:
+        return "–"
+    size, unit = next((found for found in _UNITS if seconds >= found[0]), _UNITS[-1])
+    return f"{seconds // size} {unit}"
 
 
 def number(value: int | None) -> str:

@@ -11,6 +11,9 @@ MENU: Final = (
     ("events", "Events", "listEvents"),
     ("jobs", "Jobs", "listJobs"),
     ("callers", "Callers", "getCallerDial"),
+    ("contacts", "Contacts", "listContacts"),
+    ("connectors", "Connectors", "listConnectors"),
+    ("settings", "Settings", "getOrganization"),
     ("keys", "Keys", "listKeys"),
     ("audit", "Audit log", "listAudit"),
 )

@@ -10,7 +10,7 @@ from urllib.parse import quote, urlencode
 from starlette.datastructures import QueryParams
 
 from gateway.web.auth import Principal
-from gateway.web.console.asking import Asking
+from gateway.web.console.asking import Asking, File
 from gateway.web.console.forms import Form
 from gateway.web.console.menu import MENU
 
@@ -66,7 +66,7 @@ class Visit:
         *,
         path: Mapping[str, str] | None = None,
         query: Mapping[str, str | None] | None = None,
-        body: Mapping[str, Any] | None = None,
+        body: Mapping[str, Any] | File | None = None,
         org_id: str | None = None,
         raw: Sequence[str] = (),
     ) -> Any:
