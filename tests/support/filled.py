@@ -28,6 +28,7 @@ class Filling:
         self.node = node
         self.fields: Counter[str] = Counter()
         self.refused: Counter[str] = Counter()
+        self.erasure = ""  # the job's id
 
     async def write(self, method: str, path: str, body: dict[str, Any], **odd: Any) -> Any:
         """`odd` are the fields with scripts; without those that are refused it is tried again."""
@@ -115,7 +116,13 @@ async def _around(filling: Filling, scripts: Sequence[str]) -> None:
         )
     template = "{{name}} " + ALL.replace("{", "").replace("}", "")[:900]
     await filling.write("PATCH", f"/api/organizations/{ORG}", {}, context_template=template)
-    await filling.write("POST", "/api/erasures", {"phone": "+13175559999"}, reason=scripts[0])
+    erasure = await filling.write("POST", "/api/erasures", {"phone": "+13175559999"}, reason=scripts[0])
+    filling.erasure = erasure["id"]
+    made = await node.call(
+        "POST", "/api/platform/webhooks", org=None,
+        json={"url": "https://example.com/x", "events": ["webhook.failing"], "description": scripts[0]},
+    )  # fmt: skip
+    assert made.status_code == 201, made.text
 
 
 def _quoted(text: str) -> str:
