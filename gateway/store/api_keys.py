@@ -6,7 +6,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.store.page import PageQuery, paged
@@ -88,11 +88,13 @@ async def revoke_all(tx: Transaction, org_id: str, now: int) -> None:
 
 
 async def revoke(tx: Transaction, key_id: str, org_id: str | None, now: int, *, everywhere: bool) -> bool:
-    """False when there is no such key (of that organization)."""
+    """False when there is no such key (of that organization). One that was revoked before stays so since
+    then."""
     statement = update(api_keys).where(api_keys.c.id == key_id)
     if not everywhere:
         statement = statement.where(api_keys.c.org_id == org_id)
-    result = await tx.conn.execute(statement.values(revoked_at=now).returning(api_keys.c.id))
+    since = func.coalesce(api_keys.c.revoked_at, now)
+    result = await tx.conn.execute(statement.values(revoked_at=since).returning(api_keys.c.id))
     tx.touch(None)
     return result.scalar_one_or_none() is not None
 

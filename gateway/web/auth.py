@@ -7,7 +7,7 @@ its scopes. The Unix socket beside a SQLite database is the operator: whoever ma
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from starlette.datastructures import Headers
@@ -27,13 +27,15 @@ _RANK: Final[Mapping[str, int]] = {role: rank for rank, role in enumerate((*ROLE
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """The caller. `org_id` and `role` of an organization's key; `scopes` of a platform key."""
+    """The caller. `org_id` and `role` of an organization's key; `scopes` of a platform key; `key` is the hash
+    of the API key that it all hangs on (None: no key is behind it)."""
 
     key_id: str
     org_id: str | None
     role: str | None
     scopes: frozenset[str]
     actor: str | None = None
+    key: bytes | None = field(default=None, repr=False)
 
     @property
     def platform(self) -> bool:
@@ -74,7 +76,7 @@ async def authenticate(
     if key is None or not key.valid(clock.now()):
         raise Unauthorized("the API key is unknown, revoked or expired")
     actor = _actor(headers) if key.org_id is None else None
-    return Principal(key.id, key.org_id, key.role, frozenset(key.scopes), actor)
+    return Principal(key.id, key.org_id, key.role, frozenset(key.scopes), actor, digest)
 
 
 def key_hash(headers: Headers) -> bytes | None:

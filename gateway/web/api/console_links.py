@@ -5,7 +5,7 @@ from __future__ import annotations
 from gateway.clock import format_time
 from gateway.domain.console import LONGEST_LINK_SECONDS, Entry, LinkCreate
 from gateway.manage import console
-from gateway.web import answers, auth
+from gateway.web import answers
 from gateway.web.api.keys import may_give_role
 from gateway.web.call import Answer, Call
 from gateway.web.operation import Operation
@@ -15,7 +15,7 @@ async def create_console_link(call: Call) -> Answer:
     request: LinkCreate = call.model
     may_give_role(call, request.role)
     services, principal, org_id = call.services, call.principal, call.the_org.id
-    entry = Entry(auth.key_hash(call.headers), principal.key_id, org_id, request.role, request.actor)
+    entry = Entry(principal.key, principal.key_id, org_id, request.role, request.actor)
     async with services.transaction() as tx:
         link, token = await console.make_link(tx, request, entry, services.clock.now())
     call.audit.details = {"role": request.role, "for": request.actor}

@@ -12,9 +12,15 @@ a template is escaped. Nobody needs JavaScript; none but ours runs.
     forms       what was filled in, and whether it may be believed
     asking      operations of the API, asked by pages
     around      headers and addresses; problems as pages
+    times       times as people type them
+    things      where a thing is looked at, from its id
+    causes      what an attempt ended with, in words
     drawing     templates, and how values are written in them
     dial        the deadline dial as a drawing
     hours       hourly counts as a drawing
     files       style and script
+    hooks       whose webhooks a page is about: an organization's, or the platform's own
+    webhook_fields  the form of a webhook, and what it asks of the API
+    bars        what came of attempts by the hour, as a drawing
     pages/      the pages, a module for each noun
 """

@@ -64,6 +64,13 @@ class Surroundings:
         }
         return HTMLResponse(draw(found.template, **values, **found.values), found.status, HEADERS)
 
+    def file(self, found: Download) -> Response:
+        """A file to be saved, never shown: it may hold what others have written."""
+        headers = HEADERS | {"Content-Disposition": f'attachment; filename="{found.name}"'}
+        if isinstance(found.pieces, bytes):
+            return Response(found.pieces, headers=headers, media_type=found.kind)
+        return StreamingResponse(found.pieces, headers=headers, media_type=found.kind)
+
     def problem(self, problem: Problem, request_id: str, visit: Visit | None = None) -> Response:
         """A problem as a page, with what there is to say of each field."""
         values = {"problem": problem, "request_id": request_id}
@@ -74,10 +81,6 @@ class Surroundings:
         if problem.retry_after is not None:
             response.headers["Retry-After"] = str(max(1, math.ceil(problem.retry_after)))
         return response
-
-    def file(self, found: Download) -> Response:
-        kept = {"Content-Disposition": f'attachment; filename="{found.name}"'}
-        return StreamingResponse(found.pieces, headers=HEADERS | kept, media_type=found.kind)
 
     def onward(self, to: str) -> Response:
         return RedirectResponse(to, 303, HEADERS)

@@ -69,11 +69,16 @@ class Asking:
         return _decoded(answer.raw if answer.raw is not None else msgspec.json.encode(answer.content), raw)
 
     async def stream(
-        self, visit: Visit, operation_id: str, kind: str, query: Mapping[str, str | None]
+        self,
+        visit: Visit,
+        operation_id: str,
+        kind: str,
+        query: Mapping[str, str | None],
+        path: Mapping[str, str],
     ) -> AsyncIterator[bytes]:
-        """The operation's export, as this media type. Raises its Problem."""
+        """The pieces of the operation's export, as this media type. Raises its Problem."""
         operation = self._operations[operation_id]
-        scope = _scope(visit, operation, {}, query, visit.org_id, _JSON, accept=kind)
+        scope = _scope(visit, operation, path, query, visit.org_id, _JSON, accept=kind)
         answer = await self._answer(operation_id, scope, b"")
         assert answer.stream is not None, f"{operation_id} exports nothing"
         return answer.stream

@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 from gateway.clock import parse_time
 from gateway.web.console.files import address
+from gateway.web.console.things import place_of
 
 _UNITS: Final = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 
@@ -25,8 +26,10 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters.update(when=when, ago=ago, number=number, percent=percent, ms=ms, pretty=pretty, age=age)
-    made.globals.update(once=once, file=address)
+    made.filters.update(
+        when=when, ago=ago, number=number, percent=percent, ms=ms, span=span, age=age, pretty=pretty
+    )
+    made.globals.update(once=once, file=address, place_of=place_of)
     return made
 
 
@@ -58,6 +61,12 @@ def ago(text: str | None, now: int) -> str:
     size, unit = next(found for found in _UNITS if abs(seconds) >= found[0])
     count = abs(seconds) // size
     return f"{count} {unit} ago" if seconds > 0 else f"in {count} {unit}"
+
+
+def span(seconds: int) -> str:
+    """A length of time by the largest unit that leaves nothing over."""
+    size, unit = next(found for found in _UNITS if seconds % found[0] == 0)
+    return f"{seconds // size:,} {unit}"
 
 
 def age(seconds: int | None) -> str:

@@ -6,8 +6,14 @@ from typing import Final
 
 MENU: Final = (
     ("", "Overview", "listWebhooks"),
+    ("webhooks", "Webhooks", "listWebhooks"),
+    ("deliveries", "Deliveries", "listDeliveries"),
+    ("events", "Events", "listEvents"),
+    ("jobs", "Jobs", "listJobs"),
     ("callers", "Callers", "getCallerDial"),
-    ("connectors", "Connectors", "listConnectors"),
     ("contacts", "Contacts", "listContacts"),
+    ("connectors", "Connectors", "listConnectors"),
     ("settings", "Settings", "getOrganization"),
+    ("keys", "Keys", "listKeys"),
+    ("audit", "Audit log", "listAudit"),
 )

@@ -34,10 +34,10 @@ class Onward:
 
 @dataclass(frozen=True, slots=True)
 class Download:
-    """A file to be kept: its pieces, its media type, and the name that the browser proposes (of letters,
-    digits, dots and dashes)."""
+    """A file to be kept: its bytes or its pieces as they come, its media type, and the name that the browser
+    proposes (of letters, digits, dots, dashes and underscores)."""
 
-    pieces: AsyncIterator[bytes]
+    pieces: AsyncIterator[bytes] | bytes
     kind: str
     name: str
 
@@ -75,10 +75,14 @@ class Visit:
         return await self.asking.ask(self, operation_id, path or {}, query or {}, body, org_id, raw)
 
     async def stream(
-        self, operation_id: str, kind: str, query: Mapping[str, str | None] | None = None
+        self,
+        operation_id: str,
+        kind: str,
+        query: Mapping[str, str | None] | None = None,
+        path: Mapping[str, str] | None = None,
     ) -> AsyncIterator[bytes]:
-        """The pieces of the operation's export, as this media type. Raises its Problem."""
-        return await self.asking.stream(self, operation_id, kind, query or {})
+        """The pieces of the operation's export, as this media type. Raises the operation's Problem."""
+        return await self.asking.stream(self, operation_id, kind, query or {}, path or {})
 
     def may(self, operation_id: str) -> bool:
         """Whether whoever is inside has the rights for this operation."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 from starlette.exceptions import HTTPException
@@ -89,7 +90,10 @@ class _Pages:
             if request.method == "POST":
                 visit.form = await read_form(request, services)
                 check_token(visit.form, token)
-            return self._shown(await page.handler(visit), visit)
+            found = await page.handler(visit)
+            if isinstance(found, Download) and request.method == "HEAD":  # which wants none of it
+                found = replace(found, pieces=b"")
+            return self._shown(found, visit)
         except Problem as problem:
             if problem.status >= 500:
                 log.warning("%s", problem.message, extra={"request": request_id, "error": problem.code})
@@ -117,13 +121,13 @@ class _Pages:
         )  # fmt: skip
 
     def _shown(self, found: Shown | Onward | Download, visit: Visit) -> Response:
+        if isinstance(found, Download):
+            return self._around.file(found)
         if isinstance(found, Onward):
             to = found.to
             if found.said is not None:
                 to += f"{'&' if '?' in to else '?'}said={found.said}"
             return self._around.onward(to)
-        if isinstance(found, Download):
-            return self._around.file(found)
         return self._around.page(found, visit)
 
     def _to_sign_in(self, request: Request, token: str | None) -> Response:

@@ -57,27 +57,28 @@ def kept(response: httpx.Response) -> bool:
     return response.headers["cache-control"] == "no-store"
 
 
-@pytest.mark.parametrize("page", PAGES, ids=named)
-async def test_without_a_session_every_page_leads_to_the_way_in(node: Node, page: Page) -> None:
+async def test_without_a_session_every_page_leads_to_the_way_in(node: Node) -> None:
     for cookie in (None, "nonsense", ""):
         visitor = Visitor(node)
         if cookie is not None:
             visitor.http.cookies.set("hum_console", cookie)
-        answer = await visitor.http.request(page.method, address(page), follow_redirects=False, headers=FORM)
-        assert (answer.status_code, kept(answer)) == (303, True)
-        assert answer.headers["location"].startswith("/console/sign-in")
+        for page in PAGES:
+            answer = await visitor.http.request(
+                page.method, address(page), follow_redirects=False, headers=FORM
+            )
+            assert (answer.status_code, kept(answer)) == (303, True), named(page)
+            assert answer.headers["location"].startswith("/console/sign-in"), named(page)
 
 
-@pytest.mark.parametrize("page", OF_ORGANIZATIONS, ids=named)
-async def test_nobody_gets_into_another_organization(ada: Visitor, page: Page) -> None:
-    answer = await ada.http.request(page.method, address(page, "other"), headers=FORM)
-    assert (answer.status_code, kept(answer)) == (404, True)
-    assert "there is no such organization here" in answer.text
+async def test_nobody_gets_into_another_organization(ada: Visitor) -> None:
+    for page in OF_ORGANIZATIONS:
+        answer = await ada.http.request(page.method, address(page, "other"), headers=FORM)
+        assert (answer.status_code, kept(answer)) == (404, True), named(page)
+        assert "there is no such organization here" in answer.text, named(page)
 
 
-@pytest.mark.parametrize("page", FORMS, ids=named)
 async def test_every_form_must_be_of_the_session(
-    node: Node, ada: Visitor, page: Page, monkeypatch: pytest.MonkeyPatch
+    node: Node, ada: Visitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def asked(*_: object) -> None:
         raise AssertionError("the form was believed")
@@ -86,21 +87,24 @@ async def test_every_form_must_be_of_the_session(
     token = (await ada.get(CALLERS)).form("Sign out").fields["token"]
     foreign = (await other.get(CALLERS)).form("Sign out").fields["token"]
     monkeypatch.setattr(Asking, "ask", asked)
-    for fields in ({}, {"token": ""}, {"token": foreign}, {"token": token[:-1]}, {"token": "ä"}):
-        found = await ada.post(address(page), fields or {"x": "y"})
-        assert (found.status, "not of your session" in found.text) == (403, True)
-    for headers in (
-        {"origin": "https://evil.test"},
-        {"origin": "null"},
-        {"origin": "http://gateway.test.evil.test"},
-        {"sec_fetch_site": "cross-site"},
-        {"sec_fetch_site": "same-site"},
-    ):
-        found = await ada.post(address(page), {"token": token}, **headers)
-        assert (found.status, "from another site" in found.text) == (403, True)
-    for kind in ("application/json", "multipart/form-data; boundary=x", "text/plain"):
-        answer = await ada.http.post(address(page), content=f"token={token}", headers={"content-type": kind})
-        assert answer.status_code == 400
+    for page in FORMS:
+        for fields in ({"x": "y"}, {"token": ""}, {"token": foreign}, {"token": token[:-1]}, {"token": "ä"}):
+            found = await ada.post(address(page), fields)
+            assert (found.status, "not of your session" in found.text) == (403, True), named(page)
+        for headers in (
+            {"origin": "https://evil.test"},
+            {"origin": "null"},
+            {"origin": "http://gateway.test.evil.test"},
+            {"sec_fetch_site": "cross-site"},
+            {"sec_fetch_site": "same-site"},
+        ):
+            found = await ada.post(address(page), {"token": token}, **headers)
+            assert (found.status, "from another site" in found.text) == (403, True), named(page)
+        for kind in ("application/json", "multipart/form-data; boundary=x", "text/plain"):
+            answer = await ada.http.post(
+                address(page), content=f"token={token}", headers={"content-type": kind}
+            )
+            assert answer.status_code == 400, named(page)
 
 
 async def test_a_form_of_ones_own_is_believed(ada: Visitor) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from gateway.web.auth import ALL_ORGS
 from gateway.web.console.page import Page, Shown, Visit
+from gateway.web.console.pages.deliveries import names_of
 
 
 async def overview(visit: Visit) -> Shown:
@@ -15,9 +16,8 @@ async def overview(visit: Visit) -> Shown:
     dial: Any = None
     if visit.org_id != ALL_ORGS and visit.may("getCallerDial"):
         dial = await visit.ask("getCallerDial", query={"window": "24h"})
-    return Shown(
-        "overview.html", {"webhooks": webhooks, "connectors": connectors, "failed": failed, "dial": dial}
-    )
+    values = {"webhooks": webhooks, "connectors": connectors, "failed": failed, "dial": dial}
+    return Shown("overview.html", values | {"names": names_of(webhooks, connectors)})
 
 
 PAGES = (Page("/o/{org}/", overview),)
