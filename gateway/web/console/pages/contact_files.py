@@ -45,5 +45,4 @@ def _shown(report: Any, problem: Problem | None) -> Shown:
 PAGES = (
     Page("/o/{org}/contacts/import", form),
     Page("/o/{org}/contacts/import", bring_in, "POST"),
-    Page("/o/{org}/contacts/export", export),
 )

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from gateway.errors import InvalidRequest, Problem
-from gateway.web.console.page import Page, Shown, Visit
+from gateway.web.console.page import Download, Page, Shown, Visit
+from gateway.web.console.pages.contact_files import export
 
 FIELDS: Final = (
     ("name", "Name"),
@@ -26,7 +27,9 @@ FIELDS: Final = (
 )
 
 
-async def listed(visit: Visit) -> Shown:
+async def listed(visit: Visit) -> Shown | Download:
+    if visit.query.get("format"):
+        return await export(visit)
     query = {name: visit.query.get(name) for name in ("tag", "cursor")}
     page = await visit.ask("listContacts", query=query)
     return Shown("contacts.html", {"page": page, "searched": None, "problem": None})

@@ -9,7 +9,9 @@ from gateway.web.console.page import Onward, Page, Shown, Visit
 
 
 async def form(visit: Visit) -> Shown:
-    return _shown(None, None)
+    """With the record of an erasure in the address, what that came to."""
+    record = visit.query.get("record")
+    return _shown(job=await visit.ask("getJob", path={"id": record}) if record else None)
 
 
 async def erase(visit: Visit) -> Shown | Onward:
@@ -21,23 +23,18 @@ async def erase(visit: Visit) -> Shown | Onward:
     try:
         found = await visit.ask("erasePerson", body=body)
     except (InvalidRequest, Conflict) as problem:
-        return _shown(None, problem)
+        return _shown(problem=problem)
     if not ordered:
-        return _shown(found, None)
-    return Onward(visit.to("erasures", found["id"]), said="person_erased")
+        return _shown(found)
+    return Onward(visit.to("erasures", record=found["id"]), said="person_erased")
 
 
-async def erased(visit: Visit) -> Shown:
-    return Shown("erased.html", {"job": await visit.ask("getJob", path=visit.path)})
-
-
-def _shown(found: Any, problem: Problem | None) -> Shown:
-    values = {"found": found, "problem": problem}
+def _shown(found: Any = None, problem: Problem | None = None, job: Any = None) -> Shown:
+    values = {"found": found, "problem": problem, "job": job}
     return Shown("erase_person.html", values, 200 if problem is None else problem.status)
 
 
 PAGES = (
     Page("/o/{org}/erasures", form),
     Page("/o/{org}/erasures", erase, "POST"),
-    Page("/o/{org}/erasures/{id}", erased),
 )
