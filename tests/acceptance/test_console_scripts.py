@@ -89,8 +89,8 @@ async def proved(browser: Browser, database: str, most: Callable[[str], int]) ->
         opened += await crawl(seen, lambda kind: 0 if f"/o/{ORG}/" in kind else most(kind))
         assert await seen.amiss() == []
         assert seen.opened == []
-        never = [page.path for page in PAGES if page.method == "GET" and not _was(page.path, opened)]
-        assert never == ["/o/{org}/contacts/export"], "pages that no link leads to are not looked at"
+        never = [page.path for page in PAGES if page.method == "GET" and not _was(page.path or "/", opened)]
+        assert never == [], "pages that no link leads to are not looked at"
         print(
             f"E6: {len(SCRIPTS)} scripts in {len(filling.fields)} kinds of fields "
             f"({filling.fields.total():,} times), {opened.total()} pages of {len(opened)} kinds opened: "

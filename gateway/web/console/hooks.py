@@ -85,10 +85,12 @@ class Hooks:
         return self._visit.address("o", hook["org_id"], "webhooks", hook["id"])
 
 
-def pages(path: str, get: Handler | None = None, post: Handler | None = None) -> tuple[Page, ...]:
+def pages(
+    path: str, get: Handler | None = None, post: Handler | None = None, *, of_platform: bool = True
+) -> tuple[Page, ...]:
     """A page below the webhooks of an organization, and the same below the platform's."""
     made: list[Page] = []
-    for below in ("/o/{org}/webhooks", "/platform/webhooks"):
+    for below in ("/o/{org}/webhooks", "/platform/webhooks") if of_platform else ("/o/{org}/webhooks",):
         if get is not None:
             made.append(Page(below + path, get))
         if post is not None:

@@ -63,5 +63,5 @@ async def explain(visit: Visit) -> Shown:
 PAGES = (
     *pages("", listed),
     *pages("/{id}", one),
-    *pages("/{id}/explain", explaining, explain),
+    *pages("/{id}/explain", explaining, explain, of_platform=False),
 )
