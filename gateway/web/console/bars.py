@@ -21,6 +21,7 @@ LEAST_HEIGHT: Final = 1.5
 STACK: Final = (
     ("delivered", "good", "delivered"),
     ("retried", "warm", "tried again"),
+    ("held", "soft", "held"),
     ("failed", "bad", "failed"),
 )
 """From below: result, colour, and its word."""
@@ -58,7 +59,8 @@ class Drawing:
 
 
 def drawing(stats: Mapping[str, Any]) -> Drawing:
-    """Of what `getWebhookStats` answers. Beyond a week six hours share a bar: others would be hairlines."""
+    """Of what `getWebhookStats` and `getConnectorStats` answer. Beyond a week six hours share a bar: others
+    would be hairlines."""
     hours: Sequence[Mapping[str, Any]] = stats["hours"]
     each = 1 if len(hours) <= MOST_BARS else WIDE_HOURS
     groups = [list(found) for _, found in groupby(hours, lambda hour: _slot(hour, each))]

@@ -82,10 +82,3 @@ def refuse_foreign(request: Request, public_url: str) -> None:
     own = {request.headers.get("host", ""), urlsplit(public_url).netloc}
     if site not in ("same-origin", "none") or (origin is not None and urlsplit(origin).netloc not in own):
         raise Forbidden("this form was sent from another site", code="invalid_form")
-
-
-def moment(text: str) -> str:
-    """A time as the API takes it. What a browser's field for times gives names no offset: it is UTC."""
-    text = text.strip()
-    named = text.upper().endswith("Z") or "+" in text or "-" in text[10:]
-    return text if named or not text else f"{text}Z"

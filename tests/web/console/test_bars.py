@@ -39,7 +39,7 @@ def test_a_bar_is_as_high_as_its_figures() -> None:
     ]  # fmt: skip
     assert first.pieces[-1].y == pytest.approx(TOP, abs=0.2)
     assert [(piece.colour, piece.y) for piece in last.pieces] == [("good", (BOTTOM + TOP) / 2)]
-    assert first.says == "2026-11-20 21:00 UTC: 30 delivered, 20 tried again, 50 failed"
+    assert first.says == "2026-11-20 21:00 UTC: 30 delivered, 20 tried again, 0 held, 50 failed"
 
 
 def test_one_failure_beside_thousands_is_seen() -> None:

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from gateway.signing import verify
-from gateway.web.console.hours import BOTTOM, TOP, chart
 from tests.enrich.conftest import settled
 from tests.support.crm import Crm
 from tests.support.inside import PageOf, Visitor, sign_in
@@ -224,25 +223,3 @@ async def test_over_all_organizations_rows_lead_to_their_own(node: Node) -> None
     for page in (await visitor.get("/console/o/*/connectors"), await visitor.get("/console/o/*/")):
         assert page.links["bridge"] == f"{AT}/{made['id']}"
         assert page.links["acme"] == "/console/o/acme/"
-
-
-def test_bars_are_as_high_as_what_they_stand_for() -> None:
-    def hour(at: str, **counts: int) -> dict[str, Any]:
-        return {"hour": at, "delivered": 0, "failed": 0, "retried": 0, "held": 0, **counts}
-
-    hours = [hour(f"2026-11-{day:02}T00:00:00.000Z") for day in (19, 20)]
-    hours[0] |= {"delivered": 3, "failed": 1}
-    hours[1] |= {"delivered": 2}
-    drawn = chart({"window": "1h", "hours": hours})
-    whole = BOTTOM - TOP
-    assert drawn.most == 4
-    assert [(piece.kind, piece.y, piece.height) for piece in drawn.bars[0].pieces] == [
-        ("good", BOTTOM - whole * 0.75, whole * 0.75),
-        ("bad", TOP, whole * 0.25),
-    ]
-    assert [piece.height for piece in drawn.bars[1].pieces] == [whole / 2]
-    assert drawn.bars[0].says == "from 2026-11-19 00:00 UTC: 3 delivered, 0 retried, 0 held, 1 failed"
-    week = [hour("2026-11-20T00:00:00.000Z", delivered=1) for _ in range(169)]
-    drawn = chart({"window": "7d", "hours": week})
-    assert len(drawn.bars) == 29 and drawn.most == 6
-    assert chart({"window": "24h", "hours": [hour("2026-11-20T00:00:00.000Z")]}).bars[0].pieces == []

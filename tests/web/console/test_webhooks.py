@@ -101,7 +101,7 @@ async def test_one_shows_its_settings_figures_and_newest_deliveries(node: Node, 
     assert "Failing since" in page.text
     assert "0 delivered 0 failed for good 1 attempts tried again" in page.text
     [bar] = page.tree.xpath("//*[@class='hour']")
-    assert bar.text_content().strip().endswith("0 delivered, 1 tried again, 0 failed")
+    assert bar.text_content().strip().endswith("0 delivered, 1 tried again, 0 held, 0 failed")
     assert page.rows[0] == "500 1"
     [delivery] = await node.deliveries()
     assert page.links[delivery["id"]] == f"/console/o/acme/deliveries/{delivery['id']}"

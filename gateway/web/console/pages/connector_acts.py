@@ -6,9 +6,9 @@ from __future__ import annotations
 from typing import Any
 
 from gateway.errors import Conflict, InvalidRequest, RateLimited
-from gateway.web.console.forms import moment
 from gateway.web.console.page import Onward, Page, Shown, Visit
 from gateway.web.console.pages.connectors import after_secret, shown
+from gateway.web.console.times import api_time
 
 
 async def enable(visit: Visit) -> Onward:
@@ -61,7 +61,9 @@ async def retry(visit: Visit) -> Shown | Onward:
 
 async def redeliver(visit: Visit) -> Shown | Onward:
     form = visit.form
-    body: dict[str, Any] = {name: moment(form.get(name)) for name in ("since", "until") if form.get(name)}
+    body: dict[str, Any] = {
+        name: api_time(form.get(name), visit.now) for name in ("since", "until") if form.get(name)
+    }
     if types := form.get("types").replace(",", " ").split():
         body["types"] = types
     return await _order(visit, "redeliverConnector", body)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any, Final
 
 from gateway.errors import InvalidRequest, Problem
-from gateway.web.console.forms import moment
 from gateway.web.console.page import Page, Shown, Visit
+from gateway.web.console.times import api_time
 
 KINDS: Final = ("lookup", "create", "ping", "changes")
 RESULTS: Final = ("succeeded", "failed")
@@ -15,7 +15,7 @@ _NOTHING: Final[dict[str, Any]] = {"data": [], "next_cursor": None, "searched_un
 
 async def log(visit: Visit) -> Shown:
     query = {name: visit.query.get(name) for name in ("kind", "result", "status_code", "cursor")}
-    query |= {name: moment(visit.query.get(name, "")) for name in ("since", "until")}
+    query |= {name: api_time(visit.query.get(name, ""), visit.now) for name in ("since", "until")}
     problem: Problem | None = None
     try:
         page = await visit.ask("listConnectorRequests", path=visit.path, query=query)

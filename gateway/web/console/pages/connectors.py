@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from gateway.errors import Conflict, InvalidRequest, Problem
+from gateway.web.console import bars
 from gateway.web.console.dial import drawing_of
 from gateway.web.console.forms import Form
-from gateway.web.console.hours import chart
 from gateway.web.console.page import Onward, Page, Shown, Visit
 
 WINDOWS: Final = ("1h", "24h", "7d", "30d")
@@ -43,7 +43,7 @@ async def shown(visit: Visit, problem: Problem | None = None, **more: Any) -> Sh
     values = {
         "connector": connector,
         "stats": stats,
-        "chart": chart(stats) if any(stats["totals"].values()) else None,
+        "bars": bars.drawing(stats),
         "window": window,
         "windows": WINDOWS,
         "job": await visit.ask("getJob", path={"id": job_id}) if job_id else None,

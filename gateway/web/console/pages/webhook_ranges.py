@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from gateway.errors import NotFound, Problem
 from gateway.web.console.hooks import CORRECTABLE, Hooks, pages
 from gateway.web.console.page import Onward, Shown, Visit
+from gateway.web.console.times import api_time
 from gateway.web.console.webhook_fields import listed, whole
 
 FIELDS: Final = {
@@ -18,22 +18,14 @@ FIELDS: Final = {
 }
 """What may be filled in, by the kind of the order."""
 
-_LOCAL: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,3})?)?\Z")
-
-
-def _time(text: str) -> str:
-    """A field `datetime-local` has no offset: on every page it means UTC. The API judges any other text."""
-    return f"{text}Z" if _LOCAL.match(text) else text
-
-
-_VALUES: Final[Mapping[str, Callable[[str], Any]]] = {
-    "which": str,
-    "types": listed,
-    "since": _time,
-    "until": _time,
-    "status_code": whole,
-    "event_ids": listed,
+_READ: Final[Mapping[str, Callable[[str, int], Any]]] = {
+    "types": lambda text, now: listed(text),
+    "since": api_time,
+    "until": api_time,
+    "status_code": lambda text, now: whole(text),
+    "event_ids": lambda text, now: listed(text),
 }
+"""What is filled in, as the API takes it; other fields go as they are."""
 
 
 async def ranges(visit: Visit) -> Shown:
@@ -51,7 +43,9 @@ async def order(visit: Visit) -> Shown | Onward:
     if kind not in FIELDS:
         raise NotFound("there is no such page")
     texts = {name: visit.form.raw(name).strip() for name in FIELDS[kind]}
-    body: dict[str, Any] = {name: _VALUES[name](text) for name, text in texts.items() if text}
+    body: dict[str, Any] = {
+        name: _READ[name](text, visit.now) if name in _READ else text for name, text in texts.items() if text
+    }
     ordered = visit.form.has("order")
     try:
         answer = await hooks.ask(kind, hooks.id, body=body | ({} if ordered else {"dry_run": True}))
