@@ -7,122 +7,118 @@ page = await ada.send(page, "Preview", phone="+13175550142")
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from html.parser import HTMLParser
+from typing import Any
 
 import httpx
+import lxml.etree
+import lxml.html
 
 from tests.support.node import Node
 
-_EMPTY = {"input", "br", "link", "meta", "img", "hr", "line", "circle", "polyline", "rect", "path"}
-_BLOCKS = {
-    "p", "div", "li", "td", "th", "tr", "h1", "h2", "h3", "dt", "dd", "pre", "button", "a", "label", "option",
-    "strong", "summary", "legend", "caption",
-}  # fmt: skip
+_INLINE = {"a", "b", "code", "span", "time", "em"}
 
 
 @dataclass
 class FormOnPage:
+    """A form as it stands: what would be sent, and its buttons. `submits`: by the button's text, the name and
+    value that it adds."""
+
     action: str
     method: str
-    fields: dict[str, str] = field(default_factory=dict)
-    buttons: list[str] = field(default_factory=list)
+    fields: dict[str, str]
+    buttons: list[str]
     submits: dict[str, tuple[str, str]] = field(default_factory=dict)
-    """By the button's text: the name and value that it adds."""
 
 
-class PageOf(HTMLParser):
-    """A page as its reader sees it."""
+class PageOf:
+    """A page as its reader sees it. Buttons and links are those of the page itself, not of what stands around
+    every page."""
 
     def __init__(self, response: httpx.Response) -> None:
-        super().__init__(convert_charrefs=True)
         self.response = response
         self.status = response.status_code
-        self.forms: list[FormOnPage] = []
-        self.links: dict[str, str] = {}
-        self.tags: list[tuple[str, dict[str, str]]] = []
-        self._texts: list[str] = []
-        self._open: list[tuple[str, dict[str, str], int]] = []
-        self._form: FormOnPage | None = None
-        self._select: tuple[str, bool] | None = None
-        if response.headers.get("content-type", "").startswith("text/html"):
-            self.feed(response.text)
+        self.path = response.url.raw_path.decode()
+        is_html = response.headers.get("content-type", "").startswith("text/html")
+        self.tree: Any = lxml.html.fromstring(response.text if is_html else "<html></html>")
 
     @property
     def text(self) -> str:
         """All of its text, blanks between blocks made one."""
-        return " ".join("".join(self._texts).split())
+        return text_of(self.tree)
 
-    def all(self, tag: str, **attributes: str) -> list[dict[str, str]]:
-        wanted = attributes.items()
-        return [found for name, found in self.tags if name == tag and wanted <= found.items()]
-
-    def form(self, button: str) -> FormOnPage:
-        """The form with this button."""
-        for form in self.forms:
-            if button in form.buttons:
-                return form
-        raise AssertionError(f"no form with {button!r} among {[form.buttons for form in self.forms]}")
+    @property
+    def rows(self) -> list[str]:
+        """Of its tables, without their heads."""
+        return [text_of(row) for row in self.tree.xpath("//tbody/tr")]
 
     @property
     def buttons(self) -> list[str]:
-        return [button for form in self.forms for button in form.buttons]
+        return [text_of(button) for button in self.tree.xpath("//main//button")]
 
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        given = {name: value if value is not None else "" for name, value in attrs}
-        self.tags.append((tag, given))
-        if tag in _BLOCKS:
-            self._texts.append(" ")
-        if tag == "form":
-            self._form = FormOnPage(given.get("action", ""), given.get("method", "get"))
-            self.forms.append(self._form)
-        elif tag == "input" and self._form is not None and "name" in given:
-            if given.get("type") not in ("checkbox", "radio") or "checked" in given:
-                self._form.fields[given["name"]] = given.get("value", "")
-        elif tag == "select" and "name" in given:
-            self._select = (given["name"], False)
-        elif tag == "option":
-            self._option(given)
-        if tag not in _EMPTY:
-            self._open.append((tag, given, len(self._texts)))
+    @property
+    def links(self) -> dict[str, str]:
+        """By their text; of several the first."""
+        links = self.tree.xpath("//main//a[@href]")
+        return {text_of(link): link.get("href") for link in reversed(links)}
 
-    def _option(self, given: dict[str, str]) -> None:
-        if self._select is None or self._form is None:
-            return
-        name, chosen = self._select
-        if "selected" in given or not chosen:
-            self._form.fields[name] = given.get("value", "\0text")
-            self._select = (name, True)
+    @property
+    def is_inside(self) -> bool:
+        """Whether somebody is signed in there."""
+        return any("Sign out" in form.buttons for form in self.forms)
 
-    def handle_endtag(self, tag: str) -> None:
-        while self._open:
-            name, given, begin = self._open.pop()
-            if name == tag:
-                self._ended(tag, given, "".join(self._texts[begin:]))
-                break
-        if tag in _BLOCKS:
-            self._texts.append(" ")
+    @property
+    def forms(self) -> list[FormOnPage]:
+        return [_form(form) for form in self.tree.forms]
 
-    def _ended(self, tag: str, given: dict[str, str], text: str) -> None:
-        plain = " ".join(text.split())
-        if tag == "form":
-            self._form = None
-        elif tag == "a" and "href" in given:
-            self.links.setdefault(plain, given["href"])
-        elif tag == "button" and self._form is not None:
-            self._form.buttons.append(plain)
-            if "name" in given:
-                self._form.submits[plain] = (given["name"], given.get("value", ""))
-        elif tag == "textarea" and self._form is not None and "name" in given:
-            self._form.fields[given["name"]] = text.removeprefix("\n")
-        elif tag == "option" and self._form is not None and self._select is not None:
-            if self._form.fields.get(self._select[0]) == "\0text":
-                self._form.fields[self._select[0]] = plain
-        elif tag == "select":
-            self._select = None
+    def all(self, tag: str, **attributes: str) -> list[dict[str, str]]:
+        """The attributes of every such element."""
+        found = [dict(element.attrib) for element in self.tree.iter(tag)]
+        return [one for one in found if attributes.items() <= one.items()]
 
-    def handle_data(self, data: str) -> None:
-        self._texts.append(data)
+    def said(self, kind: str) -> str:
+        """What stands in the boxes of a class: `said`, `problem`, `secret`."""
+        return " ".join(text_of(box) for box in self.tree.xpath(f"//*[contains(@class, '{kind}')]"))
+
+    def facts(self) -> dict[str, str]:
+        """The lists of terms and what they are."""
+        terms = self.tree.xpath("//main//dt")
+        return {text_of(term): text_of(term.getnext()) for term in terms}
+
+    def form(self, button: str) -> FormOnPage:
+        """The first form with this button."""
+        forms = self.forms
+        for form in forms:
+            if button in form.buttons:
+                return form
+        raise AssertionError(f"no form with {button!r} among {[form.buttons for form in forms]}")
+
+    def fields(self, button: str) -> dict[str, str]:
+        """What stands in the form with this button."""
+        return self.form(button).fields
+
+
+def _form(form: Any) -> FormOnPage:
+    buttons = form.xpath(".//button")
+    named = [button for button in buttons if button.get("name")]
+    return FormOnPage(
+        action=form.get("action", ""),
+        method=form.get("method", "get").lower(),
+        # The line end at which a text of several lines begins is none of it.
+        fields={name: value.removeprefix("\n") for name, value in form.form_values()},
+        buttons=[text_of(button) for button in buttons],
+        submits={text_of(button): (button.get("name"), button.get("value", "")) for button in named},
+    )
+
+
+def text_of(element: Any) -> str:
+    """What stands in it, as its reader sees it: blocks and cells apart, words with a link or code whole."""
+    found: list[str] = []
+    for event, node in lxml.etree.iterwalk(element, events=("start", "end")):
+        found.append("" if node.tag in _INLINE else " ")
+        found.append((node.text if event == "start" else node.tail if node is not element else None) or "")
+    return " ".join("".join(found).split())
 
 
 class Visitor:
@@ -138,15 +134,17 @@ class Visitor:
     async def get(self, path: str, **query: str) -> PageOf:
         return PageOf(await self.http.get(path, params=query or None))
 
-    async def post(self, path: str, fields: dict[str, str], **headers: str) -> PageOf:
-        """A form that may stand on no page at all."""
-        sent = {name.replace("_", "-"): value for name, value in headers.items()}
-        return PageOf(await self.http.post(path, data=fields, headers=sent))
+    async def post(self, path: str, fields: Mapping[str, str], **headers: str) -> PageOf:
+        """A form that may stand on no page at all. Line ends go out as browsers send them."""
+        sent = {name: value.replace("\n", "\r\n") for name, value in fields.items()}
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return PageOf(await self.http.post(path, data=sent, headers=named))
 
-    async def send(self, page: PageOf, button: str, **filled: str) -> PageOf:
-        """Fills in the form that has the button, and presses it."""
+    async def send(self, page: PageOf, button: str, drop: tuple[str, ...] = (), **filled: str) -> PageOf:
+        """Fills in the form that has the button, and presses it; boxes of `drop` are not ticked."""
         form = page.form(button)
         fields = form.fields | dict([form.submits[button]] if button in form.submits else []) | filled
+        fields = {name: value for name, value in fields.items() if name not in drop}
         if form.method == "get":
             return PageOf(await self.http.get(form.action, params=fields))
         return await self.post(form.action, fields)

@@ -348,7 +348,7 @@ async def test_a_viewer_sees_no_button_and_a_forged_form_changes_nothing(
     [delivery_id] = await sent(node, receiver, ("a.b", {}))
     eve = await sign_in(node, await node.new_key("viewer"))
     page = await eve.get(f"{LIST}/{delivery_id}")
-    assert page.buttons == ["Sign out"]
+    assert page.buttons == []
     token = page.form("Sign out").fields["token"]
     for what in ("redeliver", "cancel"):
         assert (await eve.post(f"{LIST}/{delivery_id}/{what}", {"token": token, "once": "x"})).status == 403

@@ -8,9 +8,9 @@ import pytest
 from sqlalchemy import update
 
 from gateway.store.tables import jobs as table
+from tests.support.inside import PageOf, Visitor
 from tests.support.node import Node
 from tests.support.receiver import Receiver
-from tests.web.console.browser import Browser, Seen
 from tests.web.console.test_webhooks import LATE, everybody, inside, node, receiver
 from tests.web.test_platform_webhooks import ear
 from tests.web.test_redeliveries import failed_events, over, post
@@ -39,12 +39,12 @@ async def stand(node: Node, job_id: str, **fields: Any) -> None:
         await tx.conn.execute(update(table).where(table.c.id == job_id).values(**fields))
 
 
-def refreshes(page: Seen) -> list[str]:
+def refreshes(page: PageOf) -> list[str]:
     found: list[str] = page.tree.xpath("//head/meta[@http-equiv='refresh']/@content")
     return found
 
 
-async def opened(browser: Browser, job: dict[str, Any]) -> Seen:
+async def opened(browser: Visitor, job: dict[str, Any]) -> PageOf:
     return await browser.get(f"{BASE}/{job['id']}")
 
 
@@ -99,7 +99,7 @@ async def test_a_job_is_cancelled_and_what_it_made_with_it(node: Node, receiver:
     forged = dict(page.fields("Cancel what is not sent yet"), token=_token(await opened(viewer, job)))
     assert (await viewer.post(f"{BASE}/{job['id']}/cancel", forged)).status == 403
     assert (await node.call("GET", f"/api/jobs/{job['id']}")).json()["status"] == "done"
-    page = await ada.submit(page, "Cancel what is not sent yet")
+    page = await ada.send(page, "Cancel what is not sent yet")
     assert "ends in a moment" in page.said("said")
     assert (await over(node, job["id"]))["status"] == "cancelled"
     pending = [one["status"] for one in await node.deliveries(status="cancelled")]
@@ -114,7 +114,7 @@ async def test_what_is_over_cannot_be_cancelled(node: Node) -> None:
     ada = await inside(node, "operator")
     page = await opened(ada, job)
     await stand(node, job["id"], status="failed", error="internal_error")
-    page = await ada.submit(page, "Cancel what is not sent yet")
+    page = await ada.send(page, "Cancel what is not sent yet")
     assert page.status == 409
     assert "the job is over" in page.said("problem")
 
@@ -134,13 +134,13 @@ async def test_over_all_organizations_and_the_platforms_own(node: Node) -> None:
     one = await ops.get(page.links[own["id"]])
     assert one.facts()["Organization"] == "the platform"
     assert one.links[hook["id"]] == f"/console/platform/webhooks/{hook['id']}"
-    one = await ops.submit(one, "Cancel the job")
+    one = await ops.send(one, "Cancel the job")
     assert "being cancelled" in one.text
     assert one.buttons == []
     one = await ops.get(f"/console/o/*/jobs/{job['id']}")
     assert (one.buttons, one.links["acme"]) == ([], f"{BASE}/{job['id']}")
 
 
-def _token(page: Seen) -> str:
+def _token(page: PageOf) -> str:
     """Of the session, as every one of its pages has it."""
     return str(page.tree.xpath("//input[@name='token']/@value")[0])

@@ -23,29 +23,29 @@ async def test_a_test_shows_what_came_back(node: Node, receiver: Receiver) -> No
     ada = await inside(node, "operator")
     form = await ada.get(f"{BASE}/{hook['id']}/test")
     receiver.respond(503, body=b"<b>busy</b>", times=1)
-    page = await ada.submit(form, "Send the test", type="sms.received")
+    page = await ada.send(form, "Send the test", type="sms.received")
     [request] = await receiver.wait_for(1)
     assert request.json()["type"] == "sms.received"
     assert "not accepted 503 after" in page.text
     assert page.tree.xpath("//pre/text()") == ["<b>busy</b>"]
     delivery = str(request.header("X-HUM-Delivery"))
     assert page.links[delivery] == f"/console/o/acme/deliveries/{delivery}"
-    again = await ada.submit(form, "Send the test", type="sms.received")
+    again = await ada.send(form, "Send the test", type="sms.received")
     assert "503 after" in again.text, "the same form, sent twice"
     assert len(receiver.requests) == 1
-    page = await ada.submit(page, "Send another")
+    page = await ada.send(page, "Send another")
     assert "accepted 200 after" in page.text
     assert receiver.requests[1].json()["type"] == "sms.received"
-    assert (await ada.submit(page, "Send another", type="no.such")).status == 422
+    assert (await ada.send(page, "Send another", type="no.such")).status == 422
 
 
 async def test_a_test_that_nobody_answers_says_so(node: Node) -> None:
     hook = await node.webhook("http://127.0.0.1:9/")
     ada = await inside(node)
-    page = await ada.submit(await ada.get(f"{BASE}/{hook['id']}/test"), "Send the test")
+    page = await ada.send(await ada.get(f"{BASE}/{hook['id']}/test"), "Send the test")
     assert "connect refused" in page.text
     keyless = await inside(node, None, scopes=["manage", "console"])
-    page = await keyless.submit(await keyless.get(f"{BASE}/{hook['id']}/test"), "Send the test")
+    page = await keyless.send(await keyless.get(f"{BASE}/{hook['id']}/test"), "Send the test")
     assert "payload:read" in page.text
 
 
@@ -60,14 +60,14 @@ async def test_enabling_delivers_or_discards(node: Node, receiver: Receiver, but
     await receiver.wait_for(1)
     await settled(node)
     ada = await inside(node)
-    page = await ada.submit(await ada.get(f"{BASE}/{hook['id']}"), "Disable the webhook")
+    page = await ada.send(await ada.get(f"{BASE}/{hook['id']}"), "Disable the webhook")
     assert "makes no deliveries" in page.said("said")
     assert "disabled: by user" in page.text
     assert not (await get(node, hook["id"]))["enabled"]
     assert (
         await ada.post(f"{BASE}/{hook['id']}/enable", page.fields(button) | {"pending": "eat"})
     ).status == 422
-    page = await ada.submit(page, button)
+    page = await ada.send(page, button)
     assert "The webhook is enabled." in page.said("said")
     assert (await get(node, hook["id"]))["enabled"]
     [delivery] = await node.deliveries()
@@ -87,7 +87,7 @@ async def test_one_whose_receiver_is_gone_says_so_and_goes_on_collecting(
     page = await ada.get(f"{BASE}/{hook['id']}")
     assert "disabled: gone" in page.text
     assert "answered 410" in page.said("problem")
-    await ada.submit(page, "Enable and deliver what is pending")
+    await ada.send(page, "Enable and deliver what is pending")
     assert set(ids((await receiver.wait_for(3))[1:])) == {first["id"], later["id"]}
 
 
@@ -100,7 +100,7 @@ async def test_a_hold_is_released(node: Node, receiver: Receiver) -> None:
     ada = await inside(node)
     page = await ada.get(f"{BASE}/{hook['id']}")
     assert "its receiver asked for a pause" in page.text
-    released = await ada.submit(page, "Release")
+    released = await ada.send(page, "Release")
     assert "The hold is ended" in released.said("said")
     await receiver.wait_for(2)
     again = await ada.post(f"{BASE}/{hook['id']}/release", page.fields("Release") | {"once": "another"})
@@ -112,10 +112,10 @@ async def test_a_rotation(node: Node, receiver: Receiver) -> None:
     hook = await node.webhook(receiver.url())
     ada = await inside(node)
     form = await ada.get(f"{BASE}/{hook['id']}/rotate")
-    page = await ada.submit(form, "Rotate", grace_period_seconds="3600")
+    page = await ada.send(form, "Rotate", grace_period_seconds="3600")
     fresh = page.said("secret").split()[0]
     assert "in 59 min" in page.text or "in 1 h" in page.text
-    assert (await ada.submit(form, "Rotate", grace_period_seconds="3600")).said("secret").split()[0] == fresh
+    assert (await ada.send(form, "Rotate", grace_period_seconds="3600")).said("secret").split()[0] == fresh
     one = await ada.get(f"{BASE}/{hook['id']}")
     assert "rotation started" in one.text
     assert fresh not in one.text
@@ -125,16 +125,16 @@ async def test_a_rotation(node: Node, receiver: Receiver) -> None:
         verify(request.body, dict(request.headers), [secret])
 
     form = await ada.get(f"{BASE}/{hook['id']}/rotate")
-    page = await ada.submit(form, "Rotate", grace_period_seconds="604800", secret=IMPORTED)
+    page = await ada.send(form, "Rotate", grace_period_seconds="604800", secret=IMPORTED)
     assert page.status == 409
     assert "force" in page.said("problem") or "under way" in page.text
     assert page.fields("Rotate")["grace_period_seconds"] == "604800"
-    assert (await ada.submit(page, "Rotate", secret="short", force="yes")).status == 422
-    page = await ada.submit(page, "Rotate", secret=IMPORTED, force="yes")
+    assert (await ada.send(page, "Rotate", secret="short", force="yes")).status == 422
+    page = await ada.send(page, "Rotate", secret=IMPORTED, force="yes")
     assert "one that you brought along" in page.said("said")
     assert IMPORTED not in page.text
 
-    page = await ada.submit(page, "Finish the rotation")
+    page = await ada.send(page, "Finish the rotation")
     assert "the old secret signs nothing more" in page.said("said")
     assert (await get(node, hook["id"]))["rotation"] is None
     await node.call("POST", f"/api/webhooks/{hook['id']}/test")
@@ -148,10 +148,10 @@ async def test_a_leaked_secret_ends_at_once(node: Node) -> None:
     hook = await node.webhook("http://127.0.0.1:9/")
     ada = await inside(node)
     form = await ada.get(f"{BASE}/{hook['id']}/rotate")
-    page = await ada.submit(form, "Rotate", grace_period_seconds="0")
+    page = await ada.send(form, "Rotate", grace_period_seconds="0")
     assert page.said("secret").startswith("whsec_")
     assert (await get(node, hook["id"]))["rotation"] is None
-    assert (await ada.submit(form, "Rotate", once="x", grace_period_seconds="soon")).status == 422
+    assert (await ada.send(form, "Rotate", once="x", grace_period_seconds="soon")).status == 422
 
 
 async def test_why_an_event_makes_no_delivery(node: Node, receiver: Receiver) -> None:
@@ -159,17 +159,17 @@ async def test_why_an_event_makes_no_delivery(node: Node, receiver: Receiver) ->
     event = await node.send("a.x", {"n": 2, "to": "x"})
     viewer = await inside(node, "viewer")
     form = await viewer.get(f"{BASE}/{hook['id']}/explain?event_id={event['id']}")
-    page = await viewer.submit(form, "Explain")
+    page = await viewer.send(form, "Explain")
     assert "makes none a.x" in page.text
     assert page.facts()["Events"] == "yes a.* matches a.x"
     assert page.facts()["Filter"].startswith("no ")
     assert any("data.n == `1` no" in row for row in page.rows)
     event = await node.send("a.x", {"n": 1, "to": "x"})
-    page = await viewer.submit(page, "Explain", event_id=event["id"])
+    page = await viewer.send(page, "Explain", event_id=event["id"])
     [delivery] = await node.deliveries()
     assert "makes a delivery a.x" in page.text
     assert page.links[delivery["id"]] == f"/console/o/acme/deliveries/{delivery['id']}"
-    page = await viewer.submit(page, "Explain", event_id="evt_<i>nothing")
+    page = await viewer.send(page, "Explain", event_id="evt_<i>nothing")
     assert (page.status, page.said("problem")) == (422, "event_id: there is no such event")
     assert page.fields("Explain")["event_id"] == "evt_<i>nothing"
 
@@ -182,9 +182,9 @@ async def test_a_webhook_is_deleted(node: Node, receiver: Receiver) -> None:
     await settled(node)
     ada = await inside(node)
     one = await ada.get(f"{BASE}/{hook['id']}")
-    page = await ada.submit(one, "Delete the webhook")
+    page = await ada.send(one, "Delete the webhook")
     assert "is deleted" in page.said("said")
     assert hook["id"] not in page.text
     assert (await node.call("GET", f"/api/webhooks/{hook['id']}")).status_code == 404
     assert [delivery["status"] for delivery in await node.deliveries()] == ["cancelled"]
-    assert (await ada.submit(one, "Delete the webhook")).status == 404
+    assert (await ada.send(one, "Delete the webhook")).status == 404

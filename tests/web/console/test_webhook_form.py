@@ -7,9 +7,9 @@ import base64
 import pytest
 
 from gateway.signing import verify
+from tests.support.inside import PageOf
 from tests.support.node import Node
 from tests.support.receiver import Receiver
-from tests.web.console.browser import Seen
 from tests.web.console.test_webhooks import BASE, get, inside, node, receiver
 
 __all__ = ["node", "receiver"]
@@ -22,7 +22,7 @@ async def webhooks(node: Node) -> list[str]:
     return [hook["id"] for hook in (await node.call("GET", "/api/webhooks")).json()["data"]]
 
 
-def secret_of(page: Seen) -> str:
+def secret_of(page: PageOf) -> str:
     return page.said("secret").split()[0]
 
 
@@ -60,7 +60,7 @@ async def test_mistakes_stand_beside_what_was_filled_in(node: Node) -> None:
         "url": "https://user@example.com/", "events": "sms", "timeout_ms": "soon", "retry_schedule": "5, no",
         "headers": "X-Env: <prod>", "secret": "short",
     }  # fmt: skip
-    page = await ada.submit(await ada.get(f"{BASE}/new"), "Register", **filled)
+    page = await ada.send(await ada.get(f"{BASE}/new"), "Register", **filled)
     assert page.status == 422
     for name in ("events[0]", "timeout_ms", "retry_schedule[1]"):
         assert f"{name}: " in page.said("problem")
@@ -69,21 +69,21 @@ async def test_mistakes_stand_beside_what_was_filled_in(node: Node) -> None:
     assert {field.get("name") for field in page.tree.xpath("//*[@aria-invalid]")} == {
         "events", "timeout_ms", "retry_schedule",
     }  # fmt: skip
-    page = await ada.submit(page, "Register", events="sms.*", timeout_ms="", retry_schedule="")
+    page = await ada.send(page, "Register", events="sms.*", timeout_ms="", retry_schedule="")
     assert "url: " in page.said("problem")
-    page = await ada.submit(page, "Register", headers="nonsense\nX-A: 1\nx-a: 2\n: 3\nX-B: [secret]")
+    page = await ada.send(page, "Register", headers="nonsense\nX-A: 1\nx-a: 2\n: 3\nX-B: [secret]")
     assert page.said("problem").count("headers: line") == 3
-    page = await ada.submit(page, "Register", headers="X-B: [secret]")
+    page = await ada.send(page, "Register", headers="X-B: [secret]")
     assert "headers.X-B: type its value" in page.said("problem")
     assert await webhooks(node) == []
-    page = await ada.submit(page, "Register", url="https://example.com/", headers="", secret="")
+    page = await ada.send(page, "Register", url="https://example.com/", headers="", secret="")
     assert page.status == 200
     assert len(await webhooks(node)) == 1
 
 
 async def test_an_own_secret_is_not_repeated(node: Node, receiver: Receiver) -> None:
     ada = await inside(node)
-    page = await ada.submit(
+    page = await ada.send(
         await ada.get(f"{BASE}/new"),
         "Register",
         url=receiver.url(),
@@ -102,12 +102,12 @@ async def test_an_own_secret_is_not_repeated(node: Node, receiver: Receiver) -> 
 
 async def test_what_looks_like_a_mistake_is_said(node: Node) -> None:
     ada = await inside(node)
-    page = await ada.submit(
+    page = await ada.send(
         await ada.get(f"{BASE}/new"), "Register", url="https://a.test/", events="call.complete"
     )
     assert "did you mean call.completed?" in page.said("problem")
     edit = await ada.get(page.links["Edit"])
-    page = await ada.submit(edit, "Save", events="call.completed\nsms.recieved")
+    page = await ada.send(edit, "Save", events="call.completed\nsms.recieved")
     assert "events[1]: sms.recieved is not in the catalogue" in page.said("problem")
 
 
@@ -120,7 +120,7 @@ async def test_only_what_was_changed_is_changed(node: Node, receiver: Receiver) 
     edit = await ada.get(f"{BASE}/{hook['id']}/edit")
     assert edit.fields("Save")["headers"] == "X-A: [secret]\nX-B: [secret]\nX-C: [secret]"
     await node.call("PATCH", f"/api/webhooks/{hook['id']}", json={"events": ["b.*"]})  # somebody else
-    page = await ada.submit(
+    page = await ada.send(
         edit, "Save", ("ordered",), filter="", rate_limit_per_second="", timeout_ms="3000",
         headers="x-a: [secret]\nX-C: new\nX-D: 4",
     )  # fmt: skip
@@ -139,7 +139,7 @@ async def test_only_what_was_changed_is_changed(node: Node, receiver: Receiver) 
         json={"filter": " data.n ||\n data.m ", "description": " \"><b>'&amp; "},
     )
     after = await get(node, hook["id"])
-    page = await ada.submit(await ada.get(f"{BASE}/{hook['id']}/edit"), "Save")
+    page = await ada.send(await ada.get(f"{BASE}/{hook['id']}/edit"), "Save")
     assert "Nothing was changed." in page.said("said")
     assert await get(node, hook["id"]) | {"last_delivery": None} == after | {"last_delivery": None}
 
@@ -148,7 +148,7 @@ async def test_a_hidden_value_cannot_be_moved_to_another_name(node: Node) -> Non
     hook = await node.webhook("http://127.0.0.1:9/", headers={"X-A": "1"})
     ada = await inside(node)
     edit = await ada.get(f"{BASE}/{hook['id']}/edit")
-    page = await ada.submit(edit, "Save", headers="X-Other: [secret]")
+    page = await ada.send(edit, "Save", headers="X-Other: [secret]")
     assert page.status == 422
     assert "headers.X-Other: type its value" in page.said("problem")
     assert (await get(node, hook["id"]))["headers"] == {"X-A": "[secret]"}
@@ -157,7 +157,7 @@ async def test_a_hidden_value_cannot_be_moved_to_another_name(node: Node) -> Non
 async def test_another_origin_needs_the_header_values_again(node: Node, receiver: Receiver) -> None:
     hook = await node.webhook("http://127.0.0.1:9/", headers={"X-A": "1", "X-B": "2"})
     ada = await inside(node)
-    page = await ada.submit(await ada.get(f"{BASE}/{hook['id']}/edit"), "Save", url=receiver.url())
+    page = await ada.send(await ada.get(f"{BASE}/{hook['id']}/edit"), "Save", url=receiver.url())
     assert page.status == 422
     assert "another origin" in page.said("problem")
     assert [item.text_content() for item in page.tree.xpath("//*[@class='problem']//li")] == [
@@ -165,7 +165,7 @@ async def test_another_origin_needs_the_header_values_again(node: Node, receiver
     ]  # fmt: skip
     assert page.fields("Save")["url"] == receiver.url()
     assert (await get(node, hook["id"]))["url"] == "http://127.0.0.1:9/"
-    page = await ada.submit(page, "Save", headers="X-A: again")
+    page = await ada.send(page, "Save", headers="X-A: again")
     assert page.facts()["URL"] == receiver.url()
     await node.call("POST", f"/api/webhooks/{hook['id']}/test")
     [request] = await receiver.wait_for(1)
@@ -177,7 +177,7 @@ async def test_a_form_that_carries_nonsense_changes_nothing(node: Node) -> None:
     ada = await inside(node)
     edit = await ada.get(f"{BASE}/{hook['id']}/edit")
     for was in ("", "[]", '{"url": 1}', "{"):
-        assert (await ada.submit(edit, "Save", was=was, url="")).status == 400
-    page = await ada.submit(edit, "Save", url="", description="x" * 501)
+        assert (await ada.send(edit, "Save", was=was, url="")).status == 400
+    page = await ada.send(edit, "Save", url="", description="x" * 501)
     assert page.status == 422
     assert await get(node, hook["id"]) | {"secret": 0, "warnings": 0} == hook | {"secret": 0, "warnings": 0}

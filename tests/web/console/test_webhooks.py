@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from tests.support.inside import Visitor, sign_in
 from tests.support.node import Node, running_node
 from tests.support.receiver import Receiver
-from tests.web.console.browser import Browser
 from tests.web.test_redeliveries import settled
 
 pytestmark = pytest.mark.anyio
@@ -30,11 +30,11 @@ async def receiver() -> AsyncIterator[Receiver]:
         yield receiver
 
 
-async def inside(node: Node, role: str | None = "admin", **fields: Any) -> Browser:
-    return await Browser.enter(node, await node.new_key(role, **fields))
+async def inside(node: Node, role: str | None = "admin", **fields: Any) -> Visitor:
+    return await sign_in(node, await node.new_key(role, **fields))
 
 
-async def everybody(node: Node) -> Browser:
+async def everybody(node: Node) -> Visitor:
     return await inside(node, None, scopes=["manage", "console"])
 
 
@@ -107,7 +107,7 @@ async def test_one_shows_its_settings_figures_and_newest_deliveries(node: Node, 
     assert page.links[delivery["id"]] == f"/console/o/acme/deliveries/{delivery['id']}"
     assert page.links["those that failed"] == f"/console/o/acme/deliveries?target={hook['id']}&status=failed"
     assert hook["secret"] not in page.text
-    month = await ada.submit(page, "Show", window="30d")
+    month = await ada.send(page, "Show", window="30d")
     assert "each 6 hours" in month.text
     assert (await ada.get(f"{BASE}/{hook['id']}?window=forever")).status == 200
     assert (await ada.get(f"{BASE}/whk_nothing")).status == 404
@@ -176,26 +176,26 @@ async def test_the_platforms_own_have_the_same_pages(node: Node, receiver: Recei
         page = await ops.get((await ops.get(way)).links["Platform webhooks"])
         assert page.path == "/console/platform/webhooks"
     form = await ops.get(page.links["New webhook"])
-    wrong = await ops.submit(form, "Register", url=receiver.url(), events="sms.*", organizations="a b!")
+    wrong = await ops.send(form, "Register", url=receiver.url(), events="sms.*", organizations="a b!")
     assert wrong.status == 422
     assert "events[0]" in wrong.said("problem")
     assert "organizations[1]" in wrong.said("problem")
-    made = await ops.submit(
+    made = await ops.send(
         wrong, "Register", url=receiver.url(), events="sms.received", organizations="acme\nother"
     )
     assert made.said("secret").startswith("whsec_")
     page = await ops.get(made.links["To the webhook"])
     assert page.facts()["Organizations"] == "acme, other"
-    tested = await ops.submit(await ops.get(page.links["Test"]), "Send the test")
+    tested = await ops.send(await ops.get(page.links["Test"]), "Send the test")
     assert "200 after" in tested.text
     [request] = await receiver.wait_for(1)
     assert tested.links[str(request.header("X-HUM-Delivery"))].startswith("/console/o/%2A/deliveries/")
-    changed = await ops.submit(await ops.get(page.links["Edit"]), "Save", organizations="")
+    changed = await ops.send(await ops.get(page.links["Edit"]), "Save", organizations="")
     assert changed.facts()["Organizations"] == "all"
-    counted = await ops.submit(await ops.get(page.links["Send again"]), "Count what it never got")
+    counted = await ops.send(await ops.get(page.links["Send again"]), "Count what it never got")
     assert "Matched: 0 events." in counted.said("said")
-    off = await ops.submit(changed, "Disable the webhook")
+    off = await ops.send(changed, "Disable the webhook")
     assert "disabled: by user" in off.text
-    gone = await ops.submit(off, "Delete the webhook")
+    gone = await ops.send(off, "Delete the webhook")
     assert gone.path == "/console/platform/webhooks?said=webhook_deleted"
     assert "No webhook yet." in gone.text

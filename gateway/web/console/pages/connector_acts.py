@@ -61,9 +61,8 @@ async def retry(visit: Visit) -> Shown | Onward:
 
 async def redeliver(visit: Visit) -> Shown | Onward:
     form = visit.form
-    body: dict[str, Any] = {
-        name: api_time(form.get(name), visit.now) for name in ("since", "until") if form.get(name)
-    }
+    times = {name: form.get(name) for name in ("since", "until")}
+    body: dict[str, Any] = {name: api_time(text, visit.now) for name, text in times.items() if text}
     if types := form.get("types").replace(",", " ").split():
         body["types"] = types
     return await _order(visit, "redeliverConnector", body)
