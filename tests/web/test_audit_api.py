@@ -89,7 +89,7 @@ async def test_every_write_leaves_exactly_one_entry(node: Node, operation: Opera
     assert entry["address"] == "127.0.0.1"
     said = answer.json() if answer.content else {}
     assert entry["object_id"] == (id_ or said.get("id"))
-    kinds = {"deliveries": "delivery", "platform": "webhook"}
+    kinds = {"deliveries": "delivery", "platform": "webhook", "console-links": "console_link"}
     assert entry["object_type"] == kinds.get(noun, noun.removesuffix("s"))
     of_platform = noun == "platform" or operation.id == "eraseOrganization"
     assert entry["org_id"] == ("*" if of_platform else "acme")

@@ -5,22 +5,15 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import AsyncIterator
 
 import pytest
 
 from tests.support.inside import sign_in
-from tests.support.node import Node, running_node
+from tests.support.node import Node
 
 pytestmark = pytest.mark.anyio
 
 LOG = "/console/o/acme/audit"
-
-
-@pytest.fixture
-async def node(sqlite_database: str) -> AsyncIterator[Node]:
-    async with running_node(sqlite_database) as running:
-        yield running
 
 
 async def test_who_did_what_is_found_by_every_filter(node: Node) -> None:

@@ -12,7 +12,7 @@ from gateway.signing import verify
 from tests.enrich.conftest import settled
 from tests.support.crm import Crm
 from tests.support.inside import PageOf, Visitor, sign_in
-from tests.support.node import Node, running_node
+from tests.support.node import Node
 from tests.support.receiver import Receiver
 from tests.web.test_redeliveries import give_up
 from tests.web.test_redeliveries import settled as sent
@@ -29,23 +29,10 @@ JSON = [("Content-Type", "application/json")]
 
 
 @pytest.fixture
-async def node(sqlite_database: str) -> AsyncIterator[Node]:
-    async with running_node(sqlite_database) as running:
-        yield running
-
-
-@pytest.fixture
 async def receiver() -> AsyncIterator[Receiver]:
     async with Receiver() as receiver:
         receiver.respond(200, headers=JSON, body=WELL, path="/crm/ping")
         yield receiver
-
-
-@pytest.fixture
-async def ada(node: Node) -> AsyncIterator[Visitor]:
-    visitor = await sign_in(node, await node.new_key("admin"))
-    yield visitor
-    await visitor.aclose()
 
 
 async def state(node: Node, connector_id: str) -> dict[str, Any]:

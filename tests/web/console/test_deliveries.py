@@ -6,7 +6,6 @@ import csv
 import io
 import json
 import re
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -25,7 +24,7 @@ from gateway.web.console.pages import delivery
 from gateway.web.console.times import api_time
 from tests.support.clock import until
 from tests.support.inside import PageOf, sign_in
-from tests.support.node import Node, running_node
+from tests.support.node import Node
 from tests.support.receiver import Receiver
 
 pytestmark = pytest.mark.anyio
@@ -33,18 +32,6 @@ pytestmark = pytest.mark.anyio
 LIST = "/console/o/acme/deliveries"
 ONCE = {"retry_schedule": [3_000]}
 NOW = 1_795_208_709_123  # 2026-11-20T21:05:09.123Z
-
-
-@pytest.fixture
-async def node(sqlite_database: str) -> AsyncIterator[Node]:
-    async with running_node(sqlite_database) as running:
-        yield running
-
-
-@pytest.fixture
-async def receiver() -> AsyncIterator[Receiver]:
-    async with Receiver() as running:
-        yield running
 
 
 async def sent(node: Node, receiver: Receiver, *events: tuple[str, Any], org: str = "acme") -> list[str]:

@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
 from tests.support.clock import until
 from tests.support.inside import PageOf, sign_in
-from tests.support.node import Node, running_node
+from tests.support.node import Node
 from tests.support.receiver import Receiver
 
 pytestmark = pytest.mark.anyio
 
 LIST = "/console/o/acme/events"
-
-
-@pytest.fixture
-async def node(sqlite_database: str) -> AsyncIterator[Node]:
-    async with running_node(sqlite_database) as running:
-        yield running
 
 
 async def events(node: Node) -> list[dict[str, Any]]:

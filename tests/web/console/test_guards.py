@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
 
 import httpx
 import pytest
@@ -26,17 +25,6 @@ FORMS = [page for page in PAGES if page.method == "POST"]
 
 def named(page: Page) -> str:
     return f"{page.method} {page.path or '-'}"
-
-
-@pytest.fixture
-async def node(sqlite_database: str) -> AsyncIterator[Node]:
-    async with running_node(sqlite_database) as running:
-        yield running
-
-
-@pytest.fixture
-async def ada(node: Node) -> Visitor:
-    return await sign_in(node, await node.new_key("admin"))
 
 
 def address(page: Page, org: str = "acme") -> str:

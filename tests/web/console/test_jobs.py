@@ -11,11 +11,10 @@ from gateway.store.tables import jobs as table
 from tests.support.inside import PageOf, Visitor
 from tests.support.node import Node
 from tests.support.receiver import Receiver
-from tests.web.console.test_webhooks import LATE, everybody, inside, node, receiver
+from tests.web.console.test_webhooks import LATE, everybody, inside
 from tests.web.test_platform_webhooks import ear
 from tests.web.test_redeliveries import failed_events, over, post
 
-__all__ = ["node", "receiver"]
 pytestmark = pytest.mark.anyio
 
 BASE = "/console/o/acme/jobs"

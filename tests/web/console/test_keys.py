@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
@@ -11,18 +10,12 @@ import pytest
 
 from gateway.clock import parse_time
 from tests.support.inside import PageOf, Visitor, sign_in
-from tests.support.node import Node, running_node
+from tests.support.node import Node
 
 pytestmark = pytest.mark.anyio
 
 KEYS = "/console/o/acme/keys"
 DAY = 86_400_000
-
-
-@pytest.fixture
-async def node(sqlite_database: str) -> AsyncIterator[Node]:
-    async with running_node(sqlite_database) as running:
-        yield running
 
 
 async def keys(node: Node, org: str = "acme") -> list[dict[str, Any]]:

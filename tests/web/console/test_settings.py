@@ -2,30 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
 from tests.support.inside import Visitor, sign_in
-from tests.support.node import Node, running_node
+from tests.support.node import Node
 
 pytestmark = pytest.mark.anyio
 
 AT = "/console/o/acme/settings"
-
-
-@pytest.fixture
-async def node(sqlite_database: str) -> AsyncIterator[Node]:
-    async with running_node(sqlite_database) as running:
-        yield running
-
-
-@pytest.fixture
-async def ada(node: Node) -> AsyncIterator[Visitor]:
-    visitor = await sign_in(node, await node.new_key("admin"))
-    yield visitor
-    await visitor.aclose()
 
 
 async def org(node: Node) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
 
@@ -27,12 +26,6 @@ class ShiftedClock(SystemClock):
 
     def turn(self, milliseconds: int) -> None:
         self.shift += milliseconds
-
-
-@pytest.fixture
-async def node(sqlite_database: str) -> AsyncIterator[Node]:
-    async with running_node(sqlite_database) as running:
-        yield running
 
 
 async def link(node: Node, role: str = "operator", **how: object) -> str:

@@ -9,10 +9,9 @@ import pytest
 from gateway.signing import SignatureError, verify
 from tests.support.node import Node
 from tests.support.receiver import Receiver
-from tests.web.console.test_webhooks import BASE, LATE, get, inside, node, receiver
+from tests.web.console.test_webhooks import BASE, LATE, get, inside
 from tests.web.test_redeliveries import ids, settled
 
-__all__ = ["node", "receiver"]
 pytestmark = pytest.mark.anyio
 
 IMPORTED = "whsec_" + base64.b64encode(b"i" * 32).decode()

@@ -10,9 +10,8 @@ from gateway.signing import verify
 from tests.support.inside import PageOf
 from tests.support.node import Node
 from tests.support.receiver import Receiver
-from tests.web.console.test_webhooks import BASE, get, inside, node, receiver
+from tests.web.console.test_webhooks import BASE, get, inside
 
-__all__ = ["node", "receiver"]
 pytestmark = pytest.mark.anyio
 
 IMPORTED = "whsec_" + base64.b64encode(b"i" * 32).decode()

@@ -6,11 +6,10 @@ import pytest
 
 from tests.support.node import Node
 from tests.support.receiver import Receiver
-from tests.web.console.test_webhooks import BASE, LATE, inside, node, receiver
+from tests.web.console.test_webhooks import BASE, LATE, inside
 from tests.web.test_redeliveries import failed_events, ids, over, settled
 from tests.web.test_retries import failing
 
-__all__ = ["node", "receiver"]
 pytestmark = pytest.mark.anyio
 
 

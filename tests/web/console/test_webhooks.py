@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -16,18 +15,6 @@ pytestmark = pytest.mark.anyio
 
 BASE = "/console/o/acme/webhooks"
 LATE = {"retry_schedule": [3600]}
-
-
-@pytest.fixture
-async def node(sqlite_database: str) -> AsyncIterator[Node]:
-    async with running_node(sqlite_database) as node:
-        yield node
-
-
-@pytest.fixture
-async def receiver() -> AsyncIterator[Receiver]:
-    async with Receiver() as receiver:
-        yield receiver
 
 
 async def inside(node: Node, role: str | None = "admin", **fields: Any) -> Visitor:
