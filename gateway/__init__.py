@@ -40,6 +40,13 @@ The way of a caller:
     enrich/keeping.py        answers are remembered, and written down behind
     enrich/creating.py       callers whom nobody knows, made once
 
+The way of somebody with a browser:
+
+    web/console/serving.py   who is inside, and is the form one of theirs
+    web/console/pages/       what a page shows and does
+    web/console/asking.py    operations of the API, asked with their rights: from here as every request
+    web/console/drawing.py   what came back becomes a page, escaped
+
 `app.py` joins all of it. Imports point down: app → web, cli → ingest, dispatch, manage → store, egress →
 domain → errors, clock. `signing.py` stands alone: customers copy it.
 
