@@ -60,8 +60,12 @@ class Door:
 
     async def enter_by_link(self, token: str, address: str | None) -> str:
         """The same with a link, which is used up. Raises Unauthorized."""
-        async with self._store.transaction() as tx:
-            link = await console.take_link(tx.conn, hash_key(token))
+        digest, link = hash_key(token), None
+        async with self._store.looking_up() as conn:
+            known = await console.has_link(conn, digest)
+        if known:  # whoever tries others writes nothing
+            async with self._store.transaction() as tx:
+                link = await console.take_link(tx.conn, digest)
         if link is None or self._clock.now() >= link.expires_at or not await self._counts(link.entry):
             raise Unauthorized("this link was used already, or it is too old")
         return await self._begin(link.entry, link.entry.org_id, address)

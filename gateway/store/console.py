@@ -19,6 +19,11 @@ async def add_link(conn: AsyncConnection, digest: bytes, link: Link) -> None:
     )
 
 
+async def has_link(conn: AsyncConnection, digest: bytes) -> bool:
+    query = select(console_links.c.expires_at).where(console_links.c.hash == digest)
+    return (await conn.execute(query)).one_or_none() is not None
+
+
 async def take_link(conn: AsyncConnection, digest: bytes) -> Link | None:
     """The link, which is there no more afterwards: of two who come with it one gets it."""
     taken = delete(console_links).where(console_links.c.hash == digest).returning(*console_links.c)

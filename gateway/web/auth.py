@@ -28,7 +28,8 @@ _RANK: Final[Mapping[str, int]] = {role: rank for rank, role in enumerate((*ROLE
 @dataclass(frozen=True, slots=True)
 class Principal:
     """The caller. `org_id` and `role` of an organization's key; `scopes` of a platform key; `key` is the hash
-    of the API key that it all hangs on (None: no key is behind it)."""
+    of the API key that it all hangs on (None: no key is behind it). `guest`: somebody without a key of their
+    own, who is inside the console by a link."""
 
     key_id: str
     org_id: str | None
@@ -36,6 +37,7 @@ class Principal:
     scopes: frozenset[str]
     actor: str | None = None
     key: bytes | None = field(default=None, repr=False)
+    guest: bool = False
 
     @property
     def platform(self) -> bool:

@@ -59,6 +59,8 @@ class Operation:
     is proved by its signature (`web.signed`), and is the connector that the path names. `admit`: held around
     the whole work, before any transaction begins; it may refuse.
 
+    `for_guests`: whoever is inside the console by a link may do it, too.
+
     `of_platform`: with `*` for the organization, a platform key means what belongs to the platform itself.
 
     `repeated` are parameters of the query that may stand there more than once.
@@ -96,7 +98,14 @@ class Operation:
     in_time: Callable[[Call], float] | None = None
     audited: bool = True
     signed: bool = False
+    for_guests: bool = True
     admit: Callable[[Call], AbstractContextManager[None]] = lambda call: nullcontext()
+
+    def require(self, principal: Principal) -> None:
+        """Raises Forbidden for a caller without the rights."""
+        principal.require(self.role, self.scope)
+        if principal.guest and not self.for_guests:
+            raise Forbidden("whoever is inside by a link may not do this: it would outlast the link's key")
 
     @property
     def takes_key(self) -> bool:
@@ -203,7 +212,7 @@ class Endpoint:
         """The caller, who may do this. Raises Unauthorized and Forbidden."""
         principal = await self._principal(scope, headers)
         scope.setdefault("state", {})["key_id"] = principal.key_id
-        principal.require(self._operation.role, self._operation.scope)
+        self._operation.require(principal)
         auth.refuse_foreign(principal, headers)
         return principal
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from gateway.clock import format_time
 from gateway.domain.console import LONGEST_LINK_SECONDS, Entry, LinkCreate
+from gateway.errors import Forbidden
 from gateway.manage import console
 from gateway.web import answers
 from gateway.web.api.keys import may_give_role
@@ -13,7 +16,7 @@ from gateway.web.operation import Operation
 
 async def create_console_link(call: Call) -> Answer:
     request: LinkCreate = call.model
-    may_give_role(call, request.role)
+    _may_let_in(call, request.role)
     services, principal, org_id = call.services, call.principal, call.the_org.id
     entry = Entry(principal.key, principal.key_id, org_id, request.role, request.actor)
     async with services.transaction() as tx:
@@ -29,6 +32,16 @@ async def create_console_link(call: Call) -> Answer:
     return Answer(shown, 201)
 
 
+def _may_let_in(call: Call, role: str) -> None:
+    """Raises Forbidden when whoever enters could do what the platform key that makes the link cannot."""
+    may_give_role(call, role)
+    missing = _EVERY_ROLE_BRINGS - call.principal.scopes if call.principal.platform else ()
+    if missing:
+        raise Forbidden(f"the role {role} brings what this key has not: " + ", ".join(sorted(missing)))
+
+
+_EVERY_ROLE_BRINGS: Final = {"manage", "callers:resolve"}
+
 OPERATIONS = (
     Operation(
         "POST", "/api/console-links", "createConsoleLink", create_console_link, "admin", console.SCOPE,
@@ -38,7 +51,9 @@ OPERATIONS = (
         "it is in the organization's console, with the role, for up to twelve hours, one without use; the "
         "audit log calls them by `actor`. The link opens once, within `expires_in` seconds (at most "
         f"{LONGEST_LINK_SECONDS}), and whoever is inside by it is out when the key that made it is revoked. "
-        "Nobody gives more than they have: a platform key needs `payload:read` besides `console`, and "
-        "`events:write` for operator and admin.",
+        "Nobody gives more than they have: a platform key needs `manage`, `callers:resolve` and "
+        "`payload:read` besides `console`, and `events:write` for operator and admin. Whoever is inside by a "
+        "link makes neither keys nor links: these would outlast the key behind theirs.",
+        for_guests=False,
     ),
 )  # fmt: skip

@@ -98,7 +98,7 @@ def may_give_role(call: Call, role: str | None) -> None:
 OPERATIONS = (
     Operation(
         "POST", "/api/keys", "createKey", create_key, "admin", "manage", "write",
-        "Make an API key; its text is shown this once.", model=KeyCreate, org="none",
+        "Make an API key; its text is shown this once.", model=KeyCreate, org="none", for_guests=False,
         answers={201: answers.NewApiKey}, headers=("X-HUM-Org",), errors=("organization_unknown",),
         note="Either a key of an organization, with a role, or a platform key, with scopes. Nobody gives "
         "more than they have: every role reads payloads, so a platform key needs `payload:read` to make one, "

@@ -44,7 +44,7 @@ class Asking:
     def may(self, principal: Principal, operation_id: str) -> bool:
         operation = self._operations[operation_id]
         try:
-            principal.require(operation.role, operation.scope)
+            operation.require(principal)
         except Forbidden:
             return False
         return True

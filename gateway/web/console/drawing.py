@@ -14,6 +14,8 @@ from gateway.clock import parse_time
 from gateway.web.console.files import address
 from gateway.web.console.things import place_of
 
+_OPENING: Final = b"[{"
+_NO_BRACKETS: Final = bytes(set(range(256)) - set(b"[]{}"))
 _UNITS: Final = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 
 
@@ -91,14 +93,27 @@ def ms(value: float | None) -> str:
 
 def pretty(value: Any) -> str:
     """JSON for people, its numbers as they were written: a text or bytes that hold JSON, or a value. Any
-    other text as it is."""
+    other text as it is, and what would become many times longer."""
     if value is None:
         return ""
     if isinstance(value, str):
         raw = value.encode("utf-8", "replace")
     else:
         raw = value if isinstance(value, bytes) else msgspec.json.encode(value)
+    if _grows(raw):
+        return raw.decode("utf-8", "replace")
     try:
         return msgspec.json.format(raw, indent=2).decode("utf-8", "replace")
     except (msgspec.DecodeError, RecursionError):
         return raw.decode("utf-8", "replace")
+
+
+def _grows(raw: bytes) -> bool:
+    """Whether its indentation would be most of it. What stands in texts counts too: it is a guess from
+    above."""
+    depth = deepest = 0
+    for one in raw.translate(None, _NO_BRACKETS):
+        depth += 1 if one in _OPENING else -1
+        deepest = max(deepest, depth)
+    lines = raw.count(b",") + raw.count(b"[") * 2 + raw.count(b"{") * 2
+    return lines * deepest * 2 > 6 * len(raw) + 16_384

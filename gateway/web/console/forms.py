@@ -9,10 +9,12 @@ from starlette.requests import Request
 
 from gateway.domain.console import is_form_token
 from gateway.errors import BadRequest, Forbidden, InvalidRequest
+from gateway.web.body import BodyBudget
 from gateway.web.call import Services
 
 LONGEST: Final = 256 * 1024
 MOST_FIELDS: Final = 200
+_PORTS: Final = {"https": 443, "http": 80}
 
 
 class Form:
@@ -51,13 +53,17 @@ class Form:
         return int(text)
 
 
-async def read_form(request: Request, services: Services) -> Form:
-    """What was filled in. Raises Forbidden for a form of another site, and BadRequest."""
+async def read_form(
+    request: Request, services: Services, bodies: BodyBudget | None = None, longest: int = LONGEST
+) -> Form:
+    """What was filled in, read within the budget `bodies`: that of all requests, if none is given. Raises
+    Forbidden for a form of another site, and BadRequest."""
+    bodies = bodies or services.bodies
     refuse_foreign(request, services.public_url())
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/x-www-form-urlencoded":
         raise BadRequest("only forms are taken here", code="invalid_form")
-    body = await services.bodies.read(request.scope, request.receive, LONGEST)
+    body = await bodies.read(request.scope, request.receive, longest)
     try:
         return Form(
             parse_qsl(body.decode(), keep_blank_values=True, errors="strict", max_num_fields=MOST_FIELDS)
@@ -65,7 +71,7 @@ async def read_form(request: Request, services: Services) -> Form:
     except ValueError:
         raise BadRequest("the form cannot be read", code="invalid_form") from None
     finally:
-        services.bodies.done(body)
+        bodies.done(body)
 
 
 def check_token(form: Form, session_token: str) -> None:
@@ -79,6 +85,26 @@ def refuse_foreign(request: Request, public_url: str) -> None:
     has no session that others could misuse."""
     site = request.headers.get("sec-fetch-site", "same-origin")
     origin = request.headers.get("origin")
-    own = {request.headers.get("host", ""), urlsplit(public_url).netloc}
-    if site not in ("same-origin", "none") or (origin is not None and urlsplit(origin).netloc not in own):
+    own = site in ("same-origin", "none") and (
+        origin is None or _is_own(origin, request.headers.get("host", ""), public_url)
+    )
+    if not own:
         raise Forbidden("this form was sent from another site", code="invalid_form")
+
+
+def _is_own(origin: str, host: str, public_url: str) -> bool:
+    """Whether it is the host that was asked for, or the public one."""
+    try:
+        named, public = urlsplit(origin), urlsplit(public_url)
+        own = {_host(named.scheme, host)}
+        if named.scheme == public.scheme:
+            own.add(_host(public.scheme, public.netloc))
+        return bool(named.hostname) and _host(named.scheme, named.netloc) in own
+    except ValueError:  # an address that is none
+        return False
+
+
+def _host(scheme: str, netloc: str) -> tuple[str, int | None]:
+    """Name and port, however they are written."""
+    parts = urlsplit(f"//{netloc}")
+    return (parts.hostname or "").lower(), parts.port or _PORTS.get(scheme)

@@ -72,7 +72,7 @@ class Hooks:
         path = {} if webhook_id is None else {"id": webhook_id}
         return await self._visit.ask(name, path=path, query=query, body=body)
 
-    def to(self, *parts: str, **query: str | None) -> str:
+    def to(self, /, *parts: str, **query: str | None) -> str:
         """The address of a page of these webhooks."""
         if self.of_platform:
             return self._visit.address("platform", "webhooks", *parts, **query)

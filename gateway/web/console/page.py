@@ -88,17 +88,17 @@ class Visit:
         """Whether whoever is inside has the rights for this operation."""
         return self.asking.may(self.principal, operation_id)
 
-    def to(self, *parts: str, **query: str | None) -> str:
+    def to(self, /, *parts: str, **query: str | None) -> str:
         """The address of a page of this organization."""
         return self.address("o", self.org_id or "*", *parts, **query)
 
-    def address(self, *parts: str, **query: str | None) -> str:
+    def address(self, /, *parts: str, **query: str | None) -> str:
         """The address of any page of the console."""
         named = {name: value for name, value in query.items() if value}
         path = "/".join((self.root + "/console", *(quote(part, safe="") for part in parts)))
         return f"{path}?{urlencode(named)}" if named else path
 
-    def same(self, parts: Sequence[str], **query: str | None) -> str:
+    def same(self, parts: Sequence[str], /, **query: str | None) -> str:
         """The address of a page of this organization with the query of this one, but for what is named."""
         return self.to(*parts, **{**dict(self.query), "said": None, **query})
 

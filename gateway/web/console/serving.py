@@ -10,6 +10,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
+from urllib.parse import urlencode
 
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
@@ -132,8 +133,9 @@ class _Pages:
 
     def _to_sign_in(self, request: Request, token: str | None) -> Response:
         wanted = request.url.path.removeprefix(START)
-        if request.url.query:
-            wanted += f"?{request.url.query}"
+        kept = [(name, value) for name, value in request.query_params.multi_items() if name != "q"]
+        if kept:  # without what was searched for, which may be a number
+            wanted += f"?{urlencode(kept)}"
         response = self._around.onward(self._around.sign_in(wanted, over=token is not None))
         if token is not None:
             sessions.drop(response, request, self._around.services.public_url())

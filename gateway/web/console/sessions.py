@@ -50,6 +50,8 @@ def principal_of(inside: Inside) -> Principal:
     """A link's rights are what it says; a key's are what the key has at this moment."""
     entry, key = inside.session.entry, inside.key
     if entry.org_id is not None:
-        return Principal(entry.key_id, entry.org_id, entry.role, frozenset(), entry.actor, entry.key)
+        return Principal(
+            entry.key_id, entry.org_id, entry.role, frozenset(), entry.actor, entry.key, guest=True
+        )
     assert key is not None
     return Principal(key.id, key.org_id, key.role, frozenset(key.scopes), key=entry.key)

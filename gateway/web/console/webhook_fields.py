@@ -13,6 +13,7 @@ from gateway.errors import BadRequest, Detail, InvalidRequest
 from gateway.web.console.forms import Form
 
 SECRET: Final = "[secret]"  # noqa: S105  what the API shows in place of a header's value
+MOST_LINES: Final = 200
 _SEPARATORS: Final = re.compile(r"[\s,]+")
 _LINES: Final = ("events", "headers", "organizations")
 
@@ -87,18 +88,23 @@ def change(texts: Texts, before: Texts) -> dict[str, Any]:
 
 def header_lines(text: str) -> dict[str, str]:
     """Headers out of lines `Name: value`. Raises InvalidRequest with every line that is none."""
+    lines = text.split("\n")
+    if len(lines) > MOST_LINES:
+        raise InvalidRequest.field("headers", f"at most {MOST_LINES} lines are read")
     found: dict[str, str] = {}
+    known: set[str] = set()
     wrong: list[Detail] = []
-    for number, line in enumerate(text.split("\n"), 1):
+    for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
         name, colon, value = (part.strip() for part in line.partition(":"))
         if not colon or not name:
             wrong.append(Detail("headers", f"line {number} must be `Name: value`"))
-        elif name.lower() in {known.lower() for known in found}:
+        elif name.lower() in known:
             wrong.append(Detail("headers", f"line {number}: {name} is there twice"))
         else:
             found[name] = value
+            known.add(name.lower())
     if wrong:
         raise InvalidRequest("; ".join(detail.message for detail in wrong), details=wrong)
     return found

@@ -8,6 +8,7 @@ import pytest
 
 from gateway.clock import SystemClock
 from gateway.domain.console import IDLE_MS, SESSION_MS
+from gateway.manage.keys import DEFAULT_SCOPES
 from gateway.store.tables import console_links, console_sessions
 from tests.support.everywhere import in_tables
 from tests.support.inside import PageOf, Visitor, sign_in
@@ -153,7 +154,9 @@ async def test_who_may_make_links(node: Node) -> None:
         (await node.new_key("admin"), 201),
         (await node.new_key(None, scopes=["manage", "payload:read", "events:write"]), 403),
         (await node.new_key(None, scopes=["console", "payload:read"]), 403),
-        (await node.new_key(None, scopes=["console", "payload:read", "events:write"]), 201),
+        (await node.new_key(None, scopes=["console", "payload:read", "events:write"]), 403),
+        (await node.new_key(None, scopes=["console", "payload:read", "events:write", "manage"]), 403),
+        (await node.new_key(None, scopes=[*DEFAULT_SCOPES, "console", "payload:read"]), 201),
     ):
         org = {"X-HUM-Org": "acme"}
         answer = await node.call("POST", "/api/console-links", json=body, key=key, headers=org)

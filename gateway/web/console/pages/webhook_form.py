@@ -22,6 +22,7 @@ async def new(visit: Visit) -> Shown:
 async def create(visit: Visit) -> Shown | Onward:
     """Its secret is shown with the answer; one that was brought along is not."""
     hooks, texts = Hooks(visit), fields.filled_in(visit.form)
+    hooks.require("create")
     try:
         body = fields.creation(texts)
         if visit.form.has("disabled"):
@@ -46,7 +47,9 @@ async def edit(visit: Visit) -> Shown:
 
 async def update(visit: Visit) -> Shown | Onward:
     """Only what was changed is sent, so that whatever somebody else has changed meanwhile stays."""
-    hooks, texts, before = Hooks(visit), fields.filled_in(visit.form), fields.shown_before(visit.form)
+    hooks, texts = Hooks(visit), fields.filled_in(visit.form)
+    hooks.require("update")
+    before = fields.shown_before(visit.form)
     try:
         patch = fields.change(texts, before)
         changed = await hooks.ask("update", hooks.id, body=patch) if patch else None
