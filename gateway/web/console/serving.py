@@ -36,6 +36,7 @@ from gateway.web.console.ways_in import WaysIn
 
 log = logging.getLogger("gateway.console")
 
+_FIRST_PAGE_SLASHES: Final = 3  # /console/o/acme
 _FOR_GOOD: Final = "public, max-age=31536000, immutable"
 
 
@@ -81,6 +82,8 @@ class _Pages:
         page = self._pages.get("GET" if request.method == "HEAD" else request.method)
         visit: Visit | None = None
         try:
+            if page is None and request.method in ("GET", "HEAD"):  # of a form: the page before it
+                return around.onward(around.root + _before(request.url.path))
             if page is None:
                 raise NotFound("there is no such page")
             token = sessions.token_of(request, services.public_url())
@@ -140,6 +143,12 @@ class _Pages:
         if token is not None:
             sessions.drop(response, request, self._around.services.public_url())
         return response
+
+
+def _before(path: str) -> str:
+    """The address above; that of an organization's first page ends with a slash."""
+    above = path.rpartition("/")[0]
+    return above + "/" if above.count("/") == _FIRST_PAGE_SLASHES else above
 
 
 class _Nothing:

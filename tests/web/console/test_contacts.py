@@ -200,3 +200,19 @@ async def test_over_all_organizations_rows_lead_to_their_own(node: Node) -> None
     visitor = await sign_in(node, node.key)
     page = await visitor.get("/console/o/*/contacts")
     assert page.links["Ada Example"] == f"{AT}/{made['id']}"
+
+
+async def test_what_somebody_has_said_is_not_written_over_by_adding(node: Node, ada: Visitor) -> None:
+    await node.call("PUT", "/api/contacts/+13175550199", json={"name": "Ann Example"})
+    page = await ada.send(
+        await ada.get(f"{AT}/new"), "Add", phone="+13175550199", name="Another", company="Acme"
+    )
+    assert page.status == 422
+    assert "name: somebody has said another for this number already" in page.said("problem")
+    assert page.fields("Add")["company"] == "Acme"
+    standing = (await node.call("GET", "/api/contacts/+13175550199")).json()
+    assert (standing["name"], standing["company"]) == ("Ann Example", None)
+    page = await ada.send(page, "Add", name="Ann Example")
+    assert page.status == 200
+    standing = (await node.call("GET", "/api/contacts/+13175550199")).json()
+    assert (standing["name"], standing["company"]) == ("Ann Example", "Acme"), "what nobody has said is added"

@@ -195,3 +195,18 @@ async def test_faults_show_an_id_and_nothing_of_themselves(
     monkeypatch.setattr(Asking, "ask", away)
     page = await ada.get(CALLERS)
     assert (page.status, page.response.headers["retry-after"]) == (503, "2")
+
+
+async def test_a_forms_address_leads_to_its_page(ada: Visitor) -> None:
+    """It stays in the browser's bar when the form's answer is shown."""
+    for form, page in (
+        ("contacts/search", "contacts"), ("settings/preview", "settings"), ("console-links", ""),
+    ):  # fmt: skip
+        found = await ada.get(f"/console/o/acme/{form}")
+        assert (found.status, found.path) == (200, f"/console/o/acme/{page}")
+    got = {page.path for page in PAGES if page.method == "GET"}
+    for page in FORMS:
+        if page.path not in got:
+            before = page.path.rpartition("/")[0]
+            known = got | {"/o/{org}"}
+            assert before in known or before.rpartition("/")[0] in known, f"{page.path} leads nowhere"

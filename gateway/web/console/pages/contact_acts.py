@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
-from gateway.errors import Conflict, InvalidRequest, NotFound, Problem
+from gateway.errors import Conflict, Detail, InvalidRequest, NotFound, Problem
 from gateway.web.console.forms import Form
 from gateway.web.console.page import Onward, Page, Shown, Visit
 from gateway.web.console.pages.contacts import shown
@@ -23,15 +23,30 @@ async def new(visit: Visit) -> Shown:
 
 
 async def create(visit: Visit) -> Shown | Onward:
-    """A number that is in the book already keeps what is not filled in here."""
+    """A number that is in the book already keeps what is not filled in here; what somebody has said of it is
+    not written over."""
     try:
         body = _changes(visit.form)
+        await _refuse_to_contradict(visit, body)
         made = await visit.ask("updateContact", path={"id": visit.form.get("phone") or "+"}, body=body)
     except (InvalidRequest, NotFound) as problem:
         if isinstance(problem, NotFound):
             problem = InvalidRequest.field("phone", problem.message.removeprefix("what is asked for "))
         return _form(visit, _filled_in(visit.form), problem=problem)
     return _on(visit, made["id"], "contact_saved")
+
+
+async def _refuse_to_contradict(visit: Visit, body: Mapping[str, Any]) -> None:
+    """Raises InvalidRequest, naming the fields, when people have said something else of the number before."""
+    try:
+        said = (await visit.ask("getContact", path={"id": visit.form.get("phone") or "+"}))["overrides"]
+    except NotFound:
+        return
+    other = [name for name, value in body.items() if name in said and said[name]["value"] != value]
+    if other:
+        message = "somebody has said another for this number already: look for the contact, and edit it"
+        details = [Detail(name, message) for name in other]
+        raise InvalidRequest(message, details=details)
 
 
 async def edit(visit: Visit) -> Shown:

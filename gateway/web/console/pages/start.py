@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gateway.web.console.page import Onward, Page, Shown, Visit
 
-AT_ONCE = "100"
+AT_ONCE = 100
 
 
 async def start(visit: Visit) -> Shown | Onward:
@@ -15,9 +15,10 @@ async def start(visit: Visit) -> Shown | Onward:
     if wanted:
         return Onward(visit.address("o", wanted, ""))
     page = await visit.ask(
-        "listOrganizations", query={"limit": AT_ONCE, "cursor": visit.query.get("cursor"), "order": "asc"}
+        "listOrganizations",
+        query={"limit": str(AT_ONCE), "cursor": visit.query.get("cursor"), "order": "asc"},
     )
-    return Shown("organizations.html", {"page": page})
+    return Shown("organizations.html", {"page": page, "at_once": AT_ONCE})
 
 
 PAGES = (Page("", start), Page("/", start))
