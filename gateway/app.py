@@ -221,7 +221,7 @@ class Gateway:
             create_orgs=settings.create_orgs == "on_write",
             max_event_bytes=settings.max_event_bytes,
             cdn_loop=cdn_loop,
-            public_url=self._public_url,
+            public_url=lambda: settings.reached_at(self.listeners),
             status=self.status,
         )
         self.app = build_app(self.services, self.not_ready, settings.metrics_token)
@@ -321,14 +321,6 @@ class Gateway:
 
     def _listens_at(self, address: Address, port: int) -> bool:
         return is_own(address, port, self.listeners)
-
-    def _public_url(self) -> str:
-        """The setting, or the address that this node listens at."""
-        if self.settings.public_url is not None:
-            return self.settings.public_url
-        host, port = min(self.listeners, default=("127.0.0.1", 8080))
-        reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - not bound here
-        return f"http://[{reachable}]:{port}" if ":" in reachable else f"http://{reachable}:{port}"
 
     def _wake_jobs(self) -> None:
         """There is a job, or one to end, whichever loop it belongs to."""

@@ -13,7 +13,7 @@ import difflib
 import ipaddress
 import re
 import ssl
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from decimal import Decimal
 from importlib import metadata
 from pathlib import Path
@@ -277,6 +277,14 @@ class Settings(BaseModel):
         if problems:
             raise StartupError("\n".join(problems))
         return settings
+
+    def reached_at(self, listeners: Collection[tuple[str, int]]) -> str:
+        """How the world reaches the gateway: what was set, or the first address that it listens at."""
+        if self.public_url is not None:
+            return self.public_url
+        host, port = min(listeners, default=("127.0.0.1", 8080))
+        reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - not bound here
+        return f"http://[{reachable}]:{port}" if ":" in reachable else f"http://{reachable}:{port}"
 
     @property
     def is_sqlite(self) -> bool:

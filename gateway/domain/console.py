@@ -11,9 +11,10 @@ import hmac
 from dataclasses import dataclass
 from typing import Annotated, Final, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from gateway.domain.audit import MAX_ACTOR
+from gateway.domain.printable import PRINTABLE
 
 SESSION_MS: Final = 12 * 3_600_000
 IDLE_MS: Final = 3_600_000
@@ -24,19 +25,13 @@ LINK_SECONDS: Final = 300
 LONGEST_LINK_SECONDS: Final = 3_600
 
 
-def _printable(text: str) -> str:
-    if not text.isprintable():
-        raise ValueError("must have printable characters only")
-    return text
-
-
 class LinkCreate(BaseModel):
     """`POST /api/console-links`: who is to enter, and with which rights."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
     role: Literal["viewer", "operator", "admin"]
-    actor: Annotated[str, StringConstraints(min_length=1, max_length=MAX_ACTOR), AfterValidator(_printable)]
+    actor: Annotated[str, StringConstraints(min_length=1, max_length=MAX_ACTOR), PRINTABLE]
     expires_in: Annotated[int, Field(ge=30, le=LONGEST_LINK_SECONDS)] = LINK_SECONDS
 
 

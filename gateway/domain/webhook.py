@@ -14,6 +14,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 from gateway.domain.addressee import Addressee
 from gateway.domain.filter import Filter, check_filter, compile_filter
 from gateway.domain.pattern import PatternSet, check_pattern
+from gateway.domain.printable import PRINTABLE
 from gateway.domain.rate import HIGHEST, LOWEST
 from gateway.domain.retry import check_schedule
 from gateway.domain.rotation import DEFAULT_GRACE_SECONDS, MAX_GRACE_SECONDS
@@ -61,12 +62,6 @@ def _schedule(waits: list[int]) -> list[int]:
     return waits
 
 
-def _printable(text: str) -> str:
-    if not all(character.isprintable() for character in text):
-        raise ValueError("must have printable characters only")
-    return text
-
-
 def _condition(text: str) -> str:
     check_filter(text)
     if "\0" in text:
@@ -78,7 +73,7 @@ Pattern = Annotated[str, AfterValidator(_pattern)]
 Condition = Annotated[str, AfterValidator(_condition)]
 Patterns = Annotated[list[Pattern], Field(min_length=1, max_length=MAX_PATTERNS)]
 Schedule = Annotated[list[int], AfterValidator(_schedule)]
-Description = Annotated[str, StringConstraints(max_length=500), AfterValidator(_printable)]
+Description = Annotated[str, StringConstraints(max_length=500), PRINTABLE]
 TimeoutMs = Annotated[int, Field(ge=1_000, le=30_000)]
 HoldSeconds = Annotated[int, Field(ge=1, le=86_400)]
 RatePerSecond = Annotated[int, Field(ge=LOWEST, le=HIGHEST)]

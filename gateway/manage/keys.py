@@ -6,10 +6,11 @@ import secrets
 import string
 from typing import Annotated, Final, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from gateway.checkpoints import reached
 from gateway.domain.ids import new_id
+from gateway.domain.printable import PRINTABLE
 from gateway.errors import InvalidRequest, NotFound
 from gateway.store import api_keys
 from gateway.store.api_keys import ApiKey
@@ -21,12 +22,6 @@ SCOPES: Final = ("events:write", "callers:resolve", "manage", "payload:read", "c
 DEFAULT_SCOPES: Final = SCOPES[:3]
 _ALPHABET: Final = string.ascii_letters + string.digits
 _LONGEST_SECONDS: Final = 10 * 366 * 86_400
-
-
-def _printable(text: str) -> str:
-    if not text.isprintable():
-        raise ValueError("must have printable characters only")
-    return text
 
 
 Scope = Literal["events:write", "callers:resolve", "manage", "payload:read", "console", "all"]
@@ -42,7 +37,7 @@ class KeyCreate(BaseModel):
     org_id: str | None = None
     role: Literal["viewer", "operator", "admin"] | None = None
     expires_in: Annotated[int, Field(ge=60, le=_LONGEST_SECONDS)] | None = None
-    name: Annotated[str, StringConstraints(max_length=100), AfterValidator(_printable)] = ""
+    name: Annotated[str, StringConstraints(max_length=100), PRINTABLE] = ""
 
 
 def check(request: KeyCreate, org_id: str | None) -> None:

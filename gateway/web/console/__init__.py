@@ -17,6 +17,9 @@ a template is escaped. Nobody needs JavaScript; none but ours runs.
     causes      what an attempt ended with, in words
     drawing     templates, and how values are written in them
     dial        the deadline dial as a drawing
+    saving      lists as files
+    targets     the names of webhooks and connectors
+    times       times as people type them
     files       style and script
     hooks       whose webhooks a page is about: an organization's, or the platform's own
     webhook_fields  the form of a webhook, and what it asks of the API

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, cast
 from urllib.parse import quote, urlencode
 
 from starlette.datastructures import QueryParams
 
+from gateway.manage.stats import WINDOWS, Window
 from gateway.web.auth import Principal
 from gateway.web.console.asking import Asking, File
 from gateway.web.console.forms import Form
@@ -101,6 +102,11 @@ class Visit:
     def same(self, parts: Sequence[str], /, **query: str | None) -> str:
         """The address of a page of this organization with the query of this one, but for what is named."""
         return self.to(*parts, **{**dict(self.query), "said": None, **query})
+
+    def window(self, usual: Window) -> Window:
+        """The one in the address; the usual one, if that is none."""
+        named = self.query.get("window")
+        return cast(Window, named) if named in WINDOWS else usual
 
     @property
     def menu(self) -> Sequence[tuple[str, str, str]]:

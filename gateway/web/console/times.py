@@ -9,6 +9,8 @@ from gateway.clock import format_time
 
 HINT: Final = "UTC: 2026-11-20 21:05, a day, or 6h for six hours ago"
 
+TIMES: Final = ("since", "until")
+
 _TYPED: Final = re.compile(
     r"(\d{4}-\d\d-\d\d)(?:[ T]+(\d\d?:\d\d)(:\d\d(?:\.\d{1,6})?)?)? ?(?:Z|UTC)?\Z", re.ASCII
 )
@@ -25,3 +27,8 @@ def api_time(text: str, now: int) -> str:
     if found := _TYPED.match(text):
         return f"{found[1]}T{(found[2] or '00:00').zfill(5)}{found[3] or ':00'}Z"
     return text
+
+
+def as_asked(typed: dict[str, str], now: int) -> dict[str, str | None]:
+    """What was typed, as the API asks for it."""
+    return {name: api_time(text, now) if name in TIMES else text for name, text in typed.items()}

@@ -7,8 +7,8 @@ from typing import Any, Final
 from gateway.errors import InvalidRequest
 from gateway.web.api import OPERATIONS
 from gateway.web.console.page import Download, Page, Shown, Visit
-from gateway.web.console.pages.deliveries import as_asked, as_file
-from gateway.web.console.times import HINT
+from gateway.web.console.saving import as_file
+from gateway.web.console.times import HINT, as_asked
 
 FIELDS: Final = ("action", "object_id", "actor", "since", "until", "order")
 ACTIONS: Final = sorted(

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any, Final
 
 from gateway.errors import Problem
+from gateway.manage.stats import WINDOWS, Window
 from gateway.web.console.dial import drawing
 from gateway.web.console.page import Page, Shown, Visit
 
-WINDOWS: Final = ("1h", "24h", "7d", "30d")
-USUAL: Final = "7d"
+USUAL: Final[Window] = "7d"
 
 
 async def callers(visit: Visit) -> Shown:
@@ -33,10 +33,9 @@ async def ask(visit: Visit) -> Shown:
 
 async def _dial(visit: Visit) -> dict[str, Any]:
     """For the window in the address; one that is none is the usual one."""
-    window = visit.query.get("window", USUAL)
-    window = window if window in WINDOWS else USUAL
+    window = visit.window(USUAL)
     dial = await visit.ask("getCallerDial", query={"window": window})
-    return {"dial": dial, "drawing": drawing(dial), "windows": WINDOWS, "window": window}
+    return {"dial": dial, "drawing": drawing(dial), "windows": list(WINDOWS), "window": window}
 
 
 PAGES = (Page("/o/{org}/callers", callers), Page("/o/{org}/callers", ask, "POST"))

@@ -10,13 +10,13 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from gateway.errors import Conflict, InvalidRequest, Problem
+from gateway.manage.stats import WINDOWS, Window
 from gateway.web.console import bars
 from gateway.web.console.dial import drawing_of
 from gateway.web.console.forms import Form
 from gateway.web.console.page import Onward, Page, Shown, Visit
 
-WINDOWS: Final = ("1h", "24h", "7d", "30d")
-USUAL: Final = "24h"
+USUAL: Final[Window] = "24h"
 _BOXES: Final = ("sync_calls", "sync_unknown", "create_contacts")
 _AT_FIRST: Final = {
     "name": "", "base_url": "", "timeout_ms": 4000, "priority": 0, "sync_calls": True, "sync_unknown": True,
@@ -35,8 +35,7 @@ async def one(visit: Visit) -> Shown:
 
 async def shown(visit: Visit, problem: Problem | None = None, **more: Any) -> Shown:
     """The page of the connector in the address, with what came of something that was tried there."""
-    window = visit.query.get("window", USUAL)
-    window = window if window in WINDOWS else USUAL
+    window = visit.window(USUAL)
     connector = await visit.ask("getConnector", path=visit.path)
     stats = await visit.ask("getConnectorStats", path=visit.path, query={"window": window})
     job_id = visit.query.get("job")
@@ -45,7 +44,7 @@ async def shown(visit: Visit, problem: Problem | None = None, **more: Any) -> Sh
         "stats": stats,
         "bars": bars.drawing(stats),
         "window": window,
-        "windows": WINDOWS,
+        "windows": list(WINDOWS),
         "job": await visit.ask("getJob", path={"id": job_id}) if job_id else None,
         "problem": problem,
         "pinged": None,

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 from gateway.errors import InvalidRequest, Problem
 from gateway.web.auth import ALL_ORGS
 from gateway.web.console.asking import File
 from gateway.web.console.page import Download, Page, Shown, Visit
-from gateway.web.exports import CSV, LINES
-
-_KINDS: Final = {"csv": CSV, "ndjson": LINES}
+from gateway.web.console.saving import FILES
+from gateway.web.exports import CSV
 
 
 async def form(visit: Visit) -> Shown:
@@ -32,9 +31,9 @@ async def bring_in(visit: Visit) -> Shown:
 async def export(visit: Visit) -> Download:
     """All contacts, or those with a tag: as CSV, or as an object for each line."""
     ending = "ndjson" if visit.query.get("format") == "ndjson" else "csv"
-    pieces = await visit.stream("listContacts", _KINDS[ending], {"tag": visit.query.get("tag")})
+    pieces = await visit.stream("listContacts", FILES[ending], {"tag": visit.query.get("tag")})
     name = "all" if visit.org_id == ALL_ORGS else visit.org_id
-    return Download(pieces, _KINDS[ending], f"contacts-{name}.{ending}")
+    return Download(pieces, FILES[ending], f"contacts-{name}.{ending}")
 
 
 def _shown(report: Any, problem: Problem | None) -> Shown:

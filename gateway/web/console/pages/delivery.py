@@ -8,7 +8,7 @@ from gateway.errors import Conflict, NotFound, Problem
 from gateway.web.auth import ALL_ORGS
 from gateway.web.console.causes import REASONS, REMEDIES, cause
 from gateway.web.console.page import Download, Onward, Page, Shown, Visit
-from gateway.web.console.pages.deliveries import target_names
+from gateway.web.console.targets import target_names
 
 OVER: Final = ("delivered", "failed", "cancelled")
 MOST_SHOWN: Final = 256 * 1024

@@ -5,8 +5,8 @@ from __future__ import annotations
 from gateway.domain.near_miss import hints_for_event
 from gateway.web.auth import ALL_ORGS
 from gateway.web.console.page import Download, Onward, Page, Shown, Visit
-from gateway.web.console.pages.deliveries import target_names
 from gateway.web.console.pages.delivery import MOST_SHOWN
+from gateway.web.console.targets import target_names
 
 
 async def event(visit: Visit) -> Shown | Onward | Download:

@@ -10,8 +10,8 @@ from gateway.domain.event import PRIORITIES
 from gateway.domain.wording import of_json
 from gateway.errors import InvalidRequest, Problem
 from gateway.web.console.page import Onward, Page, Shown, Visit
-from gateway.web.console.pages.deliveries import TYPES, as_asked
-from gateway.web.console.times import HINT, api_time
+from gateway.web.console.pages.deliveries import TYPES
+from gateway.web.console.times import HINT, api_time, as_asked
 
 FIELDS: Final = ("type", "since", "until", "order")
 OPTIONAL: Final = ("external_id", "ordering_key", "occurred_at")

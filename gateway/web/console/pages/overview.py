@@ -6,7 +6,7 @@ from typing import Any
 
 from gateway.web.auth import ALL_ORGS
 from gateway.web.console.page import Page, Shown, Visit
-from gateway.web.console.pages.deliveries import names_of
+from gateway.web.console.targets import names_of
 
 
 async def overview(visit: Visit) -> Shown:

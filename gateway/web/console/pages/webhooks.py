@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
+from gateway.manage.stats import WINDOWS, Window
 from gateway.web.console import bars
 from gateway.web.console.hooks import CORRECTABLE, Hooks, pages
 from gateway.web.console.page import Shown, Visit
 
-WINDOWS: Final = ("1h", "24h", "7d", "30d")
-USUAL: Final = "24h"
+USUAL: Final[Window] = "24h"
 NEWEST: Final = "10"
 
 
@@ -22,14 +22,13 @@ async def listed(visit: Visit) -> Shown:
 async def one(visit: Visit) -> Shown:
     """For the window in the address; one that is none is the usual one."""
     hooks = Hooks(visit)
-    window = visit.query.get("window", USUAL)
-    window = window if window in WINDOWS else USUAL
+    window = visit.window(USUAL)
     hook = await hooks.ask("get", hooks.id)
     stats = await hooks.ask("stats", hooks.id, query={"window": window})
     deliveries = await hooks.ask("deliveries", hooks.id, query={"limit": NEWEST})
     values = {
         "hooks": hooks, "hook": hook, "stats": stats, "drawing": bars.drawing(stats), "window": window,
-        "windows": WINDOWS, "deliveries": deliveries["data"],
+        "windows": list(WINDOWS), "deliveries": deliveries["data"],
     }  # fmt: skip
     return Shown("webhook.html", values)
 
