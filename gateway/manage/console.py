@@ -59,16 +59,13 @@ class Door:
         return await self._begin(Entry(digest, key.id), key.org_id, address)
 
     async def enter_by_link(self, token: str, address: str | None) -> str:
-        """The same with a link, which is used up. Raises Unauthorized."""
-        digest, link = hash_key(token), None
+        """The same with a link, which is used up. Raises Unauthorized, having written nothing."""
+        digest = hash_key(token)
         async with self._store.looking_up() as conn:
-            known = await console.has_link(conn, digest)
-        if known:  # whoever tries others writes nothing
-            async with self._store.transaction() as tx:
-                link = await console.take_link(tx.conn, digest)
+            link = await console.find_link(conn, digest)
         if link is None or self._clock.now() >= link.expires_at or not await self._counts(link.entry):
-            raise Unauthorized("this link was used already, or it is too old")
-        return await self._begin(link.entry, link.entry.org_id, address)
+            raise _used_up()
+        return await self._begin(link.entry, link.entry.org_id, address, link=digest)
 
     async def inside(self, token: str) -> Inside | None:
         """Who has this session; None when it is over."""
@@ -89,12 +86,17 @@ class Door:
         async with self._store.transaction() as tx:
             await console.end_session(tx.conn, hash_key(token))
 
-    async def _begin(self, entry: Entry, org_id: str | None, address: str | None) -> str:
+    async def _begin(
+        self, entry: Entry, org_id: str | None, address: str | None, link: bytes | None = None
+    ) -> str:
+        """The link is used up together with what it opens, or not at all."""
         token, now = secrets.token_urlsafe(32), self._clock.now()
         who = Who(entry.actor or entry.key_id, entry.key_id, address)
         async with self._store.transaction() as tx:
             if org_id is not None:
                 await organizations.lock_living(tx.conn, org_id)
+            if link is not None and not await console.use_link(tx.conn, link):
+                raise _used_up()
             await console.add_session(tx.conn, hash_key(token), Session(entry, now, now))
             deed = Deed(who, "enterConsole", "console_session", None, now)
             await audit.append(tx, org_id or organizations.PLATFORM, [deed])
@@ -107,3 +109,7 @@ class Door:
         """The key with this hash, if it counts."""
         key = await self._directory.key(digest)
         return key if key is not None and key.valid(self._clock.now()) else None
+
+
+def _used_up() -> Unauthorized:
+    return Unauthorized("this link was used already, or it is too old")

@@ -19,16 +19,16 @@ async def add_link(conn: AsyncConnection, digest: bytes, link: Link) -> None:
     )
 
 
-async def has_link(conn: AsyncConnection, digest: bytes) -> bool:
-    query = select(console_links.c.expires_at).where(console_links.c.hash == digest)
-    return (await conn.execute(query)).one_or_none() is not None
-
-
-async def take_link(conn: AsyncConnection, digest: bytes) -> Link | None:
-    """The link, which is there no more afterwards: of two who come with it one gets it."""
-    taken = delete(console_links).where(console_links.c.hash == digest).returning(*console_links.c)
-    row = (await conn.execute(taken)).one_or_none()
+async def find_link(conn: AsyncConnection, digest: bytes) -> Link | None:
+    query = select(console_links).where(console_links.c.hash == digest)
+    row = (await conn.execute(query)).one_or_none()
     return None if row is None else Link(_entry(row), row.expires_at)
+
+
+async def use_link(conn: AsyncConnection, digest: bytes) -> bool:
+    """Whether it was there, which it is no more: of two who come with it one gets True."""
+    used = delete(console_links).where(console_links.c.hash == digest).returning(console_links.c.hash)
+    return (await conn.execute(used)).one_or_none() is not None
 
 
 async def add_session(conn: AsyncConnection, digest: bytes, session: Session) -> None:

@@ -8,7 +8,9 @@ import pytest
 
 from gateway.clock import SystemClock
 from gateway.domain.console import IDLE_MS, SESSION_MS
+from gateway.errors import Overloaded
 from gateway.manage.keys import DEFAULT_SCOPES
+from gateway.store import console
 from gateway.store.tables import console_links, console_sessions
 from tests.support.everywhere import in_tables
 from tests.support.inside import PageOf, Visitor, sign_in
@@ -218,3 +220,20 @@ async def test_no_token_is_stored(node: Node) -> None:
     wanted = [path.rpartition("/")[2], key, *visitor.http.cookies.values()]
     assert len(wanted) == 3
     assert await in_tables(node, [one.encode() for one in wanted]) == {}
+
+
+async def test_a_link_that_could_not_let_in_still_does_later(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is used up together with the session that it begins."""
+    path = await link(node)
+    visitor = Visitor(node)
+
+    async def away(*_: object) -> None:
+        raise Overloaded("the database is away", retry_after=1)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(console, "add_session", away)
+        page = await visitor.send(await visitor.get(path), "Enter")
+        assert (page.status, page.is_inside) == (503, False)
+    assert (await visitor.send(await visitor.get(path), "Enter")).is_inside
