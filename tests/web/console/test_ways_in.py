@@ -187,11 +187,13 @@ async def test_a_session_ends_with_time(any_database: str) -> None:
     clock = ShiftedClock()
     async with running_node(any_database, clock=clock) as node:
         visitor = await sign_in(node, await node.new_key("admin"))
+        away = await sign_in(node, await node.new_key("admin"))
         at_work = 0
         while at_work < SESSION_MS - IDLE_MS:
             clock.turn(IDLE_MS - 120_000)
             at_work += IDLE_MS - 120_000
             assert is_inside(await visitor.get("/console/o/acme/"))
+        assert not is_inside(await away.get("/console/o/acme/"))
         clock.turn(IDLE_MS + 1_000)
         assert not is_inside(await visitor.get("/console/o/acme/"))
         late = await link(node, expires_in=30)
